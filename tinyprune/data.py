@@ -1,0 +1,239 @@
+"""Math23k, ASDiv-A and the project's own sample: published files -> problems -> splits -> batches.
+
+A problem is its words, with every number replaced by a name (N0, N1, … in reading order), the numbers, and
+its equation in prefix order over those names. Nothing is dropped silently: a record whose equation cannot be
+read stays in its split, with an empty equation and the flaw named; it is asked in tests and never trained on.
+
+Wang et al. 2017 (Math23k), Miao et al. 2020 (ASDiv).
+"""
+import json
+import os
+import re
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from sympy import Rational
+
+from tinyprune import PAD
+from tinyprune.checker import evaluate, is_decimal, read_answer
+from tinyprune.tokenizer import (OPERATORS, EquationError, Vocabulary, infix_to_prefix, lex, mask_numbers, name_numbers,
+                                 read_number)
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ("sample", "asdiv-a", "math23k")
+REMAINDER = re.compile(r"\s*r\s*\d+\s*$")  # 200/28=7 r4
+
+
+@dataclass
+class Problem:
+    id: str
+    text: str
+    words: list[str]  # numbers named N0, N1, …, each followed by a word that says its kind and rank
+    numbers: list[Rational]
+    equation: list[str]  # prefix; empty if the recorded one cannot be read
+    answer: Rational  # what counts as right
+    decimal: bool  # recorded as a decimal, so that a rounded answer may count
+    recorded: Rational  # differs from `answer` only for a division with remainder: 19 buses, not 18.25
+    flaw: str = ""  # why the equation is empty
+
+
+@dataclass
+class Splits:
+    train: list[Problem]
+    valid: list[Problem]
+    test: list[Problem]
+
+
+class DataError(ValueError):
+    """A file or record that cannot be read: one sentence that names it, and the remedy."""
+
+
+def folder(data):
+    """Where a set lies: data/ or the folder that TINYPRUNE_DATA names; the sample is always the project's own."""
+    if data == "sample":
+        return ROOT / "data" / "sample"
+    base = Path(os.environ.get("TINYPRUNE_DATA") or ROOT / "data")
+    path = base / {"asdiv-a": "asdiv", "math23k": "math23k"}[data]
+    if not path.is_dir():
+        name = path.name
+        raise DataError(f"{path} is not there: run `python data/download.py {name}`, or set TINYPRUNE_DATA to the "
+                        f"folder that holds {name}/")
+    return path
+
+
+def kind_and_rank(literal, rank):
+    """The word that follows a number's name: its kind and its place among the problem's values, smallest first.
+
+    A subtraction is almost always larger minus smaller, and a number's name does not say which is larger.
+    """
+    kind = "%" if "%" in literal else "/" if "/" in literal else "." if "." in literal else "#"
+    return f"{kind}{min(rank, 9)}"
+
+
+def read_problem(id, words, equation, answer, english):
+    """Words, an infix equation and an answer as recorded -> Problem. Raises DataError for an unreadable answer."""
+    masked, literals = mask_numbers(words, english=english)
+    numbers = [read_number(literal) for literal in literals]
+    ranks = {value: rank for rank, value in enumerate(sorted(set(numbers)))}
+    described = []
+    for word in masked:
+        described.append(word)
+        if is_name(word):
+            index = int(word[1:])
+            described.append(kind_and_rank(literals[index], ranks[numbers[index]]))
+    fractions = {value for value, literal in zip(numbers, literals) if "/" in literal}
+    prefix, flaw = [], ""
+    try:
+        prefix = name_numbers(infix_to_prefix(lex(equation, fractions)), literals)
+    except EquationError as error:
+        flaw = str(error)
+    try:
+        recorded = read_answer(answer)
+    except EquationError as error:
+        raise DataError(f"record {id}: its answer {answer!r} cannot be read ({error}): mend or remove it") from None
+    return Problem(id, " ".join(words), described, numbers, prefix, recorded, is_decimal(answer), recorded, flaw)
+
+
+def is_name(word):
+    """Whether a word of a masked text, or a token of an equation, is a number's name: N0, N1, …"""
+    return word[:1] == "N" and word[1:].isdecimal()
+
+
+def read_math23k(path):
+    """One of the published JSON files -> [Problem] in file order. Raises DataError."""
+    try:
+        records = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({error}): download it again") from None
+    problems = []
+    for place, record in enumerate(records):
+        try:
+            problems.append(read_problem(record["id"], record["new_split"].split(), record["equation"],
+                                         str(record["ans"]), english=False))
+        except (KeyError, TypeError) as error:
+            raise DataError(f"{path}: record {place} lacks the field {error}: download the file again") from None
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
+    return problems
+
+
+def english_words(text):
+    """Lower-case words, numbers and signs of an English text: "Tom's 1,250 pens." -> tom 's 1,250 pens ."""
+    pattern = r"\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|\.\d+%?|[^\W\d_]+(?:-[^\W\d_]+)*|'s\b|[^\w\s]|\w"
+    return [word.rstrip(",") or word for word in re.findall(pattern, text.lower())]
+
+
+def read_asdiv(path):
+    """The published XML and fold lists -> five lists of [Problem], in the lists' order. Raises DataError."""
+    path = Path(path)
+    try:
+        records = {record.get("ID"): record for record in ElementTree.parse(path / "ASDiv.xml").iter("Problem")}
+        folds = [(path / "nfolds" / "asdiv-a" / f"fold{number}.txt").read_text(encoding="utf-8").split()
+                 for number in range(5)]
+    except (OSError, ValueError, ElementTree.ParseError) as error:
+        raise DataError(f"{path} cannot be read ({error}): download it again") from None
+    missing = [id for fold in folds for id in fold if id not in records]
+    if missing:
+        raise DataError(f"{path / 'ASDiv.xml'} lacks the problem {missing[0]} of the fold lists: download it again")
+    return [[_asdiv_problem(path / "ASDiv.xml", records[id]) for id in fold] for fold in folds]
+
+
+def _asdiv_problem(path, record):
+    id = record.get("ID")
+    try:
+        body, question, formula, answer = (record.find(name).text.strip()
+                                           for name in ("Body", "Question", "Formula", "Answer"))
+    except AttributeError:
+        raise DataError(f"{path}: problem {id} lacks its Body, Question, Formula or Answer: download it again") from None
+    try:
+        left, _, right = formula.partition("=")
+        problem = read_problem(id, english_words(f"{body} {question}"), left, answer, english=True)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    if REMAINDER.search(right) and problem.equation:
+        # The field counts the plain quotient; the recorded answer alone is the strict figure.
+        problem.answer = evaluate(problem.equation, problem.numbers)
+    return problem
+
+
+def load(data, fold=0, tuning=False):
+    """The splits of "sample", "asdiv-a" or "math23k". Raises DataError.
+
+    ASDiv-A: the fold is the test split and the model trains on the other four. To choose settings, `tuning`
+    leaves the fold alone: a tenth of the other four is the validation split, and there is no test split.
+    """
+    path = folder(data)
+    if data == "asdiv-a":
+        folds = read_asdiv(path)
+        others = [problem for number, problems in enumerate(folds) if number != fold for problem in problems]
+        if not tuning:
+            return Splits(others, [], folds[fold])
+        return Splits([p for place, p in enumerate(others) if place % 10], others[::10], [])
+    chinese = [read_math23k((path / "math23k" if data == "sample" else path) / f"{split}23k_processed_nodup.json")
+               for split in ("train", "valid", "test")]
+    if data == "math23k":
+        return Splits(*chinese)
+    english = read_asdiv(path / "asdiv")
+    return Splits(chinese[0] + sum(english[2:], []), chinese[1] + english[1], chinese[2] + english[0])
+
+
+@dataclass
+class Vocabularies:
+    source: Vocabulary
+    target: Vocabulary
+
+    @classmethod
+    def of(cls, problems, least=2, least_constant=5):
+        """Words seen `least` times, and what equations are written with: operators, the numbers' names, and the
+        constants that `least_constant` equations or more use. A rarer constant makes its equation untrainable."""
+        tokens = Counter(token for problem in problems for token in set(problem.equation))
+        names = max(int(token[1:]) for token in tokens if is_name(token)) + 1
+        constants = sorted(token for token, count in tokens.items()
+                           if count >= least_constant and not is_name(token) and token not in OPERATORS)
+        return cls(Vocabulary.of([problem.words for problem in problems], least),
+                   Vocabulary([*OPERATORS, *constants, *(f"N{index}" for index in range(names))]))
+
+    def can_write(self, problem):
+        """Whether the problem has an equation, and every token of it is in the target vocabulary."""
+        return bool(problem.equation) and all(token in self.target.index for token in problem.equation)
+
+
+@dataclass
+class Batch:
+    source: torch.Tensor  # (B, S), padded with PAD
+    lengths: torch.Tensor  # (B,)
+    target: torch.Tensor  # (B, T), padded with PAD
+    counts: torch.Tensor  # (B,): how many numbers each problem has
+    places: list[int] = field(default_factory=list)  # where its problems stand in the list that was batched
+
+    def to(self, device):
+        return Batch(*(x.to(device) for x in (self.source, self.lengths, self.target, self.counts)), self.places)
+
+
+def pad(rows):
+    """Lists of ids -> (B, longest), filled up with PAD."""
+    return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD)
+
+
+def batches(problems, vocabularies, size, generator=None):
+    """[Problem] -> [Batch] of `size` problems of similar length, so that little is padding.
+
+    With a torch.Generator the problems are shuffled first and sorted only within pools of fifty batches, and
+    the batches come in random order; without one, they come from short to long.
+    """
+    sources = [vocabularies.source.encode(problem.words) for problem in problems]
+    targets = [vocabularies.target.encode(problem.equation) for problem in problems]
+    order = torch.randperm(len(problems), generator=generator).tolist() if generator else range(len(problems))
+    pool = 50 * size if generator else len(problems)
+    order = [place for start in range(0, len(problems), pool)
+             for place in sorted(order[start:start + pool], key=lambda place: len(sources[place]))]
+    groups = [order[start:start + size] for start in range(0, len(order), size)]
+    if generator:
+        groups = [groups[place] for place in torch.randperm(len(groups), generator=generator).tolist()]
+    return [Batch(pad([sources[place] for place in group]),
+                  torch.tensor([len(sources[place]) for place in group]),
+                  pad([targets[place] for place in group]),
+                  torch.tensor([len(problems[place].numbers) for place in group]), group) for group in groups]

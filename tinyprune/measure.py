@@ -1,0 +1,75 @@
+"""What a model costs: parameters, floating-point operations, and time.
+
+FLOPs count 2 for a multiply-add of a matrix product; biases, norms, softmax, rotation and the neighbour mix, all
+elementwise, are left out, as torch.utils.flop_counter does.
+"""
+import statistics
+import time
+
+import torch
+
+from tinyprune import BOS
+
+
+def parameters(model, embeddings=True):
+    """The number of trained numbers, with or without the two embedding tables."""
+    return sum(p.numel() for name, p in model.named_parameters() if embeddings or "_embedding" not in name)
+
+
+def attention_flops(attention, queries, keys, new_keys=None):
+    """FLOPs of one problem's attention: `queries` tokens look at `keys`, of which `new_keys` are not cached yet."""
+    D, inner = attention.output.out_features, attention.output.in_features
+    new_keys = keys if new_keys is None else new_keys
+    projections = 2 * D * inner * (2 * queries + 2 * new_keys)  # W_Q and W_O for queries, W_K and W_V for keys
+    return projections + 2 * 2 * inner * queries * keys  # Q K^T, and P V
+
+
+def feedforward_flops(feedforward, tokens):
+    return sum(2 * tokens * layer.weight.numel() for layer in feedforward if hasattr(layer, "weight"))
+
+
+def flops(model, source_length, target_length):
+    """FLOPs of one problem without padding: one encoder pass, then cached greedy decoding of `target_length` tokens."""
+    S, T = source_length, target_length
+    total = T * 2 * model.classifier.weight.numel()
+    for layer in model.encoder:
+        total += attention_flops(layer.attention, S, S) + feedforward_flops(layer.feedforward, S)
+    for layer in model.decoder:
+        total += sum(attention_flops(layer.attention, 1, step, new_keys=1) for step in range(1, T + 1))
+        total += attention_flops(layer.cross, T, S) + feedforward_flops(layer.feedforward, T)  # the source is read once
+    return total
+
+
+def mean_flops(model, lengths):
+    """The mean over problems of flops; lengths: [(source length, target length)]."""
+    return sum(flops(model, *pair) for pair in lengths) / len(lengths)
+
+
+@torch.no_grad()
+def forced_decoding(model, batch):
+    """One encoder pass and cached decoding of exactly the recorded equations' lengths, whatever the model would say:
+    two models then do the same number of steps."""
+    memory, mask = model.encode(batch.source, batch.lengths)
+    cache, token = {}, torch.full_like(batch.target[:, :1], BOS)
+    for step in range(batch.target.shape[1]):
+        model.decode(token, memory, mask, cache=cache)
+        token = batch.target[:, step:step + 1]
+
+
+def latencies(models, batches, rounds=5):
+    """Seconds per problem of each model, their runs interleaved so that a busy machine slows all alike.
+
+    models: {name: model} in eval mode; batches: [Batch] -> {name: median over rounds}
+    """
+    problems = sum(len(batch.source) for batch in batches)
+    seconds = {name: [] for name in models}
+    for number in range(rounds + 1):
+        for name, model in models.items():
+            start = time.perf_counter()
+            for batch in batches:
+                forced_decoding(model, batch)
+            if batches[0].source.is_cuda:
+                torch.cuda.synchronize()
+            if number:  # the first round warms up
+                seconds[name].append((time.perf_counter() - start) / problems)
+    return {name: statistics.median(values) for name, values in seconds.items()}

@@ -1,0 +1,231 @@
+"""The training loop, for teachers and students alike: schedule, averaged weights, checkpoint, resume, evaluation.
+
+The order of the data and every dropout are functions of (seed, step) alone, so a run that was stopped and resumed
+is the run that was never stopped, and a checkpoint needs no state of a random generator.
+"""
+import copy
+import math
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from tinyprune import PAD, UNK
+from tinyprune.checker import judge, same_equation
+from tinyprune.data import Vocabularies, batches
+from tinyprune.decode import beam_search, first_positive, greedy
+from tinyprune.tokenizer import Vocabulary
+from tinyprune.transformer import Config, Transformer, token_loss
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@dataclass
+class Settings:
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    warmup: float = 0.05  # share of the steps
+    smoothing: float = 0.1
+    word_dropout: float = 0.05  # share of the source words that the model is not shown
+    weight_decay: float = 0.01
+    average: float = 0.999  # how much of the averaged weights stays at each step
+    seed: int = 0
+
+
+class CheckpointError(ValueError):
+    """A file that is not this run's checkpoint or model: one sentence that names it, and the remedy."""
+
+
+def learning_rate_at(step, steps, settings):
+    """Linear warm-up, then half a cosine down to 0."""
+    warm = max(settings.warmup * steps, 1)
+    if step < warm:
+        return settings.learning_rate * (step + 1) / (warm + 1)
+    return settings.learning_rate * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1))) / 2
+
+
+def save(state, path):
+    """Writes a whole file or nothing: first beside its place, then renamed into it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        torch.save(state, temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path):
+    """A file that `save` wrote. Raises CheckpointError; never runs code from it."""
+    try:
+        return torch.load(path, map_location=DEVICE, weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged or foreign file
+        raise CheckpointError(f"{path} is not a whole file of tinyprune's ({type(error).__name__}): delete it") from None
+
+
+def save_model(model, vocabularies, path):
+    """Config, vocabularies and weights: all that it takes to solve problems."""
+    save({"config": asdict(model.config), "source": vocabularies.source.tokens,
+          "target": vocabularies.target.tokens, "weights": model.state_dict()}, path)
+
+
+def load_model(path):
+    """-> model in eval mode, Vocabularies. Raises CheckpointError."""
+    state = read(path)
+    try:
+        model = Transformer(Config(**state["config"])).to(DEVICE)
+        model.load_state_dict(state["weights"])
+        return model.eval(), Vocabularies(Vocabulary(state["source"]), Vocabulary(state["target"]))
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"{path} holds no model of this version ({str(error)[:200]}): delete it") from None
+
+
+class Progress:
+    """One updating line in a terminal, a plain line at each tenth elsewhere: step, loss, time left."""
+
+    def __init__(self, name, steps, done=0):
+        self.name, self.steps, self.first, self.start, self.shown = name, steps, done, time.time(), -1
+
+    def show(self, step, text):
+        terminal = sys.stdout.isatty()
+        mark = int(time.time() * 4) if terminal else 10 * step // self.steps
+        if mark == self.shown and step < self.steps:
+            return
+        self.shown = mark
+        left = (time.time() - self.start) / max(step - self.first, 1) * (self.steps - step)
+        end = "\n" if step == self.steps or not terminal else ""
+        print(f"{chr(13) if terminal else ''}  {self.name}: step {step}/{self.steps}  {text}  "
+              f"{left / 60:.1f} min left ", end=end, flush=True)
+
+
+def task_loss(smoothing):
+    """Plain cross-entropy as the loss that `train` asks for: (model, batch, gates) -> a number."""
+    return lambda model, batch, gates: token_loss(model(batch.source, batch.lengths, batch.target, gates),
+                                                  batch.target, smoothing)
+
+
+def drop_words(source, share):
+    """Shows the model UNK in place of a random share of the words, as it will meet unknown words: (B, S) -> (B, S)"""
+    return source.masked_fill((torch.rand(source.shape, device=source.device) < share) & (source != PAD), UNK)
+
+
+def train(model, problems, vocabularies, settings, loss, checkpoint, name="training", pruning=None):
+    """Trains the model in place on those problems whose equation the vocabulary can write; at the end it has the
+    averaged weights. -> {"losses": [mean loss of each epoch]}
+
+    loss: (model, batch, gates) -> a number; pruning: None or a masking.DynamicPruning, whose gates the loss gets
+    checkpoint: a path. Written every minute, at the end and on Ctrl-C; a run found there is resumed.
+    Raises CheckpointError if what is found there is another run's; FloatingPointError if the loss is not finite.
+    """
+    problems = [problem for problem in problems if vocabularies.can_write(problem)]
+    per_epoch = math.ceil(len(problems) / settings.batch_size)
+    steps = settings.epochs * per_epoch
+    model.to(DEVICE).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay,
+                                  betas=(0.9, 0.98))
+    average = copy.deepcopy(model)
+    identity = {"settings": asdict(settings), "config": asdict(model.config), "problems": len(problems)}
+    done, losses = 0, []
+
+    def state():
+        return {"identity": identity, "done": done, "losses": losses, "model": model.state_dict(),
+                "average": average.state_dict(), "optimizer": optimizer.state_dict(),
+                "pruning": pruning.state() if pruning else None}
+
+    if Path(checkpoint).exists():
+        found = read(checkpoint)
+        if found.get("identity") != identity:
+            raise CheckpointError(f"{checkpoint} belongs to a run with other settings: delete it or choose another --out")
+        done, losses = found["done"], found["losses"]
+        model.load_state_dict(found["model"])
+        average.load_state_dict(found["average"])
+        optimizer.load_state_dict(found["optimizer"])
+        if pruning:
+            pruning.restore(found["pruning"], model)
+        print(f"  {name}: going on at step {done} of {steps}")
+
+    progress, saved = Progress(name, steps, done), time.time()
+    try:
+        while done < steps:
+            epoch, place = divmod(done, per_epoch)
+            order = torch.Generator().manual_seed(settings.seed * 10_007 + epoch)
+            losses[epoch:] = losses[epoch:epoch + 1] or [0.0]
+            for batch in batches(problems, vocabularies, settings.batch_size, order)[place:]:
+                torch.manual_seed(settings.seed * 1_000_003 + done)
+                if pruning:
+                    pruning.before_step(done, model, optimizer)
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate_at(done, steps, settings)
+                batch = batch.to(DEVICE)
+                batch.source = drop_words(batch.source, settings.word_dropout)
+                value = loss(model, batch, pruning.gates if pruning else None)
+                if not math.isfinite(value.item()):
+                    raise FloatingPointError(f"the loss is {value.item()} at step {done}, on the problems "
+                                             f"{[problems[p].id for p in batch.places[:3]]}…: lower the learning rate")
+                optimizer.zero_grad()
+                value.backward()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                if pruning:
+                    pruning.after_step(model, optimizer)
+                done += 1
+                keep = min(settings.average, done / (done + 10))  # early weights are soon forgotten
+                with torch.no_grad():
+                    for slow, fast in zip(average.parameters(), model.parameters()):
+                        slow.lerp_(fast, 1 - keep)
+                losses[epoch] += value.item() / per_epoch
+                closed = f"  {len(pruning.closed)} heads closed" if pruning else ""
+                progress.show(done, f"loss {value.item():.3f}{closed}")
+                if time.time() - saved > 60:
+                    save(state(), checkpoint)
+                    saved = time.time()
+    finally:  # the end, Ctrl-C, or a loss that is not finite: the last whole step stays
+        save(state(), checkpoint)
+    model.load_state_dict(average.state_dict())
+    model.eval()
+    return {"losses": losses}
+
+
+@dataclass
+class Report:
+    """What a model answered: one verdict of checker.judge and one equation a problem, in the split's order."""
+    verdicts: str
+    strict: str  # the same, where the recorded answer alone is right even for a division with remainder
+    equations: list[list[str]]
+    equation_accuracy: float
+    commutative_accuracy: float
+
+    @property
+    def answer_accuracy(self):
+        return sum(v in "=~" for v in self.verdicts) / len(self.verdicts)
+
+
+def grade(problems, equations):
+    """[Problem] and one predicted prefix equation for each -> Report"""
+    pairs = list(zip(problems, equations))
+    return Report(
+        "".join(judge(equation, p.numbers, p.answer, p.decimal) for p, equation in pairs),
+        "".join(judge(equation, p.numbers, p.recorded, p.decimal) for p, equation in pairs), equations,
+        sum(equation == p.equation for p, equation in pairs) / len(pairs),
+        sum(same_equation(equation, p.equation) for p, equation in pairs) / len(pairs))
+
+
+def evaluate(model, problems, vocabularies, beam=1, positive=False, gates=None, batch_size=100):
+    """Solves the problems: greedily, or with a beam; positive: the best candidate without a value <= 0. -> Report"""
+    model.to(DEVICE).eval()
+    equations = [None] * len(problems)
+    for batch in batches(problems, vocabularies, batch_size):
+        if beam == 1:
+            found = greedy(model, batch.to(DEVICE), vocabularies.target, gates)
+        else:
+            ranked = beam_search(model, batch.to(DEVICE), vocabularies.target, beam, gates)
+            found = [first_positive(candidates, problems[place].numbers) if positive else candidates[0][1]
+                     for place, candidates in zip(batch.places, ranked)]
+        for place, equation in zip(batch.places, found):
+            equations[place] = equation
+    return grade(problems, equations)
