@@ -1,7 +1,7 @@
 """The tokenizer's promises: numbers get names, equations their prefix form and back, words their ids."""
+import ast
 import random
 import re
-from fractions import Fraction
 
 import pytest
 from sympy import Rational
@@ -35,8 +35,7 @@ def random_prefix(rng, operators, leaves="N0 N1 N2 N3 7 3.14 20%".split()):
 def test_a_number_has_its_exact_value(literal, value):
     got = read_number(literal)
     check(got, Rational(*value), f"the value of {literal}",
-          {"it is a float: float arithmetic says 0.1 + 0.2 != 0.3": float(Fraction(*value)),
-           "the percent sign is ignored": 100 * Rational(*value) if "%" in literal else None,
+          {"the percent sign is ignored": 100 * Rational(*value) if "%" in literal else None,
            "a mixed number is a sum, 5 + 3/4, not a product": Rational(15, 4) if literal == "5(3/4)" else None})
     assert isinstance(got, Rational), f"{literal} must be exact ({value[0]}/{value[1]}), got {got!r}, " \
                                       f"a {type(got).__name__}: float arithmetic says 0.1 + 0.2 != 0.3"
@@ -73,7 +72,8 @@ def test_numbers_become_names_in_order():
 def test_numbers_are_found_where_texts_hide_them(text, masked, literals):
     words, found = mask_numbers(text.split())
     assert (" ".join(words), found) == (masked, literals)
-    assert [read_number(literal) for literal in found]
+    for literal in found:
+        read_number(literal)
 
 
 def test_english_number_words_are_numbers():
@@ -111,8 +111,8 @@ def test_a_fraction_of_the_text_is_one_number():
 
 
 @pytest.mark.parametrize("text, place", [
-    ("1e5", 2), ("__import__('os')", 1), ("a+b", 1), ("80千米/小时", 3), ("x=80千米", 5), ("12%%", 4), ("(1+2)%", 6), ("3²", 2),
-    ("1=2", 2), ("5;6", 2), ("x=5=x", 4)])
+    ("1e5", 2), ("__import__('os')", 1), ("a+b", 1), ("80千米/小时", 3), ("x=80千米", 5), ("12%%", 4), ("(1+2)%", 6),
+    ("3²", 2), ("1=2", 2), ("5;6", 2), ("x=5=x", 4)])
 def test_an_unknown_sign_is_named_with_its_place(text, place):
     kind, message = reason(lex, text)
     assert kind == "unknown token"
@@ -199,7 +199,6 @@ def test_every_tree_survives_infix_and_no_pair_of_brackets_can_go():
 
 def test_shunting_yard_agrees_with_pythons_own_grammar():
     """Python groups these operators as we do, its ** being our ^; ast.parse reads, it runs nothing."""
-    import ast
     signs = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "^"}
 
     def prefix(node):
@@ -256,7 +255,8 @@ def test_nothing_but_an_equation_error_comes_of_nonsense():
 
 @pytest.mark.parametrize("equation, literals, named, mistakes", [
     ("400/(1-(3/8))", ["400", "(3/8)"], "/ N0 - 1 N1", {}),
-    ("12*3+12", ["12", "3", "12"], "+ * N0 N1 N2", {"the second 12 of the text is free, the first is used": "+ * N0 N1 N0"}),
+    ("12*3+12", ["12", "3", "12"], "+ * N0 N1 N2",
+     {"the second 12 of the text is free, the first is used": "+ * N0 N1 N0"}),
     ("5+5+5", ["5", "5"], "+ + N0 N1 N0", {"all are used: the first one again": "+ + N0 N1 N1"}),
     ("20%*0.2", ["0.20"], "* N0 N0", {"20% and 0.2 are the same value as 0.20": "* 20% 0.2"}),
     ("2*3^2", ["3", "2"], "* N1 ^ N0 2", {"an exponent is always a constant": "* N1 ^ N0 N1"}),

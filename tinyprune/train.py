@@ -114,11 +114,12 @@ def drop_words(source, share):
     return source.masked_fill((torch.rand(source.shape, device=source.device) < share) & (source != PAD), UNK)
 
 
-def train(model, problems, vocabularies, settings, loss, checkpoint, name="training", pruning=None):
+def train(model, problems, vocabularies, settings, loss, checkpoint, name="training", pruning=None, valid=()):
     """Trains the model in place on those problems whose equation the vocabulary can write; at the end it has the
-    averaged weights. -> {"losses": [mean loss of each epoch]}
+    averaged weights. -> the log, [{"loss": mean of the epoch, "accuracy": of greedy answers, None if not asked}]
 
     loss: (model, batch, gates) -> a number; pruning: None or a masking.DynamicPruning, whose gates the loss gets
+    valid: problems that the averaged model answers ten times on the way, to be watched
     checkpoint: a path. Written every minute, at the end and on Ctrl-C; a run found there is resumed.
     Raises CheckpointError if what is found there is another run's; FloatingPointError if the loss is not finite.
     """
@@ -130,10 +131,10 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
                                   betas=(0.9, 0.98))
     average = copy.deepcopy(model)
     identity = {"settings": asdict(settings), "config": asdict(model.config), "problems": len(problems)}
-    done, losses = 0, []
+    done, log = 0, []
 
     def state():
-        return {"identity": identity, "done": done, "losses": losses, "model": model.state_dict(),
+        return {"identity": identity, "done": done, "log": log, "model": model.state_dict(),
                 "average": average.state_dict(), "optimizer": optimizer.state_dict(),
                 "pruning": pruning.state() if pruning else None}
 
@@ -141,7 +142,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
         found = read(checkpoint)
         if found.get("identity") != identity:
             raise CheckpointError(f"{checkpoint} belongs to a run with other settings: delete it or choose another --out")
-        done, losses = found["done"], found["losses"]
+        done, log = found["done"], found["log"]
         model.load_state_dict(found["model"])
         average.load_state_dict(found["average"])
         optimizer.load_state_dict(found["optimizer"])
@@ -154,7 +155,8 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
         while done < steps:
             epoch, place = divmod(done, per_epoch)
             order = torch.Generator().manual_seed(settings.seed * 10_007 + epoch)
-            losses[epoch:] = losses[epoch:epoch + 1] or [0.0]
+            if len(log) == epoch:
+                log.append({"loss": 0.0, "accuracy": None})
             for batch in batches(problems, vocabularies, settings.batch_size, order)[place:]:
                 torch.manual_seed(settings.seed * 1_000_003 + done)
                 if pruning:
@@ -178,9 +180,14 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
                 with torch.no_grad():
                     for slow, fast in zip(average.parameters(), model.parameters()):
                         slow.lerp_(fast, 1 - keep)
-                losses[epoch] += value.item() / per_epoch
-                closed = f"  {len(pruning.closed)} heads closed" if pruning else ""
-                progress.show(done, f"loss {value.item():.3f}{closed}")
+                log[epoch]["loss"] += value.item() / per_epoch
+                text = f"loss {value.item():.3f}" + (f"  {len(pruning.closed)} heads closed" if pruning else "")
+                if valid and done % per_epoch == 0 and (epoch + 1) % max(settings.epochs // 10, 1) == 0:
+                    gates = pruning.gates if pruning else None
+                    log[epoch]["accuracy"] = evaluate(average, valid, vocabularies, gates=gates).answer_accuracy
+                    average.train()
+                    text += f"  accuracy {log[epoch]['accuracy']:.3f}"
+                progress.show(done, text)
                 if time.time() - saved > 60:
                     save(state(), checkpoint)
                     saved = time.time()
@@ -188,7 +195,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
         save(state(), checkpoint)
     model.load_state_dict(average.state_dict())
     model.eval()
-    return {"losses": losses}
+    return log
 
 
 @dataclass
@@ -202,7 +209,7 @@ class Report:
 
     @property
     def answer_accuracy(self):
-        return sum(v in "=~" for v in self.verdicts) / len(self.verdicts)
+        return sum(verdict in "=~" for verdict in self.verdicts) / len(self.verdicts)
 
 
 def grade(problems, equations):

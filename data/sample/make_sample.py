@@ -20,7 +20,6 @@ the word "measured" in the first line allows results such as 2.5.
 import argparse
 import ast
 import json
-import os
 import random
 import re
 from collections import Counter, defaultdict
@@ -28,7 +27,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 SIZES = {"train": 1200, "valid": 150, "test": 150}
 FOLDS, FOLD_SIZE = 5, 360
@@ -97,15 +95,19 @@ r=q-e: Later {C} takes away {e} {X}.
 ? q/d [{X}]: Now {A} shares all these {X} equally among {d} friends. How many {X} does each friend get?
 ? r/d [{X}]: Now {A} shares all these {X} equally among {d} friends. How many {X} does each friend get?
 
-shuffled a=4..90 b=2..40 c=2..40 P=town Q=town
-At {P} {b} people get on the bus. | {b} people get on when the bus stops at {P}.
-At {Q} {c} people get off the bus. | {c} people get off when the bus stops at {Q}.
-u=a-b: After the stop at {P} there are {a} people on the bus.
-u=a+c: After the stop at {Q} there are {a} people on the bus.
-v=a+b: Before the stop at {P} there are {a} people on the bus.
-v=a-c: Before the stop at {Q} there are {a} people on the bus.
-? u [people]: How many people were there before this stop? | How many people were on the bus before this stop?
-? v [people]: How many people are there after this stop? | How many people are on the bus after this stop?
+shuffled a=8..90 b=2..40 c=2..40 P=town Q=town
+u=a-b: At {P} {b} people get on, and then {a} people are on the bus.
+u=a+b: At {P} {b} people get off, and then {a} people are on the bus.
+t=u-c: At {Q}, the stop before {P}, {c} people get on.
+t=u+c: At {Q}, the stop before {P}, {c} people get off.
+v=a+b: The bus comes to {P} with {a} people, and {b} people get on.
+v=a-b: The bus comes to {P} with {a} people, and {b} people get off.
+w=v+c: At {Q}, the stop after {P}, {c} people get on.
+w=v-c: At {Q}, the stop after {P}, {c} people get off.
+? u [people]: How many people were on the bus before {P}? | Before {P}, how many people were on the bus?
+? t [people]: How many people were on the bus before {Q}? | Before {Q}, how many people were on the bus?
+? v [people]: How many people are on the bus after {P}? | After {P}, how many people are on the bus?
+? w [people]: How many people are on the bus after {Q}? | After {Q}, how many people are on the bus?
 
 shuffled a=20..120 b=2..12 c=60..2400 d=20..120 P=town Q=town
 The train goes {a} miles every hour. | Every hour the train goes {a} miles.
@@ -335,14 +337,14 @@ shuffled measured a=2..60 b=2..60 c=2..12 X=tree
 
 shuffled measured a=2..40 b=2..40 c=2..12
 圆形 水池 的 直径 是 {a} 米 。 | 水池 是 圆形 ， 直径 {a} 米 。
-{A} 绕 水池 走 了 {b} 圈 。 | {A} 每天 绕 水池 走 {b} 圈 。
+{A} 每天 绕 水池 走 {b} 圈 。 | 每天 {A} 绕 水池 走 {b} 圈 。
 {A} 每 分钟 走 {c} 米 。 | {A} 走路 的 速度 是 每 分钟 {c} 米 。
-? 3.14*a: 水池 的 周长 是 多少 米 ？
-? 3.14*a*b: {A} 绕 水池 一共 走 了 多少 米 ？
-? b*c: {A} 走 了 和 圈数 一样 多 的 分钟 ， 一共 走 了 多少 米 ？
-? 3.14*a*b/c: {A} 绕 水池 一共 走 了 多少 分钟 ？
+? 3.14*a: 水池 的 周长 是 多少 米 ？ | 水池 一周 长 多少 米 ？
+? 3.14*a*b: {A} 每天 绕 水池 走 多少 米 ？
+? 3.14*a/c: {A} 绕 水池 走 一圈 要 多少 分钟 ？
+? 3.14*a*b/c: {A} 每天 绕 水池 走 多少 分钟 ？
 
-in order measured a=20..400 b=2..120 c=2..120 d=2..12 X=food
+in order measured a=20..400 b=2..120 c=2..120 d=2..12 e=2..12 X=food
 p=a: 仓库 里 有 {a} 吨 {X} 。 | 仓库 原来 有 {a} 吨 {X} 。
 p=a*d: 仓库 里 有 {d} 堆 {X} ， 每 堆 {a} 吨 。 | 仓库 运来 {d} 车 {X} ， 每 车 {a} 吨 。
 q=p-b: 上午 运走 {b} 吨 。 | 第一次 用去 {b} 吨 。
@@ -368,7 +370,7 @@ shuffled a=24..960 b=2..24 c=2..24 d=2..12 e=24..960 X=part
 
 shuffled measured a=2..80 f=/ b=0.5..9.5 c=0.5..9.5
 u=a: 一根 绳子 长 {a} 米 。 | {A} 有 一根 {a} 米 长 的 绳子 。
-v=a: 一根 绳子 还 剩 {a} 米 。 | {A} 的 绳子 还 剩 {a} 米 。
+v=a: 一根 绳子 用 了 两次 后 还 剩 {a} 米 。 | {A} 的 绳子 用 了 两次 后 还 剩 {a} 米 。
 第一次 用去 全长 的 {f} 。 | 第一次 剪去 这根 绳子 的 {f} 。
 第二次 用去 {b} 米 。 | 第二次 剪去 {b} 米 。
 ? u*f: 第一次 用 了 多少 米 ？
@@ -385,9 +387,6 @@ class Fact:
     name: str  # what it defines, or ""
     meaning: object  # the tree of what it defines, or None
     wordings: list[str]
-
-    def letters(self):
-        return set(re.findall(r"{([a-z])}", self.wordings[0])) | {self.name} - {""}
 
 
 @dataclass
@@ -441,3 +440,249 @@ def replaced(node, meanings):
     if isinstance(node, tuple):
         return node[0], replaced(node[1], meanings), replaced(node[2], meanings)
     return replaced(meanings[node], meanings) if node in meanings else node
+
+
+def reading_order(node, place):
+    """The tree with the operands of + and of * sorted by the place of their first number; constants come first."""
+    if not isinstance(node, tuple):
+        return node
+    sign, left, right = node[0], reading_order(node[1], place), reading_order(node[2], place)
+    if sign in "+*":
+        terms = sorted(operands(left, sign) + operands(right, sign),
+                       key=lambda term: min(place.get(leaf, -1) for leaf in leaves(term)))
+        left, right = terms[0], terms[-1]
+        for term in terms[1:-1]:
+            left = (sign, left, term)
+    return sign, left, right
+
+
+def operands(node, sign):
+    return operands(node[1], sign) + operands(node[2], sign) if node[0] == sign else [node]
+
+
+def infix(node, names):
+    """a*(b+c), with the brackets that are needed; a - (b + c) keeps them, a + (b - c) does not."""
+    if not isinstance(node, tuple):
+        return names.get(node, node)
+    sign, left, right = node
+    left_text, right_text = infix(left, names), infix(right, names)
+    if sign in "*/" and left[0] in "+-":
+        left_text = f"({left_text})"
+    if right[0] in "+-" and sign != "+" or right[0] in "*/" and sign == "/":
+        right_text = f"({right_text})"
+    return left_text + sign + right_text
+
+
+def number(text):
+    """The value of 12, 2.5, 20% or 3/8, exactly."""
+    return Fraction(text[:-1]) / 100 if text.endswith("%") else Fraction(text)
+
+
+def result(node, texts, grain):
+    """The value; None if it or that of a part is not positive, or not a multiple of the grain (0: all are allowed).
+    What is made of rates alone, such as 1 - 3/8, may be any fraction."""
+    if not isinstance(node, tuple):
+        return number(texts.get(node, node))
+    a, b = result(node[1], texts, grain), result(node[2], texts, grain)
+    if a is None or b is None:
+        return None
+    value = a + b if node[0] == "+" else a - b if node[0] == "-" else a * b if node[0] == "*" else a / b
+    rate = all(texts.get(leaf, "%")[-1] == "%" or "/" in texts[leaf] for leaf in leaves(node))
+    return value if value > 0 and (rate or not grain or (value / grain).denominator == 1) else None
+
+
+def look(texts):
+    """All that can be seen of the numbers without a word: sorts, order of size, which divides which."""
+    numbers = [number(text) for text in texts]
+    sorts = ["%" if "%" in text else "/" if "/" in text else "." if "." in text else "#" for text in texts]
+    return tuple(sorts), tuple((a < b, (a / b).denominator == 1, (b / a).denominator == 1)
+                               for a, b in combinations(numbers, 2))
+
+
+def draw(sort, others, rng):
+    """A number of this sort, as text; half of the whole ones divide, or are multiples of, one that was drawn before."""
+    if sort in "%/":
+        return rng.choice(PERCENTS if sort == "%" else FRACTIONS)
+    if "." in sort.replace("..", ""):
+        low, high = (round(10 * float(end)) for end in sort.split(".."))
+        return f"{rng.randint(low, high) / 10:g}"
+    low, high = map(int, sort.split(".."))
+    others = [Fraction(other) for other in others if other[-1] != "%"]
+    others = [other.numerator if other.denominator == 1 else other.denominator for other in others]
+    related = others and rng.random() < 0.5
+    for _ in range(30):
+        drawn = rng.randint(low, high)
+        if not related or any(drawn % other == 0 or other % drawn == 0 for other in others):
+            break
+    return str(drawn)
+
+
+def letters(text):
+    """The places of numbers in a sentence, in reading order: "{A} has {a} or {b}" -> [a, b]"""
+    return re.findall(r"{([a-z])}", text)
+
+
+class Corpus:
+    """Problems of one language, one after the other, none of which looks too much like those before."""
+
+    def __init__(self, stories, words, distractors, rng):
+        self.stories, self.distractors, self.rng = read_stories(stories), distractors, rng
+        self.words = {name: [word.split("-") for word in text.split()] for name, text in words.items()}
+        self.masked, self.equations = set(), defaultdict(Counter)
+
+    def problem(self):
+        """-> sentences with {a}, {b}, … for the numbers, letter -> number as text, equation, its value, unit"""
+        operations = self.rng.choices(list(OPERATIONS), OPERATIONS.values())[0]
+        distracted = self.rng.random() < DISTRACTED
+        made = None
+        while not made:
+            story = self.rng.choice(self.stories)
+            question, unit, wordings = self.rng.choice(story.questions)
+            facts = list({fact.name or fact.wordings[0]: fact for fact in self.shuffled(story.facts)}.values())
+            meanings = {fact.name: fact.meaning for fact in facts if fact.name}
+            node = replaced(question, meanings)
+            if len(leaves(node)) == operations + 1:
+                sentences = self.tell(story, question, meanings, facts, self.rng.choice(wordings), distracted)
+                made = self.finish(story, node, self.with_words(story, [*sentences, unit or ""]))
+        return made
+
+    def shuffled(self, items):
+        return self.rng.sample(items, len(items))
+
+    def tell(self, story, question, meanings, facts, asked, distracted):
+        """The sentences of a problem: the facts that the question needs, perhaps one more, and the question."""
+        needed, new = set(), set(leaves(question))
+        while new:
+            needed |= new
+            new = {leaf for name in new & set(meanings) for leaf in leaves(meanings[name])} - needed
+        told = [fact for fact in facts if fact.name in needed]
+        known = set(letters(asked)).union(*(letters(fact.wordings[0]) for fact in told))
+        told += [fact for fact in facts if not fact.name and (needed - known) & set(letters(fact.wordings[0]))]
+        told.sort(key=story.facts.index)
+        sentences = [self.rng.choice(fact.wordings) for fact in told]
+        used = set(letters(" ".join([*sentences, asked])))
+        spare = [fact for fact in facts if story.shuffled and not used & set(letters(fact.wordings[0]))]
+        if distracted and spare and self.rng.random() < 0.7:
+            sentences.append(self.rng.choice(self.rng.choice(spare).wordings))
+        elif distracted:
+            sentences.insert(self.rng.randrange(len(sentences) + 1), self.rng.choice(self.distractors))
+        return [*(self.shuffled(sentences) if story.shuffled else sentences), asked]
+
+    def with_words(self, story, sentences):
+        """{A}, {B}, {C} become names, {X} and {Y} things, {M} and {N} their singulars or measure words."""
+        filled = dict(zip("ABC", (name for name, in self.rng.sample(self.words["name"], 3))))
+        for kind in sorted(set(story.lists.values())):
+            places = [place for place, its_kind in story.lists.items() if its_kind == kind]
+            for place, word in zip(places, self.rng.sample(self.words[kind], len(places))):
+                filled[place] = word[-1]
+                filled[{"X": "M", "Y": "N"}.get(place)] = word[0]
+        return [re.sub(r"{([A-Z])}", lambda match: filled[match[1]], sentence) for sentence in sentences]
+
+    def finish(self, story, node, sentences):
+        """Numbers that make sense and keep the balance, or None."""
+        *sentences, unit = sentences
+        order = letters(" ".join(sentences))
+        masked = re.sub(r"{[a-z]}", "#", " ".join(sentences))
+        ratio = next((asked for asked in ("几分之几", "百分之几") if asked in sentences[-1]), None)
+        grain = 0 if ratio else Fraction(1, 100) if story.measured else 1
+        node = reading_order(node, {letter: place for place, letter in enumerate(order)})
+        named = infix(node, {letter: f"N{place}" for place, letter in enumerate(order)})
+        for _ in range(60):
+            texts = {}
+            for letter in self.shuffled(order):
+                texts[letter] = draw(story.ranges.get(letter, "2..60"), list(texts.values()), self.rng)
+            value = result(node, texts, grain)
+            if value is None or len({number(text) for text in texts.values()}) < len(texts):
+                continue
+            if ratio and (value >= 2 or ((100 * value).denominator == 1) != (ratio == "百分之几")):
+                continue
+            alike = self.equations[look([texts[letter] for letter in order])]
+            if masked not in self.masked and alike[named] <= LARGEST_SHARE * alike.total():
+                self.masked.add(masked)
+                alike[named] += 1
+                names = {letter: f"({text})" if "/" in text else text for letter, text in texts.items()}
+                return sentences, texts, infix(node, names), value, unit
+
+
+def chinese(corpus, id):
+    """A record of Math23k."""
+    sentences, texts, equation, value, _ = corpus.problem()
+    spaced = {letter: re.sub(r"(\d+)/(\d+)", r"( \1 / \2 )", text) for letter, text in texts.items()}
+    words = " ".join(sentences).format(**spaced)
+    if "百分之几" in sentences[-1]:
+        answer = f"{100 * value}%"
+    elif value.denominator == 1 or "几分之几" not in sentences[-1]:
+        answer = f"{float(value):.10g}"
+    else:
+        answer = f"(({value.numerator})/({value.denominator}))"
+    return {"id": id, "original_text": words.replace(" ", ""), "segmented_text": words, "new_split": words,
+            "equation": f"x={equation}", "ans": answer}
+
+
+def english(corpus, id):
+    """A <Problem> of ASDiv."""
+    sentences, texts, equation, value, unit = corpus.problem()
+
+    def written(match):
+        sign, text = match[1], texts[match[2]]
+        if text.isdigit() and int(text) <= 20 and not sign and corpus.rng.random() < 0.3:
+            return CARDINALS[int(text) - 2]
+        return sign + (f"{int(text):,}" if text.isdigit() else text)
+
+    sentences = [re.sub(r"(\$?){([a-z])}", written, sentence) for sentence in sentences]
+    sentences = [sentence[0].upper() + sentence[1:] for sentence in sentences]
+    body, question = re.fullmatch(r"(.*\.) (.*)", " ".join(sentences)).groups()
+    signs = {sign for sign in "+-*/" if sign in re.sub(r"\(\d+/\d+\)", "", equation)}
+    kind = {"+": "Addition", "-": "Subtraction", "*": "Multiplication", "/": "Common-Division"}
+    kind = kind[signs.pop()] if len(signs) == 1 else "Sequential-Operation"
+    return f"""\t<Problem ID="{id}" Grade="5" Source="sample">
+\t\t<Body>{body}</Body>
+\t\t<Question>{question}</Question>
+\t\t<Solution-Type>{kind}</Solution-Type>
+\t\t<Answer>{value} ({unit})</Answer>
+\t\t<Formula>{equation}={value}</Formula>
+\t</Problem>"""
+
+
+def write(path, text):
+    """All or nothing: an interrupted run leaves no half-written file behind."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished.write_text(text, encoding="utf-8", newline="\n")
+    unfinished.replace(path)
+
+
+def make(out, seed=0):
+    out, rng = Path(out), random.Random(seed)
+    corpus = Corpus(CHINESE, CHINESE_WORDS, CHINESE_DISTRACTORS, rng)
+    records = [chinese(corpus, f"sample-zh-{count:04}") for count in range(sum(SIZES.values()))]
+    rng.shuffle(records)
+    for split, size in SIZES.items():
+        part, records = records[:size], records[size:]
+        write(out / "math23k" / f"{split}23k_processed_nodup.json",
+              json.dumps(part, ensure_ascii=False, indent=0) + "\n")
+
+    corpus = Corpus(ENGLISH, ENGLISH_WORDS, ENGLISH_DISTRACTORS, rng)
+    ids = [f"sample-en-{count:04}" for count in range(FOLDS * FOLD_SIZE)]
+    problems = "\n".join(english(corpus, id) for id in ids)
+    write(out / "asdiv" / "ASDiv.xml", f"""<?xml version="1.0" encoding="UTF-8" ?>
+<Machine-Reading-Corpus-File>
+
+<ProblemSet>
+{problems}
+</ProblemSet>
+
+</Machine-Reading-Corpus-File>
+""")
+    rng.shuffle(ids)
+    for fold in range(FOLDS):
+        write(out / "asdiv" / "nfolds" / "asdiv-a" / f"fold{fold}.txt",
+              "".join(id + "\n" for id in ids[fold * FOLD_SIZE:(fold + 1) * FOLD_SIZE]))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent)
+    arguments = parser.parse_args()
+    make(arguments.out, arguments.seed)

@@ -1,0 +1,133 @@
+"""The settings of each data set, and the models that the lessons share.
+
+Settings were chosen on validation data (README, "How the settings were chosen"). A model is trained once and kept
+under runs/; whoever needs it afterwards loads it, and says so.
+"""
+import argparse
+import copy
+import hashlib
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from tinyprune.data import DATA, ROOT, Vocabularies, batches, load
+from tinyprune.distill import Distillation
+from tinyprune.masking import DynamicPruning, remove_heads
+from tinyprune.scorer import head_scores
+from tinyprune.train import DEVICE, Settings, load_model, read, save, save_model, task_loss, train
+from tinyprune.transformer import Config, Transformer
+
+
+@dataclass
+class Recipe:
+    teacher: Settings
+    student: Settings
+    config: dict  # what differs from transformer.Config's defaults
+    least: int = 2  # how often a word must occur to get an embedding of its own
+    calibration: int = 256  # training problems on which heads are scored
+    scorings: int = 10  # how often, while the ratio rises
+
+
+RECIPES = {
+    "sample": Recipe(Settings(epochs=25), Settings(epochs=8, learning_rate=5e-4), dict(encoder_layers=2)),
+    "asdiv-a": Recipe(Settings(epochs=50, batch_size=32), Settings(epochs=15, batch_size=32, learning_rate=5e-4),
+                      dict(encoder_layers=2)),
+    "math23k": Recipe(Settings(epochs=18, word_dropout=0.1), Settings(epochs=4, learning_rate=5e-4, word_dropout=0.1),
+                      dict(width=192, heads=6, encoder_layers=4, feedforward=192)),
+}
+
+
+def options(**more):
+    """The options that lessons share: data, fold, seed, ratio and out; more: further ones, name=default.
+
+    Unknown arguments are left alone, for a notebook's kernel has its own.
+    """
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", choices=DATA, default="sample")
+    parser.add_argument("--fold", type=int, choices=range(5), default=0, help="the test fold of ASDiv-A")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where models and results go")
+    for name, default in more.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    return parser.parse_known_args()[0]
+
+
+@dataclass
+class Run:
+    """A trained model with its log of train.train and, for a student, of masking.DynamicPruning."""
+    model: Transformer
+    log: list
+    pruning_log: list
+
+
+def model_path(data, fold, what, *settings):
+    """Where a model is kept; a digest of all its settings in the name keeps models of other settings apart."""
+    digest = hashlib.sha256(repr((data, fold, *settings)).encode()).hexdigest()[:10]
+    return ROOT / "runs" / f"{what}-{data}-{fold}-{digest}.pt"
+
+
+def _once(path, name, make):
+    """Loads the Run kept at `path`, or makes it there; make(checkpoint path) -> (model, vocabularies, logs)."""
+    if not path.exists():
+        checkpoint = path.with_suffix(".checkpoint")
+        model, vocabularies, logs = make(checkpoint)
+        save(logs, path.with_suffix(".log"))
+        save_model(model, vocabularies, path)
+        checkpoint.unlink()
+    else:
+        print(f"  {name}: loaded {path.relative_to(ROOT)}")
+    model, vocabularies = load_model(path)
+    return Run(model, *read(path.with_suffix(".log"))), vocabularies
+
+
+def teacher(data, fold=0, seed=0):
+    """The data set's splits, vocabularies, and its trained teacher as a Run: loaded if it was made before."""
+    recipe, splits = RECIPES[data], load(data, fold)
+    settings = replace(recipe.teacher, seed=seed)
+
+    def make(checkpoint):
+        vocabularies = Vocabularies.of(splits.train, recipe.least)
+        torch.manual_seed(seed)
+        model = Transformer(Config(len(vocabularies.source), len(vocabularies.target), **recipe.config))
+        log = train(model, splits.train, vocabularies, settings, task_loss(settings.smoothing), checkpoint,
+                    "teacher", valid=splits.valid[:200])
+        return model, vocabularies, [log, []]
+
+    fold = fold if data == "asdiv-a" else None
+    run, vocabularies = _once(model_path(data, fold, "teacher", settings, recipe.config, recipe.least), "teacher", make)
+    return splits, vocabularies, run
+
+
+def calibration_batches(problems, vocabularies, count, seed=0):
+    """`count` random training problems, always the same for a seed: what heads are scored on."""
+    problems = [problem for problem in problems if vocabularies.can_write(problem)]
+    chosen = torch.randperm(len(problems), generator=torch.Generator().manual_seed(seed))[:count].tolist()
+    return [batch.to(DEVICE) for batch in batches([problems[place] for place in chosen], vocabularies, 64)]
+
+
+def student(data, fold, seed, splits, vocabularies, teacher_model, ratio, schedule="dynamic", distil=True):
+    """A copy of the teacher that trains on while heads close, and then loses them for good: a Run.
+
+    schedule: as in masking.DynamicPruning; distil: False trains on the equations alone
+    """
+    recipe = RECIPES[data]
+    settings = replace(recipe.student, seed=seed)
+    name = f"student, {schedule}, {'distilled' if distil else 'cross-entropy'}"
+
+    def make(checkpoint):
+        model = copy.deepcopy(teacher_model).requires_grad_(True)
+        calibration = calibration_batches(splits.train, vocabularies, recipe.calibration)
+        steps = settings.epochs * -(-len(splits.train) // settings.batch_size)
+        pruning = DynamicPruning(model, lambda model: head_scores(model, calibration), ratio, end=steps // 2,
+                                 every=max(steps // 2 // recipe.scorings, 1), schedule=schedule)
+        loss = Distillation(copy.deepcopy(teacher_model)) if distil else task_loss(settings.smoothing)
+        log = train(model, splits.train, vocabularies, settings, loss, checkpoint, name, pruning)
+        return remove_heads(model, pruning.closed), vocabularies, [log, pruning.log]
+
+    fold = fold if data == "asdiv-a" else None
+    path = model_path(data, fold, "student", settings, recipe, ratio, schedule, distil)
+    return _once(path, name, make)[0]

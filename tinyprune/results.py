@@ -1,0 +1,100 @@
+"""Results as JSON files, and the tables that are made from them: no figure is ever typed by hand.
+
+A result file is one object: the command that wrote it, the tree and machine it ran on, and one row per measured
+model. `python -m tinyprune.results` writes the tables of lessons/results/ into the README.
+"""
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tinyprune.data import ROOT
+
+RESULTS = ROOT / "lessons" / "results"
+KEYS = ("study data split fold model ratio criterion schedule loss seed teacher_seed steps answer_accuracy "
+        "equation_accuracy commutative_accuracy strict_accuracy problems correct correct_by_rounding verdicts heads "
+        "heads_kept parameters parameters_without_embeddings flops milliseconds_per_problem batch_size speedup "
+        "settings").split()
+
+
+def result_row(report, **facts):
+    """One row: what a Report of train.evaluate says, and the facts; every key of KEYS is there, null by default.
+
+    Raises KeyError for a fact that is not one of KEYS.
+    """
+    unknown = set(facts) - set(KEYS)
+    if unknown:
+        raise KeyError(f"no such key in a result row: {sorted(unknown)}")
+    said = dict(answer_accuracy=report.answer_accuracy, equation_accuracy=report.equation_accuracy,
+                commutative_accuracy=report.commutative_accuracy,
+                strict_accuracy=sum(v in "=~" for v in report.strict) / len(report.strict),
+                problems=len(report.verdicts), correct=sum(v in "=~" for v in report.verdicts),
+                correct_by_rounding=report.verdicts.count("~"), verdicts=report.verdicts)
+    return {key: {**said, **facts}.get(key) for key in KEYS}
+
+
+def git(*words):
+    """What git says, or None where there is no git or no repository."""
+    try:
+        return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def provenance(started):
+    """Where and how a result came to be; started: time.time() at the beginning."""
+    status = git("status", "--porcelain")
+    return {"command": " ".join(["python", *sys.orig_argv[1:]]), "commit": git("rev-parse", "HEAD"),
+            "dirty": None if status is None else bool(status),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, "
+                       + (torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"),
+            "threads": torch.get_num_threads(),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+            "seconds": round(time.time() - started, 1)}
+
+
+def write_text(path, text):
+    """A whole file or nothing."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_result(path, rows, started):
+    """Writes one result file: provenance and rows, a line a row."""
+    head = json.dumps(provenance(started), ensure_ascii=False, indent=1)[:-2]
+    body = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    write_text(path, f'{head},\n "rows": [\n{body}\n]}}\n')
+
+
+def write_predictions(path, problems, predictions):
+    """One JSON line a problem: its id and the equation and verdict of each model; predictions: {model: Report}."""
+    lines = [json.dumps({"id": problem.id, **{name: {"equation": " ".join(report.equations[place]),
+                                                     "verdict": report.verdicts[place]}
+                                              for name, report in predictions.items()}}, ensure_ascii=False)
+             for place, problem in enumerate(problems)]
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def right(verdicts):
+    """Verdicts as 0 and 1: an array."""
+    return np.array([verdict in "=~" for verdict in verdicts], dtype=float)
+
+
+def interval(values, draws=2000, seed=0):
+    """A 95% bootstrap interval of the mean, problems drawn with replacement. For the difference of two models give
+    the differences problem by problem: that is the paired interval. -> (low, high)"""
+    values = np.asarray(values)
+    places = np.random.default_rng(seed).integers(0, len(values), (draws, len(values)))
+    return tuple(np.quantile(values[places].mean(axis=1), [0.025, 0.975]).tolist())
