@@ -98,3 +98,77 @@ def interval(values, draws=2000, seed=0):
     values = np.asarray(values)
     places = np.random.default_rng(seed).integers(0, len(values), (draws, len(values)))
     return tuple(np.quantile(values[places].mean(axis=1), [0.025, 0.975]).tolist())
+
+
+NAMES = [("baseline", "the commonest equation for such numbers"), ("baseline", "the nearest training text's equation"),
+         ("teacher", "teacher"), ("pruned", "pruned, no training after"), ("student", "pruned, not distilled"),
+         ("student", "**pruned and distilled**"), ("student", "control: nothing pruned, only trained on")]
+
+
+def name_of(row):
+    """What a whole-method row is called in the table."""
+    if row["model"] == "baseline":
+        return row["settings"]["baseline"]
+    if row["model"] != "student":
+        return {"teacher": "teacher", "pruned": "pruned, no training after"}[row["model"]]
+    return NAMES[6][1] if not row["ratio"] else NAMES[4][1] if row["loss"] == "ce" else NAMES[5][1]
+
+
+def whole_method_table(rows):
+    """Rows of lesson 10 on one data set, one file or five folds -> a Markdown table; accuracies are means of the
+    files, intervals are drawn over all their problems, and costs are shares of the teacher's."""
+    def of(name, decoding=None):
+        return [row for row in rows if name_of(row) == name and (decoding is None
+                or row["settings"]["decoding"] == decoding) and (row["model"] != "pruned" or row["speedup"])]
+
+    def mean(some, key):
+        return sum(row[key] for row in some) / len(some)
+
+    best = "beam 5, positive values first"
+    teacher = of("teacher", best)
+    lines = ["| model | answers right (95%) | against the teacher | greedy | plain beam | equation | parameters | FLOPs "
+             "| speed |", "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for kind, name in NAMES:
+        mine = of(name) if kind == "baseline" else of(name, best)
+        low, high = interval(np.concatenate([right(row["verdicts"]) for row in mine]))
+        cells = [name, f"{mean(mine, 'answer_accuracy'):.1%} ({low:.1%} to {high:.1%})"]
+        if kind == "baseline":
+            cells += ["", "", "", f"{mean(mine, 'equation_accuracy'):.1%}", "", "", ""]
+        else:
+            differences = np.concatenate([right(row["verdicts"]) - right(base["verdicts"])
+                                          for row, base in zip(mine, teacher)])
+            low, high = interval(differences)
+            cells += ["" if name == "teacher" else f"{100 * differences.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
+                      f"{mean(of(name, 'greedy'), 'answer_accuracy'):.1%}", f"{mean(of(name, 'beam 5'), 'answer_accuracy'):.1%}",
+                      f"{mean(mine, 'equation_accuracy'):.1%}"]
+            cells += [f"{mean(mine, key) / mean(teacher, key) - 1:+.1%}".replace("+0.0%", "–")
+                      for key in ("parameters_without_embeddings", "flops")]
+            cells += [f"×{mean(mine, 'speedup'):.2f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def tables():
+    """The README's tables, from all result files of the whole method: {data: Markdown}."""
+    found = {}
+    for path in sorted(RESULTS.glob("whole-method-*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        for row in result["rows"]:
+            found.setdefault(row["data"], []).append(row)
+    return {data: whole_method_table(rows) for data, rows in found.items()}
+
+
+def update(text, made):
+    """The README's text with each table put between its marks, <!-- table DATA --> and <!-- end -->."""
+    for data, table in made.items():
+        begin, end = f"<!-- table {data} -->\n", "\n<!-- end -->"
+        before, mark, after = text.partition(begin)
+        if mark:
+            text = before + begin + table + end + after.partition(end)[2]
+    return text
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    write_text(readme, update(readme.read_text(encoding="utf-8"), tables()))
+    print(f"{readme}: tables of {', '.join(tables())}")

@@ -1,0 +1,1 @@
+import torch; torch.set_num_threads(1)
