@@ -19,7 +19,7 @@ from tinyprune import figures, recipe
 from tinyprune.baseline import most_frequent_equation, nearest_text_equation
 from tinyprune.data import Vocabularies, batches, load
 from tinyprune.tokenizer import OPERATORS, prefix_to_infix
-from tinyprune.train import DEVICE, Settings, evaluate, grade, learning_rate_at
+from tinyprune.train import DEVICE, evaluate, grade, learning_rate_at
 from tinyprune.transformer import Config, Transformer, token_loss
 
 args = recipe.options(threads=2)
@@ -35,7 +35,8 @@ fresh.eval()
 batch = batches(splits.train[:64], vocabularies, 64)[0]
 with torch.no_grad():
     loss = token_loss(fresh(batch.source, batch.lengths, batch.target), batch.target).item()
-print(f"  {len(vocabularies.target)} target tokens, all equally likely: log V = {math.log(len(vocabularies.target)):.2f}")
+V = len(vocabularies.target)
+print(f"  {V} target tokens, all equally likely: log V = {math.log(V):.2f}")
 print(f"  measured: {loss:.2f}")
 
 # %% [markdown]

@@ -64,7 +64,8 @@ def rotate(x, start=0):
     T, K = x.shape[-2:]
     result = torch.zeros_like(x)
     for t, i in product(range(T), range(K // 2)):
-        turned = torch.complex(x[..., t, 2 * i], x[..., t, 2 * i + 1]) * cmath.exp(1j * (start + t) * 1e4 ** (-2 * i / K))
+        angle = (start + t) * 10000 ** (-2 * i / K)
+        turned = torch.complex(x[..., t, 2 * i], x[..., t, 2 * i + 1]) * cmath.exp(1j * angle)
         result[..., t, 2 * i], result[..., t, 2 * i + 1] = turned.real, turned.imag
     return result
 

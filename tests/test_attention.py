@@ -235,6 +235,14 @@ def test_module_equals_torchs_with_the_rotation_off(kind):
           torch.autograd.grad((expected * weight).sum(), x)[0], f"{kind} attention, the gradient of x")
 
 
+def test_cross_attention_reads_the_source():
+    a, x, more = setting("cross")
+    output, probabilities = a(x, more["source"])
+    assert probabilities.shape == (B, N, T, S), f"cross-attention probabilities: expected (B, N, T, S) = " \
+        f"{(B, N, T, S)}, got {tuple(probabilities.shape)}: keys and values come from the source"
+    check(output, reference.multi_head(a, x, more["source"])[0], "cross-attention without a mask")
+
+
 def swapped(a):
     other = copy.deepcopy(a)
     other.key, other.value = other.value, other.key
@@ -298,7 +306,7 @@ def test_cached_steps_equal_all_at_once():
     cache = {}
     for step in range(T):
         try:
-            got, probabilities = a(x[:, step:step + 1], mask=reference.causal_mask(1, step), cache=cache)
+            got, probabilities = a(x[:, step:step + 1], cache=cache)  # the newest token may see all
         except RuntimeError as error:
             raise AssertionError(f"step {step} broke with a cache of shape {tuple(cache['key'].shape)}, expected "
                                  f"(B, N, step, K) = {(B, N, step, K)}: join along dim=2 ({error})") from error
@@ -335,15 +343,15 @@ def test_cache_takes_several_tokens_at_a_time():
 
 def test_cross_attention_reads_its_source_once():
     a, x, more = setting("cross")
-    whole, cache = a(x, **more)[0], {}
+    whole, cache = a(x, more["source"])[0], {}
     for step in range(T):
-        got = a(x[:, step:step + 1], **more, cache=cache)[0]
+        got = a(x[:, step:step + 1], more["source"], cache=cache)[0]
         assert cache["key"].shape == (B, N, S, K), \
             f"after step {step} the cache of cross-attention holds {tuple(cache['key'].shape)}, expected " \
             f"(B, N, S, K) = {(B, N, S, K)}: the source does not grow"
         check(got, whole[:, step:step + 1], f"cross-attention with a cache, step {step}")
     before = cache["key"].data_ptr()
-    a(x[:, :1], source=more["source"] + 1, mask=more["mask"], cache=cache)
+    a(x[:, :1], more["source"] + 1, cache=cache)
     assert cache["key"].data_ptr() == before, "keys and values of the source were computed again at a later step"
 
 
@@ -422,10 +430,11 @@ def test_removed_heads_equal_closed_gates(kind):
         "the head, not to D / number of heads"
     for name in ("query", "key", "value"):
         linear = getattr(small, name)
-        assert linear.weight.shape == (2 * K, 24), f"{name}: expected a weight (12, 24), got {tuple(linear.weight.shape)}"
+        assert linear.weight.shape == (2 * K, 24), \
+            f"{name}: expected a weight (12, 24), got {tuple(linear.weight.shape)}"
         assert linear.bias.shape == (2 * K,), f"{name}: the bias was not cut with its rows"
-    assert small.output.weight.shape == (24, 2 * K), \
-        f"output: expected a weight (24, 12), got {tuple(small.output.weight.shape)}: W_O reads the heads, so cut columns"
+    assert small.output.weight.shape == (24, 2 * K), "output: expected a weight (24, 12), got " \
+        f"{tuple(small.output.weight.shape)}: W_O reads the heads, so cut its columns"
     output, probabilities = small(x, **more)
     check(output, expected, f"{kind} attention, heads 1 and 3 kept", {
         "the kept and the removed heads are exchanged": cut(a, [0, 2])(x, **more)[0],
@@ -477,7 +486,8 @@ def test_heads_keep_their_original_index_when_removed_twice():
     twice.keep([1, 3])
     check(twice.heads, [1, 3], "the heads after keep([1, 3])")
     check(twice(x, **more)[0], cut(a, [1, 3])(x, **more)[0], "keep([1, 2, 3]), then keep([1, 3])", {
-        "the second time the indices were taken for places: heads 2 and 3 stayed": lambda: cut(a, [2, 3])(x, **more)[0]})
+        "the second time the indices were taken for places: heads 2 and 3 stayed":
+            lambda: cut(a, [2, 3])(x, **more)[0]})
 
 
 def test_keep_leaves_the_heads_in_their_order():

@@ -181,7 +181,7 @@ def test_a_problem_is_answered_alike_alone_and_in_a_batch():
                         beam_search(model, batch, LARGE, 3, longest=9))
     for row in range(6):
         alone = row_of(batch, row)
-        assert greedy(model, alone, LARGE, longest=9) == [together[row]], f"row {row}: its neighbours changed its equation"
+        assert greedy(model, alone, LARGE, longest=9) == [together[row]], f"row {row} depends on its neighbours"
         [found] = beam_search(model, alone, LARGE, 3, longest=9)
         assert [tokens for _, tokens in found] == [tokens for _, tokens in ranked[row]], f"row {row} of the beam"
         check(torch.tensor([s for s, _ in found]), torch.tensor([s for s, _ in ranked[row]]), f"row {row}: scores")
@@ -224,6 +224,39 @@ def test_a_wide_beam_finds_the_best_of_all_equations(longest):
         check(len(got), len(exact), "a beam wide enough keeps every equation")
         check(torch.tensor([score for score, _ in ranked[row]]), expected, "log-probability / sqrt(length)", {
             "not divided by sqrt(length)": lambda: torch.tensor([exact[e] for e in orders["sqrt"]])})
+
+
+def slow_beam(model, batch, row, vocabulary, beam, longest, norm=math.sqrt):
+    """Beam search with lists, the whole equation read anew at every step."""
+    slots, names = token_slots(vocabulary)
+    alone, count = row_of(batch, row), batch.counts[row:row + 1]
+    hypotheses = [(0.0, [])]
+    for step in range(longest):
+        longer = []
+        for total, tokens in hypotheses:
+            open_slots = 1 + sum(int(slots[token]) for token in tokens)
+            if not open_slots:
+                longer.append((total, tokens))
+                continue
+            allowed = allowed_tokens(torch.tensor([open_slots]), longest - step, count, slots, names)[0]
+            with torch.no_grad():
+                logits = model(alone.source, alone.lengths, torch.tensor([[*tokens, PAD]]))[0, -1]
+            among = logits.masked_fill(~allowed, -math.inf).log_softmax(dim=-1)
+            longer += [(total + float(among[token]), [*tokens, token]) for token in allowed.nonzero()[:, 0].tolist()]
+        hypotheses = sorted(longer, key=lambda pair: -pair[0] / norm(len(pair[1])))[:beam]
+    return [vocabulary.decode(tokens) for _, tokens in hypotheses]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_narrow_beam_keeps_the_best_at_every_step(seed):
+    """Complete equations wait in the beam at no cost while others grow."""
+    model, batch = untrained(LARGE, seed), some_batch([2, 3], seed=seed)
+    ranked = beam_search(model, batch, LARGE, beam=3, longest=7)
+    for row in range(2):
+        expected = slow_beam(model, batch, row, LARGE, 3, 7)
+        check([tokens for _, tokens in ranked[row]], expected, f"beam 3, problem {row}", {
+            "the beam is not ranked by log-probability / sqrt(length) on the way":
+                lambda: slow_beam(model, batch, row, LARGE, 3, 7, norm=lambda n: 1)})
 
 
 def test_the_beam_holds_different_equations_best_first():

@@ -128,7 +128,7 @@ def test_every_ratio_closes_exactly_its_share(heads, scope):
 
 
 def test_half_a_head_is_rounded_up():
-    """35 heads, 7 a layer: 30% are 10.5. 25 heads, 58%: exactly 14.5, although 0.58 * 25 is below it in floating point."""
+    """Exactly half, also where floating point falls short of it."""
     scores = scores_of(encoder=[[.1] * 7] * 3, decoder=[[.2] * 7], cross=[[.3] * 7])
     check(len(heads_to_close(scores, 0.3)), 11, "30% of 35 heads, exactly 10.5", {
         "rounded down, or to the even neighbour as Python's round does: halves go up here": 10})
@@ -146,7 +146,8 @@ def test_ties_close_by_layer_and_index(scope):
             "the last of equal heads were closed": {("encoder", 1, 2), ("encoder", 1, 3), ("decoder", 0, 3),
                                                     ("cross", 0, 3)}})
     backwards = dict(reversed(flat.items()))
-    assert heads_to_close(backwards, 0.25, scope) == heads_to_close(flat, 0.25, scope), "the dict's order must not matter"
+    same = heads_to_close(backwards, 0.25, scope) == heads_to_close(flat, 0.25, scope)
+    assert same, "the order of the dict must not matter"
     assert lowest({("encoder", 1): flat["encoder", 1], ("encoder", 0): flat["encoder", 0]}, 4) == [
         ("encoder", 0, 0), ("encoder", 0, 1), ("encoder", 0, 2), ("encoder", 1, 0)]
 
@@ -187,7 +188,7 @@ def test_removed_heads_equal_closed_gates(closed):
     model = tiny(1)
     smaller = remove_heads(model, closed)
     kept = {name: [p for p in range(3) if (*name, p) not in closed] for name in model.attentions()}
-    check({name: part.heads for name, part in smaller.attentions().items()}, kept, f"the heads that stay without {closed}", {
+    check({name: part.heads for name, part in smaller.attentions().items()}, kept, f"the heads left without {closed}", {
         "the kept and the removed heads are exchanged": {
             name: [p for p in range(3) if p not in row] or row for name, row in kept.items()},
         "the first heads were kept, whichever they are": {name: list(range(len(row))) for name, row in kept.items()}})
@@ -195,7 +196,8 @@ def test_removed_heads_equal_closed_gates(closed):
         "nothing was removed": lambda: logits(model),
         "the kept and the removed heads are exchanged": lambda: logits(model, gates_of(model, others(closed)))})
     for name, part in smaller.attentions().items():
-        assert part.query.weight.shape == (4 * len(kept[name]), 10) and part.output.weight.shape == (10, 4 * len(kept[name]))
+        inner = 4 * len(kept[name])
+        assert part.query.weight.shape == (inner, 10) and part.output.weight.shape == (10, inner)
         assert part.head_width == 4, "K stays: width and scale 1/sqrt(K) belong to the head"
 
 
@@ -249,7 +251,7 @@ def test_heads_can_be_removed_twice():
           "heads left after two removals", {
               "heads were numbered afresh after the first removal":
                   {"encoder": [[0, 2], [0, 1, 2, 3]], "decoder": [[0, 1, 2, 3]], "cross": [[1]]}})
-    at_once = remove_heads(model, {("encoder", 0, 1), ("encoder", 0, 2), ("cross", 0, 0), ("cross", 0, 1), ("cross", 0, 3)})
+    at_once = remove_heads(model, {("encoder", 0, 1), ("encoder", 0, 2), *(("cross", 0, place) for place in (0, 1, 3))})
     assert torch.equal(logits(twice), logits(at_once))
     assert once.config.heads_kept["cross"] == [[1, 2]], "the first model keeps its heads"
 
@@ -288,7 +290,8 @@ class Script:
         self.sizes = {name: len(part.heads) for name, part in model.attentions().items()}
 
     def __call__(self, model):
-        self.given.append({name: self.scale * torch.rand(n, generator=self.generator) for name, n in self.sizes.items()})
+        self.given.append({name: self.scale * torch.rand(size, generator=self.generator)
+                           for name, size in self.sizes.items()})
         return self.given[-1]
 
 
@@ -306,12 +309,12 @@ def one_step(step, model, optimizer, pruning):
 
 
 def run(schedule, steps=14, end=10, every=3, ratio=0.5, scale=1.0, seed=0):
-    """-> the pruning, its script, and the closed heads after each step"""
-    model = tiny(6).train()
+    """The schedule alone, without learning -> the pruning, its script, and the closed heads after each step"""
+    model = tiny(6)
     script, optimizer = Script(model, seed, scale), adamw(model)
     pruning, closed = DynamicPruning(model, script, ratio, end, every, schedule), []
     for step in range(steps):
-        one_step(step, model, optimizer, pruning)
+        pruning.before_step(step, model, optimizer)
         closed.append(set(pruning.closed))
         assert {(*name, p) for name, gate in pruning.gates.items() for p, g in enumerate(gate) if g == 0} == closed[-1]
     return pruning, script, closed
@@ -326,9 +329,7 @@ def test_dynamic_closes_the_lowest_smoothed_scores_and_heads_come_back():
         smoothed = fresh if old is None else {name: (old[name] + row) / 2 for name, row in fresh.items()}
         expected = heads_to_close(smoothed, 0.5 * (1 - (1 - entry["step"] / 10) ** 3))
         check(closed[entry["step"]], expected, f"closed heads at step {entry['step']}", {
-            "the scores are not smoothed": lambda: heads_to_close(fresh, 0.5 * (1 - (1 - entry["step"] / 10) ** 3)),
-            "the average starts at 0, and needs a correction: start it at the first scores": lambda: heads_to_close(
-                {n: sum(row[n] / 2 ** (len(script.given) - i) for i, row in enumerate(script.given)) for n in fresh}, .5)})
+            "the scores are not smoothed": lambda: heads_to_close(fresh, 0.5 * (1 - (1 - entry["step"] / 10) ** 3))})
         check(entry["ratio"], 0.5 * (1 - (1 - entry["step"] / 10) ** 3), "the ratio of the log")
         assert entry["closed"] == sorted(expected - before) and entry["returned"] == sorted(before - expected)
         before = expected
@@ -337,22 +338,24 @@ def test_dynamic_closes_the_lowest_smoothed_scores_and_heads_come_back():
 
 
 def test_smoothing_weighs_the_old_scores():
-    model, rows = tiny(), [0.0, 1.0]
+    model, rows = tiny(), [2.0]
     pruning = DynamicPruning(model, lambda model: {name: torch.full((3,), rows[0]) for name in model.attentions()},
                              0.5, end=9, every=1, smoothing=0.8)
     optimizer = adamw(model)
     pruning.before_step(0, model, optimizer)
+    check(pruning.scores["cross", 0], torch.full((3,), 2.0), "the first scores, 2", {
+        "the average starts at 0: start it at the first scores": torch.full((3,), 0.4)})
     rows[0] = 1.0
     pruning.before_step(1, model, optimizer)
-    check(pruning.scores["cross", 0], torch.full((3,), 0.2), "0.8 of the old scores 0 and 0.2 of the new ones 1", {
-        "smoothing is the weight of the old scores, not of the new": torch.full((3,), 0.8),
+    check(pruning.scores["cross", 0], torch.full((3,), 1.8), "0.8 of the old scores, 2, and 0.2 of the new ones, 1", {
+        "smoothing is the weight of the old scores, not of the new": torch.full((3,), 1.2),
         "the scores are not smoothed": torch.full((3,), 1.0)})
 
 
 @pytest.mark.parametrize("scale", [1, 100])
 def test_no_head_comes_back_in_monotone(scale):
     """Whatever the size of the scores: those of the rival criteria are raw."""
-    for seed in range(4):
+    for seed in range(3):
         pruning, _, closed = run("monotone", scale=scale, seed=seed)
         for step, (before, after) in enumerate(zip(closed, closed[1:])):
             assert before <= after, f"scores up to {scale}, step {step + 1}: {before - after} came back"
@@ -406,7 +409,8 @@ def moved(before, after):
 def test_a_closed_head_is_kept_bit_for_bit(schedule):
     """Weight decay and momentum would move it; one-shot closes heads before the optimizer has any moments."""
     model = tiny(7).train()
-    pruning, optimizer, kept, returns = DynamicPruning(model, Script(model, 2), 0.5, 12, 2, schedule), adamw(model), {}, 0
+    pruning, optimizer = DynamicPruning(model, Script(model, 2), 0.5, 12, 2, schedule), adamw(model)
+    kept, returns = {}, 0
     heads = [(*name, place) for name in model.attentions() for place in range(3)]
     for step in range(18):
         before = {head: owned(head, model, optimizer) for head in heads}
@@ -448,7 +452,7 @@ def test_the_output_bias_belongs_to_no_head_and_goes_on_learning():
     pruning, optimizer = DynamicPruning(model, Script(model, 2), 0.5, 12, 2, "one-shot"), adamw(model)
     one_step(0, model, optimizer, pruning)
     for name, part in model.attentions().items():
-        assert not torch.equal(part.output.bias, before[name]), f"b_O of {name} was held back with the closed heads"
+        assert (part.output.bias != before[name]).all(), f"b_O of {name}, or a part of it, was held back"
 
 
 @pytest.mark.parametrize("stop", [0, 1, 5, 12])

@@ -73,7 +73,7 @@ def test_attention_flops_equal_torchs_counter(heads):
     x, source, inner = torch.randn(1, T, D), torch.randn(1, S, D), len(heads) * K
     for keys, arguments in ((T, (x,)), (S, (x, source))):
         got = attention_flops(part, T, keys)
-        check(got, counted(part, *arguments), f"{T} queries and {keys} keys, {len(heads)} heads of width {K}, D = {D}", {
+        check(got, counted(part, *arguments), f"{T} queries, {keys} keys, {len(heads)} heads, K = {K}, D = {D}", {
             "a multiply-add is 2 operations, not 1": got // 2 if got % 2 == 0 else None,
             "the inner width is N*K, not D": 2 * D * D * 2 * (T + keys) + 4 * D * T * keys,
             "Q K^T is counted, P V is not": 2 * D * inner * 2 * (T + keys) + 2 * inner * T * keys,
@@ -116,7 +116,8 @@ def test_mean_flops_is_the_mean_over_problems():
     pairs = [(6, 4), (3, 9), (11, 2)]
     each = [flops(model(), *pair) for pair in pairs]
     check(mean_flops(model(), pairs), sum(each) / 3, "three problems", {
-        "the sum is not divided": sum(each), "the cost of the mean length is not the mean cost": flops(model(), 20 / 3, 5)})
+        "the sum is not divided": sum(each),
+        "the cost of the mean length is not the mean cost": flops(model(), 20 / 3, 5)})
 
 
 # time
@@ -163,7 +164,7 @@ def test_latencies_are_medians_per_problem_after_a_warm_up(monkeypatch):
     monkeypatch.setattr(measure.time, "perf_counter", lambda: now[0])
     problems = [batch([6, 2], [3, 5]), batch([1, 2, 3], [1, 1, 1])]
     got = latencies({"teacher": "teacher", "student": "student"}, problems, rounds=3)
-    check(got, {"teacher": (6 + 4) / 5, "student": (3 + 4) / 5}, "three rounds: 8, 2, 6 s and 1, 5, 3 s, and 4 s more", {
+    check(got, {"teacher": (6 + 4) / 5, "student": (3 + 4) / 5}, "rounds of 8, 2, 6 s and 1, 5, 3 s, and 4 s more", {
         "the mean is not the median": {"teacher": (16 / 3 + 4) / 5, "student": (3 + 4) / 5},
         "the first round warms up and does not count": {"teacher": (7 + 4) / 5, "student": (4 + 4) / 5},
         "seconds per problem, not per batch": {"teacher": 5.0, "student": 3.5},

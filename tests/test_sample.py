@@ -76,7 +76,8 @@ def english():
     """Five folds of [Problem]"""
     found = {}
     for record in ElementTree.parse(SAMPLE / "asdiv" / "ASDiv.xml").iter("Problem"):
-        text, left, right = f"{record.find('Body').text} {record.find('Question').text}", *record.find("Formula").text.split("=")
+        text = f"{record.find('Body').text} {record.find('Question').text}"
+        left, right = record.find("Formula").text.split("=")
         answer = record.find("Answer").text.split(" (")[0]
         assert right == answer, f"{record.get('ID')}: the formula says {right}, the answer {answer}"
         found[record.get("ID")] = Problem(text, left, answer)

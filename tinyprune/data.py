@@ -73,8 +73,8 @@ def kind_and_rank(literal, rank):
     return f"{kind}{min(rank, 9)}"
 
 
-def read_problem(id, words, equation, answer, english):
-    """Words, an infix equation and an answer as recorded -> Problem. Raises DataError for an unreadable answer."""
+def read_text(words, english):
+    """The words of a problem -> its words with numbers named and described, the numbers' literals and their values."""
     masked, literals = mask_numbers(words, english=english)
     numbers = [read_number(literal) for literal in literals]
     ranks = {value: rank for rank, value in enumerate(sorted(set(numbers)))}
@@ -84,6 +84,12 @@ def read_problem(id, words, equation, answer, english):
         if is_name(word):
             index = int(word[1:])
             described.append(kind_and_rank(literals[index], ranks[numbers[index]]))
+    return described, literals, numbers
+
+
+def read_problem(id, words, equation, answer, english):
+    """Words, an infix equation and an answer as recorded -> Problem. Raises DataError for an unreadable answer."""
+    described, literals, numbers = read_text(words, english)
     fractions = {value for value, literal in zip(numbers, literals) if "/" in literal}
     prefix, flaw = [], ""
     try:
@@ -91,10 +97,10 @@ def read_problem(id, words, equation, answer, english):
     except EquationError as error:
         flaw = str(error)
     try:
-        recorded = read_answer(answer)
+        recorded, decimal = read_answer(answer), is_decimal(answer)
     except EquationError as error:
         raise DataError(f"record {id}: its answer {answer!r} cannot be read ({error}): mend or remove it") from None
-    return Problem(id, " ".join(words), described, numbers, prefix, recorded, is_decimal(answer), recorded, flaw)
+    return Problem(id, " ".join(words), described, numbers, prefix, recorded, decimal, recorded, flaw)
 
 
 def is_name(word):
@@ -126,6 +132,18 @@ def english_words(text):
     return [word.rstrip(",") or word for word in re.findall(pattern, text.lower())]
 
 
+def chinese_words(text, known):
+    """Splits a Chinese text into words, the longest known one at each place; runs of digits and signs stay whole."""
+    longest, words = max((len(word) for word in known), default=1), []
+    for run in re.findall(r"[\x21-\x7e]+|[^\x00-\x7f]+", text):
+        while run:
+            size = len(run) if run.isascii() else next(
+                (size for size in range(min(longest, len(run)), 1, -1) if run[:size] in known), 1)
+            words.append(run[:size])
+            run = run[size:]
+    return words
+
+
 def read_asdiv(path):
     """The published XML and fold lists -> five lists of [Problem], in the lists' order. Raises DataError."""
     path = Path(path)
@@ -147,7 +165,7 @@ def _asdiv_problem(path, record):
         body, question, formula, answer = (record.find(name).text.strip()
                                            for name in ("Body", "Question", "Formula", "Answer"))
     except AttributeError:
-        raise DataError(f"{path}: problem {id} lacks its Body, Question, Formula or Answer: download it again") from None
+        raise DataError(f"{path}: problem {id} lacks Body, Question, Formula or Answer: download it again") from None
     try:
         left, _, right = formula.partition("=")
         problem = read_problem(id, english_words(f"{body} {question}"), left, answer, english=True)

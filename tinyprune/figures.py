@@ -1,4 +1,4 @@
-"""What a lesson shows: tables and pictures in text always, the same pictures as PNG files where matplotlib is installed.
+"""What a lesson shows: tables and pictures as text always, and as PNG files where matplotlib is installed.
 
 Without matplotlib every drawing function prints its text version and one line says, once, how to get the rest.
 """

@@ -30,7 +30,8 @@ def lowest(scores, count):
 
     scores: {(kind, layer): (N,)} -> [(kind, layer, place)]. Raises ValueError if that many cannot go.
     """
-    ranked = sorted((score, name[1], place, name) for name, row in scores.items() for place, score in enumerate(row.tolist()))
+    ranked = sorted((score, name[1], place, name) for name, row in scores.items()
+                    for place, score in enumerate(row.tolist()))
     left = {name: len(row) for name, row in scores.items()}
     chosen = []
     for _, _, place, name in ranked:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import torch
 
-from tinyprune.data import DATA, ROOT, Vocabularies, batches, load
+from tinyprune.data import DATA, ROOT, DataError, Vocabularies, batches, load
 from tinyprune.distill import Distillation
 from tinyprune.masking import DynamicPruning, remove_heads
 from tinyprune.scorer import head_scores
-from tinyprune.train import DEVICE, Settings, load_model, read, save, save_model, task_loss, train
+from tinyprune.train import DEVICE, CheckpointError, Settings, load_model, read, save, save_model, task_loss, train
 from tinyprune.transformer import Config, Transformer
 
 
@@ -42,8 +42,10 @@ RECIPES = {
 def options(**more):
     """The options that lessons share: data, fold, seed, ratio and out; more: further ones, name=default.
 
-    Unknown arguments are left alone, for a notebook's kernel has its own.
+    Unknown arguments are left alone, for a notebook's kernel has its own. From here on the user's own mistakes get
+    their one sentence, and Ctrl-C a word of comfort, instead of a traceback.
     """
+    sys.excepthook = explain
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=DATA, default="sample")
@@ -54,6 +56,16 @@ def options(**more):
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     return parser.parse_known_args()[0]
+
+
+def explain(kind, error, trace):
+    """sys.excepthook: one sentence for what is no fault of the program's."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nstopped: the same command goes on where it was", file=sys.stderr)
+    elif issubclass(kind, (DataError, CheckpointError, FloatingPointError)):
+        print(f"\n{error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 @dataclass

@@ -118,8 +118,8 @@ def whole_method_table(rows):
     """Rows of lesson 10 on one data set, one file or five folds -> a Markdown table; accuracies are means of the
     files, intervals are drawn over all their problems, and costs are shares of the teacher's."""
     def of(name, decoding=None):
-        return [row for row in rows if name_of(row) == name and (decoding is None
-                or row["settings"]["decoding"] == decoding) and (row["model"] != "pruned" or row["speedup"])]
+        return [row for row in rows if name_of(row) == name and decoding in (None, row["settings"].get("decoding"))
+                and (row["model"] != "pruned" or row["speedup"])]
 
     def mean(some, key):
         return sum(row[key] for row in some) / len(some)
@@ -138,9 +138,10 @@ def whole_method_table(rows):
             differences = np.concatenate([right(row["verdicts"]) - right(base["verdicts"])
                                           for row, base in zip(mine, teacher)])
             low, high = interval(differences)
-            cells += ["" if name == "teacher" else f"{100 * differences.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})",
-                      f"{mean(of(name, 'greedy'), 'answer_accuracy'):.1%}", f"{mean(of(name, 'beam 5'), 'answer_accuracy'):.1%}",
-                      f"{mean(mine, 'equation_accuracy'):.1%}"]
+            gain = f"{100 * differences.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+            cells += ["" if name == "teacher" else gain]
+            cells += [f"{mean(of(name, decoding), 'answer_accuracy'):.1%}" for decoding in ("greedy", "beam 5")]
+            cells += [f"{mean(mine, 'equation_accuracy'):.1%}"]
             cells += [f"{mean(mine, key) / mean(teacher, key) - 1:+.1%}".replace("+0.0%", "–")
                       for key in ("parameters_without_embeddings", "flops")]
             cells += [f"×{mean(mine, 'speedup'):.2f}"]

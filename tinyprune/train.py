@@ -65,7 +65,7 @@ def read(path):
     try:
         return torch.load(path, map_location=DEVICE, weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
-        raise CheckpointError(f"{path} is not a whole file of tinyprune's ({type(error).__name__}): delete it") from None
+        raise CheckpointError(f"{path} is no whole file of tinyprune's: delete it ({type(error).__name__})") from None
 
 
 def save_model(model, vocabularies, path):
@@ -141,7 +141,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
     if Path(checkpoint).exists():
         found = read(checkpoint)
         if found.get("identity") != identity:
-            raise CheckpointError(f"{checkpoint} belongs to a run with other settings: delete it or choose another --out")
+            raise CheckpointError(f"{checkpoint} belongs to a run with other settings: delete it to start afresh")
         done, log = found["done"], found["log"]
         model.load_state_dict(found["model"])
         average.load_state_dict(found["average"])
@@ -167,8 +167,9 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
                 batch.source = drop_words(batch.source, settings.word_dropout)
                 value = loss(model, batch, pruning.gates if pruning else None)
                 if not math.isfinite(value.item()):
-                    raise FloatingPointError(f"the loss is {value.item()} at step {done}, on the problems "
-                                             f"{[problems[p].id for p in batch.places[:3]]}…: lower the learning rate")
+                    ids = [problems[p].id for p in batch.places[:3]]
+                    raise FloatingPointError(f"the loss is {value.item()} at step {done}, on the problems {ids}…: "
+                                             "lower the learning rate")
                 optimizer.zero_grad()
                 value.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
