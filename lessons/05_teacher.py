@@ -113,8 +113,8 @@ for place in wrong[:2]:
 
 # %% 5.6 One problem, and what the writer looked at
 figures.heading("5.6 One problem: where cross-attention looks while each token is written")
-place = next((p for p in range(len(test)) if best.verdicts[p] == "=" and 3 <= len(test[p].equation) <= 7), 0)
-problem = test[place]
+short = [p for p, verdict in zip(test, best.verdicts) if verdict == "=" and 3 <= len(p.equation) <= 7]
+problem = next((p for p in short if p.text.isascii()), (short or test)[0])
 one = batches([problem], vocabularies, 1)[0].to(DEVICE)
 record = {}
 with torch.no_grad():

@@ -53,7 +53,8 @@ A temperature t softens both distributions: logits / t. What does that do to the
 # %% 8.2 Why the square of the temperature
 figures.heading("8.2 The gradient of the loss at rising temperature")
 torch.manual_seed(0)
-student_logits, teacher_logits = torch.randn(1, 6, 11, requires_grad=True), torch.randn(1, 6, 11)
+teacher_logits = torch.randn(1, 6, 11, dtype=torch.double)  # double: t^2 also magnifies rounding
+student_logits = torch.randn(1, 6, 11, dtype=torch.double, requires_grad=True)
 real = torch.ones(1, 6, dtype=torch.bool)
 centred = (student_logits - teacher_logits).detach()
 centred = centred - centred.mean(dim=-1, keepdim=True)

@@ -6,11 +6,18 @@ import sys
 
 from tinyprune.data import ROOT
 
+CHINESE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC", "WenQuanYi Zen Hei")
+
 try:
     import matplotlib
+
     if "ipykernel" not in sys.modules:
         matplotlib.use("Agg")  # write files, open no window
     import matplotlib.pyplot as plt
+    from matplotlib import font_manager
+
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    plt.rcParams["font.family"] = ["DejaVu Sans", *(name for name in CHINESE_FONTS if name in installed)]
 except ImportError:
     plt = None
 
@@ -52,7 +59,7 @@ def save_picture(name, draw, size=(7, 4)):
     figure.tight_layout()
     PICTURES.mkdir(parents=True, exist_ok=True)
     figure.savefig(PICTURES / f"{name}.png", dpi=120)
-    print(f"  picture: {(PICTURES / name).relative_to(ROOT)}.png")
+    print(f"  picture: {PICTURES.name}/{name}.png")
     if "ipykernel" not in sys.modules:
         plt.close(figure)
 

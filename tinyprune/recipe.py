@@ -20,6 +20,9 @@ from tinyprune.train import DEVICE, CheckpointError, Settings, load_model, read,
 from tinyprune.transformer import Config, Transformer
 
 
+RUNS = ROOT / "runs"  # models, checkpoints and results that are made here
+
+
 @dataclass
 class Recipe:
     teacher: Settings
@@ -52,7 +55,7 @@ def options(**more):
     parser.add_argument("--fold", type=int, choices=range(5), default=0, help="the test fold of ASDiv-A")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
-    parser.add_argument("--out", type=Path, default=ROOT / "runs", help="where models and results go")
+    parser.add_argument("--out", type=Path, default=RUNS, help="where models and results go")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     return parser.parse_known_args()[0]
@@ -79,7 +82,7 @@ class Run:
 def model_path(data, fold, what, *settings):
     """Where a model is kept; a digest of all its settings in the name keeps models of other settings apart."""
     digest = hashlib.sha256(repr((data, fold, *settings)).encode()).hexdigest()[:10]
-    return ROOT / "runs" / f"{what}-{data}-{fold}-{digest}.pt"
+    return RUNS / f"{what}-{data}-{fold}-{digest}.pt"
 
 
 def _once(path, name, make):
@@ -91,7 +94,7 @@ def _once(path, name, make):
         save_model(model, vocabularies, path)
         checkpoint.unlink()
     else:
-        print(f"  {name}: loaded {path.relative_to(ROOT)}")
+        print(f"  {name}: loaded {path.name}")
     model, vocabularies = load_model(path)
     return Run(model, *read(path.with_suffix(".log"))), vocabularies
 

@@ -1,0 +1,72 @@
+"""Every lesson runs from end to end, on a few problems and for one epoch; and it reads as a notebook."""
+import ast
+import json
+import runpy
+import sys
+
+import pytest
+
+from tinyprune import data, figures, recipe, results
+from tinyprune.data import ROOT, Splits
+from tinyprune.train import Settings
+
+LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.py"))
+OWN_TRAINING = ("02",)  # trains its own tiny models for a minute: run as a program, not here
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """A sample of a few problems, models of one epoch, and an empty folder for all that a lesson writes."""
+    whole = data.load("sample")
+
+    def load(name, fold=0, tuning=False):
+        return Splits(whole.train[::20], whole.valid[::20], whole.test[::20])
+
+    monkeypatch.setattr(recipe, "load", load)
+    monkeypatch.setattr(data, "load", load)
+    monkeypatch.setitem(recipe.RECIPES, "sample", recipe.Recipe(
+        Settings(epochs=2), Settings(epochs=1), dict(width=32, head_width=8, encoder_layers=2, feedforward=32),
+        calibration=32, scorings=1))
+    monkeypatch.setattr(recipe, "RUNS", tmp_path)
+    monkeypatch.setattr(figures, "PICTURES", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["lesson.py", "-f", "kernel.json"])  # what a notebook's kernel passes
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", [path for path in LESSONS if path.name[:2] not in OWN_TRAINING],
+                         ids=lambda path: path.stem)
+def test_lesson_runs_to_its_end(path, small, capsys):
+    runpy.run_path(str(path))
+    printed = capsys.readouterr().out.splitlines()
+    shown = [line for line in printed if "step " not in line]
+    assert shown and len(shown) < 150, f"{path.name} prints {len(shown)} lines: a reader wants fewer than 150"
+
+
+def test_whole_method_writes_a_complete_result(small, capsys):
+    runpy.run_path(str(ROOT / "lessons" / "10_whole_method.py"))
+    result = json.loads(next(small.glob("whole-method-*.json")).read_text(encoding="utf-8"))
+    assert {"command", "commit", "dirty", "machine", "threads", "started", "seconds", "rows"} == set(result)
+    for row in result["rows"]:
+        assert list(row) == results.KEYS
+    models = {(row["model"], row["loss"]) for row in result["rows"]}
+    assert {("teacher", "ce"), ("pruned", None), ("student", "ce"), ("student", "ce+kl+attention"),
+            ("baseline", None)} == models
+    student = next(row for row in result["rows"] if row["loss"] == "ce+kl+attention")
+    assert sum(len(layer) for kind in student["heads_kept"].values() for layer in kind) == 24 - 7  # round(0.3 * 24)
+    table = results.whole_method_table(result["rows"])
+    assert table.count("\n") == 2 + len(results.NAMES) - 1, f"a line a model:\n{table}"
+    predictions = next(small.glob("*.predictions.jsonl")).read_text(encoding="utf-8").splitlines()
+    assert len(predictions) == student["problems"] == len(student["verdicts"])
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_reads_as_a_notebook(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith('# %% [markdown]\nr"""\n# '), "the first cell is the introduction, a raw docstring"
+    assert ast.get_docstring(ast.parse(text)), "the introduction is the script's docstring"
+    for forbidden in ("__file__", "if __name__", "plt.show", "sys.path", "os.chdir", "!pip"):
+        assert forbidden not in text, f"{forbidden} does not work cell by cell"
+    indented = [number for number, line in enumerate(text.splitlines(), 1) if line.lstrip() != line and "# %%" in line]
+    assert not indented, f"a cell must begin at the left margin: lines {indented}"
+    assert "## Exercises" in text
