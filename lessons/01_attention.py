@@ -243,7 +243,7 @@ B, N, T, S, K = 2, 3, 4, 5, 6
 query, key, value = torch.randn(B, N, T, K), torch.randn(B, N, S, K), torch.randn(B, N, S, K)
 mask = torch.rand(B, 1, T, S) < 0.6
 mask[..., 0] = True  # every query keeps a key
-z, probabilities = attention(query, key, value, mask)
+library_z, probabilities = attention(query, key, value, mask)
 by_torch = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
 ours = torch.zeros(B, N, T, K)
 for b in range(B):
@@ -263,14 +263,14 @@ with torch.no_grad():
     own = module(text[None], mask=real)[0]
     theirs = layer(text[None], text[None], text[None], attn_mask=~real)[0]
     wrong_way = layer(text[None], text[None], text[None], attn_mask=real)[0]
-figures.table([("attention and three loops", f"{(z - ours).abs().max():.1e}"),
-               ("attention and torch's function", f"{(z - by_torch).abs().max():.1e}"),
+figures.table([("attention and three loops", f"{(library_z - ours).abs().max():.1e}"),
+               ("attention and torch's function", f"{(library_z - by_torch).abs().max():.1e}"),
                ("module and torch's module, ~mask", f"{(own - theirs).abs().max():.1e}"),
                ("the same, mask as it is", f"{(own - wrong_way).abs().max():.1e}")],
               ["", "largest difference"])
-assert torch.allclose(z, ours, atol=1e-6) and torch.allclose(z, by_torch, atol=1e-6)
+assert torch.allclose(library_z, ours, atol=1e-6) and torch.allclose(library_z, by_torch, atol=1e-6)
 assert torch.allclose(own, theirs, atol=1e-6)
-print(f"  shapes: z {tuple(z.shape)} = (B, N, T, K), probabilities {tuple(probabilities.shape)} = (B, N, T, S)")
+print(f"  z (B, N, T, K) = {tuple(library_z.shape)}, probabilities (B, N, T, S) = {tuple(probabilities.shape)}")
 
 # %% [markdown]
 r"""

@@ -77,7 +77,7 @@ def learn(variant, steps=500):
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
-    return model.eval(), [(step, sum(losses[step - 10:step]) / 10) for step in range(10, steps + 1, 10)]
+    return model.eval(), [(step, sum(losses[step - 20:step]) / 20) for step in range(20, steps + 1, 20)]
 
 
 @torch.no_grad()
@@ -87,7 +87,7 @@ def write(model, source, lengths):
     written = torch.full((len(source), 1), BOS)  # (B, 1)
     for _ in range(DIGITS):
         token = model.decode(written, memory, memory_mask)[:, -1].argmax(dim=-1)  # (B,)
-        written = torch.cat([written, token[:, None]], dim=1)
+        written = torch.cat((written, token.unsqueeze(1)), dim=1)  # (B, steps + 1)
     return written[:, 1:]
 
 

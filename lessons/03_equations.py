@@ -47,14 +47,14 @@ for name, written in (("with numbers", with_numbers), ("numbers named", with_nam
     reach[name] = [(math.log2(n), sum(often[:n]) / len(train)) for n in some]
 figures.table(rows, ["equations", "different", "top ten cover", "occur once", "new in test"])
 figures.curves(reach, "log2 of n", "share of problems that the n commonest equations cover", f"03_reach_{args.data}")
-print("  the three commonest: " + ";  ".join(
-    f"{prefix_to_infix(equation.split())} ({count})" for equation, count in counts.most_common(3)))
+for equation, count in counts.most_common(3):
+    print(f"  {count:5} times {prefix_to_infix(equation.split())}")
 
 # %% [markdown]
 r"""
 With numbers in them, nearly every equation is new, and so is nearly every one of the test: nothing to learn from. With
-names, a few shapes do most of the work. The rest is a tail, short in our own sample, long in the published sets, and the
-last column is a warning: a solver that could only *choose* among the equations it has seen would fail there for
+names, a few shapes do most of the work. The rest is a tail, short in our own sample, long in the published sets, and
+the last column is a warning: a solver that could only *choose* among the equations it has seen would fail there for
 certain. Ours writes token by token, so it can write what it has never seen.
 
 ## Names for numbers
@@ -162,7 +162,7 @@ def brackets(equation):
 
 needed = [brackets(problem.equation) for problem in train]
 lengths = [len(problem.equation) for problem in train]
-print(f"  infix: {sum(map(bool, needed))} of {len(train)} equations need brackets; mean length "
+print(f"  infix: {sum(map(bool, needed))} of {len(train)} need brackets; mean length "
       f"{(sum(lengths) + 2 * sum(needed)) / len(train):.2f} tokens, longest "
       f"{max(length + 2 * pairs for length, pairs in zip(lengths, needed))}")
 print(f"  prefix: 0 need them; mean length {sum(lengths) / len(train):.2f} tokens, longest {max(lengths)}")

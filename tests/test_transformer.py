@@ -364,6 +364,16 @@ def test_dropout_works_in_training_alone():
     assert not same(outputs(model, batch), outputs(model, batch)), "in train mode dropout must differ from call to call"
 
 
+def test_dropout_stands_before_every_sum():
+    """With a dropout of 1 no sublayer adds anything: what came in goes out."""
+    model = tiny_model(dropout=1.0).train()
+    x, memory, mask = randoms(B, T, D, seed=1), randoms(B, S, D, seed=2), reference.padding_mask([S, 3], S)
+    model.encoder[0].neighbours.data.zero_()  # the neighbours are mixed in without dropout
+    check(model.encoder[0](memory, mask)[0], memory, "an encoder layer with dropout 1: each sublayer needs its own")
+    check(model.decoder[0](x, memory, reference.causal_mask(T), mask)[0], x,
+          "a decoder layer with dropout 1: each sublayer needs its own")
+
+
 def test_embeddings_start_near_one():
     torch.manual_seed(0)
     model = Transformer(Config(source_tokens=300, target_tokens=250, width=64))

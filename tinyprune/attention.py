@@ -74,6 +74,8 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, width, head_width, heads, rotary=False):
         super().__init__()
+        if rotary and head_width % 2:
+            raise ValueError(f"rotary positions turn pairs: the head width must be even, not {head_width}")
         self.heads, self.head_width, self.rotary = list(heads), head_width, rotary
         inner = len(self.heads) * head_width
         self.query, self.key, self.value = (nn.Linear(width, inner) for _ in range(3))
@@ -115,16 +117,18 @@ class MultiHeadAttention(nn.Module):
         A head owns its rows of W_Q, W_K, W_V with their biases, and its columns of W_O; b_O belongs to none.
         Raises ValueError for a head that is not here, or if none would stay.
         """
+        heads = list(heads)
         missing = [head for head in heads if head not in self.heads]
         if missing or not heads:
-            raise ValueError(f"cannot keep heads {list(heads)} of the heads {self.heads}: "
+            raise ValueError(f"cannot keep heads {heads} of the heads {self.heads}: "
                              + (f"{missing} are not here" if missing else "at least one head must stay"))
         kept = [head for head in self.heads if head in heads]
         rows = head_rows([self.heads.index(head) for head in kept], self.head_width)
+        trained = self.output.weight.requires_grad  # a frozen model stays frozen
         for projection in (self.query, self.key, self.value):
-            projection.weight = nn.Parameter(projection.weight[rows].clone())
-            projection.bias = nn.Parameter(projection.bias[rows].clone())
+            projection.weight = nn.Parameter(projection.weight[rows].clone(), trained)
+            projection.bias = nn.Parameter(projection.bias[rows].clone(), trained)
             projection.out_features = len(rows)
-        self.output.weight = nn.Parameter(self.output.weight[:, rows].clone())
+        self.output.weight = nn.Parameter(self.output.weight[:, rows].clone(), trained)
         self.output.in_features = len(rows)
         self.heads = kept

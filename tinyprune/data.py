@@ -105,7 +105,7 @@ def read_problem(id, words, equation, answer, english):
 
 def is_name(word):
     """Whether a word of a masked text, or a token of an equation, is a number's name: N0, N1, …"""
-    return word[:1] == "N" and word[1:].isdecimal()
+    return word[:1] == "N" and word.isascii() and word[1:].isdecimal()
 
 
 def read_math23k(path):
@@ -119,8 +119,9 @@ def read_math23k(path):
         try:
             problems.append(read_problem(record["id"], record["new_split"].split(), record["equation"],
                                          str(record["ans"]), english=False))
-        except (KeyError, TypeError) as error:
-            raise DataError(f"{path}: record {place} lacks the field {error}: download the file again") from None
+        except (KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{path}: record {place} lacks a field or has one of the wrong kind ({error}): "
+                            "download the file again") from None
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
     return problems
@@ -185,6 +186,8 @@ def load(data, fold=0, tuning=False):
     """
     path = folder(data)
     if data == "asdiv-a":
+        if fold not in range(5):
+            raise DataError(f"ASDiv-A has no fold {fold}: choose one of 0 to 4")
         folds = read_asdiv(path)
         others = [problem for number, problems in enumerate(folds) if number != fold for problem in problems]
         if not tuning:
@@ -233,7 +236,7 @@ class Batch:
 
 def pad(rows):
     """Lists of ids -> (B, longest), filled up with PAD."""
-    return torch.nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=PAD)
+    return torch.nn.utils.rnn.pad_sequence([torch.tensor(row, dtype=torch.long) for row in rows], batch_first=True, padding_value=PAD)
 
 
 def batches(problems, vocabularies, size, generator=None):

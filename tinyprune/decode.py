@@ -62,7 +62,8 @@ def greedy(model, batch, vocabulary, gates=None, longest=LONGEST):
 def beam_search(model, batch, vocabulary, beam=5, gates=None, longest=LONGEST):
     """The `beam` best equations of each problem by log-probability / sqrt(length): Batch -> [[(score, [token])]].
 
-    Without the division long equations lose to short ones, whatever they say. Best first.
+    Without the division long equations lose to short ones, whatever they say. Best first; a problem for which
+    nothing can be written, having no numbers, gets the empty equation.
     """
     slots, names = (x.to(batch.source.device) for x in token_slots(vocabulary))
     B, V = len(batch.source), len(vocabulary)
@@ -82,6 +83,8 @@ def beam_search(model, batch, vocabulary, beam=5, gates=None, longest=LONGEST):
         allowed = allowed_tokens(open_slots, longest - step, counts, slots, names)
         # The probabilities of what is allowed sum to 1, so a complete row goes on with PAD at no cost.
         log_probability = logits.masked_fill(~allowed, -math.inf).log_softmax(dim=-1)
+        # The softmax of a row where nothing is allowed is NaN: it is no candidate.
+        log_probability = log_probability.masked_fill(~allowed, -math.inf)
         candidates = total[:, :, None] + log_probability.view(B, beam, V)
         length = lengths.view(B, beam, 1) + (open_slots > 0).view(B, beam, 1)
         score = candidates / length.sqrt()
@@ -99,8 +102,11 @@ def beam_search(model, batch, vocabulary, beam=5, gates=None, longest=LONGEST):
             break
     scores = (total / lengths.view(B, beam).sqrt()).tolist()
     rows = [vocabulary.decode(row) for row in written[:, 1:].tolist()]
-    return [sorted(((score, row) for score, row in zip(scores[b], rows[b * beam:(b + 1) * beam])
-                    if score > -math.inf), key=lambda pair: -pair[0]) for b in range(B)]
+    ranked = []
+    for b in range(B):
+        pairs = [(score, row) for score, row in zip(scores[b], rows[b * beam:(b + 1) * beam]) if score > -math.inf]
+        ranked.append(sorted(pairs, key=lambda pair: -pair[0]) or [(-math.inf, [])])
+    return ranked
 
 
 def first_positive(candidates, numbers):

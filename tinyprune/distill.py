@@ -78,7 +78,8 @@ class Distillation:
         if self.alignment:
             kept, open_looks = {}, {}
             for name, attention in student.attentions().items():
-                places = [p for p in range(len(attention.heads)) if gates is None or gates[name][p]]
+                gate = (gates or {}).get(name)
+                places = [place for place in range(len(attention.heads)) if gate is None or gate[place]]
                 kept[name] = [attention.heads[place] for place in places]
                 open_looks[name] = looks[name][:, places]
             heads = {name: attention.heads for name, attention in self.teacher.attentions().items()}

@@ -17,9 +17,8 @@ def share_out(total, sizes):
 
     share_out(3, [4, 2, 2]) -> [1, 1, 1]
     """
-    exact = [total * size / sum(sizes) for size in sizes]
-    shares = [math.floor(x) for x in exact]
-    by_remainder = sorted(range(len(sizes)), key=lambda place: shares[place] - exact[place])
+    shares = [total * size // sum(sizes) for size in sizes]
+    by_remainder = sorted(range(len(sizes)), key=lambda place: -(total * sizes[place] % sum(sizes)))
     for place in by_remainder[:total - sum(shares)]:
         shares[place] += 1
     return shares
@@ -49,7 +48,8 @@ def heads_to_close(scores, ratio, scope="kind"):
     scope: "kind" ranks each kind of attention alone, "all" ranks them together
     -> a set of (kind, layer, place)
     """
-    count = math.floor(ratio * sum(len(row) for row in scores.values()) + 0.5)
+    heads = sum(len(row) for row in scores.values())
+    count = math.floor(round(ratio * heads, 9) + 0.5)  # 0.58 * 25 is 14.499999999999998 in floating point
     if scope == "all":
         return set(lowest(scores, count))
     groups = [{name: row for name, row in scores.items() if name[0] == kind} for kind in KINDS]
@@ -79,7 +79,7 @@ def ratio_at(step, start, end, ratio):
 
     Cubic (Zhu & Gupta 2017): fast at first, while much is to spare, and slower towards the end.
     """
-    done = min(max((step - start) / max(end - start, 1), 0), 1)
+    done = 1 if step >= end else 0 if step <= start else (step - start) / (end - start)
     return ratio * (1 - (1 - done) ** 3)
 
 
@@ -98,6 +98,7 @@ class DynamicPruning:
     def __init__(self, model, score, ratio, end, every, schedule="dynamic", smoothing=0.5):
         self.score, self.ratio, self.end, self.every = score, ratio, end, every
         self.schedule, self.smoothing = schedule, smoothing
+        self.settings = [ratio, end, every, schedule, smoothing]  # by which a checkpoint knows its run
         self.scores, self.closed, self.frozen, self.log = {}, set(), {}, []
         self.gates = gates_of(model, self.closed)
 
@@ -106,12 +107,14 @@ class DynamicPruning:
         last = 0 if self.schedule == "one-shot" else self.end
         if self.schedule == "none" or step > last or (step % self.every and step != last):
             return
+        if self.log and self.log[-1]["step"] == step:  # a run that was stopped within this step goes on
+            return
         fresh = self.score(model)
         self.scores = {name: self.smoothing * self.scores[name] + (1 - self.smoothing) * row if self.scores else row
                        for name, row in fresh.items()}
         ranked = self.scores
         if self.schedule == "monotone":  # a closed head stays the lowest
-            ranked = {name: row + 10 * (gate - 1) for (name, row), gate in zip(ranked.items(), self.gates.values())}
+            ranked = {name: row.masked_fill(self.gates[name] == 0, -math.inf) for name, row in ranked.items()}
         ratio = self.ratio if self.schedule == "one-shot" else ratio_at(step, 0, self.end, self.ratio)
         before, self.closed = self.closed, heads_to_close(ranked, ratio)
         self.gates = gates_of(model, self.closed)

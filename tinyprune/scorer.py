@@ -110,7 +110,7 @@ def entropies(model, batches):
 def example_losses(logits, target):
     """Each example's own mean cross-entropy over its real tokens: (B, T, V), (B, T) -> (B,)"""
     losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), target, ignore_index=PAD, reduction="none")
-    return losses.sum(dim=1) / (target != PAD).sum(dim=1)
+    return losses.sum(dim=1) / (target != PAD).sum(dim=1).clamp(min=1)  # an unreadable equation has no token
 
 
 def gradients(model, batches):

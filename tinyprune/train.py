@@ -4,6 +4,7 @@ The order of the data and every dropout are functions of (seed, step) alone, so 
 is the run that was never stopped, and a checkpoint needs no state of a random generator.
 """
 import copy
+import hashlib
 import math
 import os
 import sys
@@ -130,7 +131,9 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay,
                                   betas=(0.9, 0.98))
     average = copy.deepcopy(model)
-    identity = {"settings": asdict(settings), "config": asdict(model.config), "problems": len(problems)}
+    identity = {"settings": asdict(settings), "config": asdict(model.config),
+                "problems": hashlib.sha256(repr([problem.id for problem in problems]).encode()).hexdigest(),
+                "pruning": pruning.settings if pruning else None}
     done, log = 0, []
 
     def state():
