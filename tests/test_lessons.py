@@ -11,7 +11,6 @@ from tinyprune.data import ROOT, Splits
 from tinyprune.train import Settings
 
 LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.py"))
-OWN_TRAINING = ("02",)  # trains its own tiny models for a minute: run as a program, not here
 
 
 @pytest.fixture
@@ -34,10 +33,11 @@ def small(monkeypatch, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("path", [path for path in LESSONS if path.name[:2] not in OWN_TRAINING],
-                         ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LESSONS[:-1], ids=lambda path: path.stem)  # the last one's test is the next
 def test_lesson_runs_to_its_end(path, small, capsys):
-    runpy.run_path(str(path))
+    copy = small / path.name  # lesson 02 trains four models of its own: 20 steps instead of 500
+    copy.write_text(path.read_text(encoding="utf-8").replace("steps=500", "steps=20"), encoding="utf-8")
+    runpy.run_path(str(copy))
     printed = capsys.readouterr().out.splitlines()
     shown = [line for line in printed if "step " not in line]
     assert shown and len(shown) < 150, f"{path.name} prints {len(shown)} lines: a reader wants fewer than 150"

@@ -3,6 +3,7 @@
 Without matplotlib every drawing function prints its text version and one line says, once, how to get the rest.
 """
 import sys
+import warnings
 
 from tinyprune.data import ROOT
 
@@ -17,6 +18,7 @@ try:
     from matplotlib import font_manager
 
     installed = {font.name for font in font_manager.fontManager.ttflist}
+    warnings.filterwarnings("ignore", "Glyph .* missing")  # without a Chinese font its words are drawn as boxes
     plt.rcParams["font.family"] = ["DejaVu Sans", *(name for name in CHINESE_FONTS if name in installed)]
 except ImportError:
     plt = None
