@@ -312,8 +312,8 @@ r"""
 ## Exercises
 
 1. By hand: five target tokens, the causal mask and the shift. Which target tokens has the decoder read when it
-   predicts the third? And which when it learns with the mask and without the shift? `pytest
-   tests/test_transformer.py -k "one_step_later or future"`
+   predicts the third? And which when it learns with the mask and without the shift?
+   `pytest tests/test_transformer.py -k "one_step_later or future"`
 2. Write `rotate`: pair i of the token at place p turns by p * 10000^(-2i/K).
    `pytest tests/test_attention.py -k "rotate or first_pair"`
 3. Write the cache of `MultiHeadAttention.forward`, for one new token and for several. Which of query, key and value is

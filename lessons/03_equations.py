@@ -209,7 +209,7 @@ for word in strange:
     print(f"  {word} is read as {' '.join(source.decode(source.encode([word])))}")
 print(textwrap.fill(f"{len(target)} tokens to write: {' '.join(target.tokens)}", 78, initial_indent="  ",
                     subsequent_indent="    "))
-print(f"  with them one can write {sum(map(vocabularies.can_write, train))} of {len(train)} training equations, "
+print(f"  they can write {sum(map(vocabularies.can_write, train))} of {len(train)} training equations, "
       f"{sum(map(vocabularies.can_write, test))} of {len(test)} in test")
 
 # %% [markdown]

@@ -50,8 +50,10 @@ def shade(value, most=1.0):
     return SHADES[min(max(place, 0), len(SHADES) - 1)]
 
 
-def save_picture(name, draw, size=(7, 4)):
-    """Calls draw(plt.Axes) and writes lessons/pictures/NAME.png; without matplotlib it says how to get pictures."""
+def save_picture(name, draw, size=(7, 4), folder=None):
+    """Calls draw(plt.Axes) and writes NAME.png into the folder, by default lessons/pictures/; without matplotlib it
+    says, once, how to get pictures."""
+    folder = folder or PICTURES
     if plt is None:
         if not _hinted:
             _hinted.append(print("  (pictures as files: pip install matplotlib)"))
@@ -59,9 +61,9 @@ def save_picture(name, draw, size=(7, 4)):
     figure, axes = plt.subplots(figsize=size)
     draw(axes)
     figure.tight_layout()
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    figure.savefig(PICTURES / f"{name}.png", dpi=120)
-    print(f"  picture: {PICTURES.name}/{name}.png")
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"{name}.png", dpi=120)
+    print(f"  picture: {folder.name}/{name}.png")
     if "ipykernel" not in sys.modules:
         plt.close(figure)
 

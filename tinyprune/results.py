@@ -1,7 +1,7 @@
 """Results as JSON files, and the tables that are made from them: no figure is ever typed by hand.
 
 A result file is one object: the command that wrote it, the tree and machine it ran on, and one row per measured
-model. `python -m tinyprune.results` writes the tables of lessons/results/ into the README.
+model. `python -m tinyprune.results` writes the tables of lessons/results/ into the README and draws its picture.
 """
 import json
 import os
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from tinyprune.data import ROOT
+from tinyprune.figures import save_picture
 
 RESULTS = ROOT / "lessons" / "results"
 KEYS = ("study data split fold model ratio criterion schedule loss seed teacher_seed steps answer_accuracy "
@@ -149,14 +150,42 @@ def whole_method_table(rows):
     return "\n".join(lines)
 
 
-def tables():
-    """The README's tables, from all result files of the whole method: {data: Markdown}."""
+def accuracy_picture(found):
+    """Draws greedy accuracy against the share of heads removed, a colour for each data set: found {data: [row]}."""
+    def draw(axes):
+        for data, rows in found.items():
+            greedy = [row for row in rows if row["settings"].get("decoding") == "greedy"]
+            curve = {}
+            for row in greedy:
+                if row["model"] in ("teacher", "pruned"):
+                    curve.setdefault(row["ratio"], []).append(row["answer_accuracy"])
+            line, = axes.plot(sorted(curve), [np.mean(curve[ratio]) for ratio in sorted(curve)], marker=".",
+                              label=f"{data}: heads closed, no training after")
+            for loss, marker, name in (("ce+kl+attention", "*", "pruned and distilled"),
+                                       ("ce", "o", "trained on without the teacher")):
+                for ratio in sorted({row["ratio"] for row in greedy if row["model"] == "student"}):
+                    mine = [row["answer_accuracy"] for row in greedy
+                            if (row["model"], row["loss"], row["ratio"]) == ("student", loss, ratio)]
+                    if mine:
+                        axes.plot([ratio], [np.mean(mine)], marker=marker, linestyle="none", color=line.get_color(),
+                                  markersize=12 if marker == "*" else 6, fillstyle="none" if marker == "o" else "full",
+                                  label=f"{data}: {name}" if ratio else None)
+        axes.set_xlabel("share of all heads removed")
+        axes.set_ylabel("answers right (greedy)")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+
+    save_picture("accuracy", draw, (7, 4.5), RESULTS)
+
+
+def whole_method_rows():
+    """All rows of lesson 10 on real data, from lessons/results/: {data: [row]}."""
     found = {}
     for path in sorted(RESULTS.glob("whole-method-*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         for row in result["rows"]:
             found.setdefault(row["data"], []).append(row)
-    return {data: whole_method_table(rows) for data, rows in found.items()}
+    return found
 
 
 def update(text, made):
@@ -171,5 +200,8 @@ def update(text, made):
 
 if __name__ == "__main__":
     readme = ROOT / "README.md"
-    write_text(readme, update(readme.read_text(encoding="utf-8"), tables()))
-    print(f"{readme}: tables of {', '.join(tables())}")
+    found = whole_method_rows()
+    made = {data: whole_method_table(rows) for data, rows in found.items()}
+    write_text(readme, update(readme.read_text(encoding="utf-8"), made))
+    print(f"{readme}: tables of {', '.join(made)}")
+    accuracy_picture(found)
