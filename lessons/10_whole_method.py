@@ -161,7 +161,7 @@ figures.curves({"closed, no training after": [(ratio, report.answer_accuracy) fo
 def row(report, model, decoding, kind, ratio, schedule, loss, name=None):
     """A row of the result file: measured costs only where a removed model was measured (`name`)."""
     training = {"teacher": recipe.RECIPES[args.data].teacher, "student": recipe.RECIPES[args.data].student}.get(kind)
-    steps = training and training.epochs * -(-len(splits.train) // training.batch_size)
+    steps = training and recipe.steps_of(training, splits.train, vocabularies)
     return result_row(
         report, study="whole-method", data=args.data, split="test", fold=fold, model=kind, ratio=ratio,
         criterion="paper" if ratio else None, schedule=schedule, loss=loss, seed=args.seed,
@@ -171,6 +171,7 @@ def row(report, model, decoding, kind, ratio, schedule, loss, name=None):
         milliseconds_per_problem=name and seconds[name] * 1e3, batch_size=name and 32,
         speedup=name and seconds["teacher"] / seconds[name],
         settings={"decoding": decoding, "alpha": 0.5, "norm": "norm_qkvo", "entropy_sign": 1, "scope": "kind",
+                  "distillation": recipe.DISTILLATION if loss and "kl" in loss else None, "round": 1,
                   "recipe": repr(recipe.RECIPES[args.data])})
 
 

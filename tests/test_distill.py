@@ -178,15 +178,15 @@ def test_attention_loss_pairs_heads_by_their_original_index():
           {"heads were paired by position (0, 1), not by original index (1, 3)": by_place})
 
 
-def test_alignment_is_a_mean_over_attentions():
+def test_alignment_is_a_mean_over_kept_heads():
     student, teacher, kept, heads, reals = alignment_inputs()
     places = {("encoder", 0): [1, 3], ("cross", 1): [2]}  # head 5 is the teacher's third: it has 0, 2 and 5
     losses = [reference.attention_kl(student[name], teacher[name][:, places[name]], reals[name[0]]) for name in student]
-    check(attention_alignment(student, teacher, kept, heads, reals), sum(losses) / 2, "two attentions, 2 and 1 heads", {
-        "summed over the attentions, not averaged": sum(losses),
-        "each head weighs the same: a mean over attentions is asked, layer by layer": (2 * losses[0] + losses[1]) / 3,
-        "the encoder's real queries were taken for cross-attention too": lambda: (losses[0] + reference.attention_kl(
-            student["cross", 1], teacher["cross", 1][:, [2]], REAL)) / 2})
+    check(attention_alignment(student, teacher, kept, heads, reals), (2 * losses[0] + losses[1]) / 3, "2 and 1 heads", {
+        "summed over the heads, not averaged": 2 * losses[0] + losses[1],
+        "a mean of the attentions' means: heads in small layers weigh more": sum(losses) / 2,
+        "the encoder's real queries were taken for cross-attention too": lambda: (
+            2 * losses[0] + reference.attention_kl(student["cross", 1], teacher["cross", 1][:, [2]], REAL)) / 3})
 
 
 # the whole loss
@@ -223,11 +223,11 @@ def loss_parts(student, teacher, batch, kept):
     everywhere = torch.ones(1, tokens, dtype=torch.bool)
     kd = reference.kd_loss(*(torch.cat(rows)[None] for rows in zip(*pairs)), everywhere, t)
     aligned = []
-    for rows in looks.values():
+    for name, rows in looks.items():
         each = [reference.attention_kl(s[None], q[None], torch.ones(1, s.shape[1], dtype=torch.bool)) * s.shape[1]
                 for s, q in rows]
-        aligned.append(sum(each) / sum(s.shape[1] for s, _ in rows))
-    return kd, sum(aligned) / len(aligned), sum(losses) / tokens
+        aligned.append(len(kept[name]) * sum(each) / sum(s.shape[1] for s, _ in rows))
+    return kd, sum(aligned) / sum(map(len, kept.values())), sum(losses) / tokens
 
 
 @pytest.mark.parametrize("how", ["removed", "gates"])
@@ -341,6 +341,7 @@ def test_a_smaller_teacher_may_teach():
     reals = {"encoder": batch.source != PAD, "decoder": real, "cross": real}
     places = {name: [1] if name == ("cross", 0) else range(len(a.heads)) for name, a in teacher.attentions().items()}
     aligned = [reference.attention_kl(looks[0][name], looks[1][name][:, list(places[name])], reals[name[0]])
-               for name in places]
-    expected = 0.7 * (reference.kd_loss(*logits, real, t) + 0.3 * sum(aligned) / len(aligned))
+               * len(places[name]) for name in places]
+    heads = sum(map(len, places.values()))
+    expected = 0.7 * (reference.kd_loss(*logits, real, t) + 0.3 * sum(aligned) / heads)
     check(loss(student, batch, None).detach(), expected, "a teacher without all heads")

@@ -36,25 +36,26 @@ def attention_kl(student, teacher, real):
 
 
 def attention_alignment(student, teacher, kept, teacher_heads, reals):
-    """The mean over attentions of attention_kl, heads paired by their original index.
+    """The mean of attention_kl over all kept heads, layer by layer, heads paired by their original index.
 
-    student, teacher: {(kind, layer): probabilities (B, N, T, S)}; kept, teacher_heads: {(kind, layer): [original
-    indices]}, those that the student still uses, and all that the teacher's rows stand for; reals: {kind: (B, T)}
-    student's rows stand in the order of `kept`.
+    student, teacher: {(kind, layer): probabilities (B, N, T, S)}, the student's of its kept heads alone
+    kept, teacher_heads: {(kind, layer): [original indices]}, in the order of those probabilities
+    reals: {kind: (B, T)}, True for real queries -> a number
     """
-    losses = []
+    total, heads = 0, 0
     for name, probabilities in student.items():
         places = [teacher_heads[name].index(head) for head in kept[name]]
-        losses.append(attention_kl(probabilities, teacher[name][:, places], reals[name[0]]))
-    return torch.stack(losses).mean()
+        total = total + len(places) * attention_kl(probabilities, teacher[name][:, places], reals[name[0]])
+        heads += len(places)
+    return total / heads
 
 
 @dataclass
 class Distillation:
     """The loss that train.py asks for: (student, batch, gates) -> a number. The teacher stays as it is, bit for bit.
 
-    distill: l1, the weight of what the teacher says; task: l2, the weight of the recorded equation;
-    alignment: beta, 0 leaves the attention alone
+    distill: l1, the weight of what the teacher says; task: l2, the weight of the recorded equation, smoothed as
+    token_loss does; alignment: beta, 0 leaves the attention alone. Gates, if any, are (N,).
     """
     teacher: Transformer
     temperature: float = 3.0

@@ -87,11 +87,12 @@ def matrix(values, rows, columns, name):
 
 
 def curves(lines, x_label, y_label, name, marks=()):
-    """Lines {label: [(x, y)]} as sparklines and as a picture; marks: [(label, x, y)], single points."""
+    """Lines {label: [(x, y)]} as sparklines of one scale and as a picture; marks: [(label, x, y)], single points."""
     width = max(len(label) for label in lines)
+    every = [y for points in lines.values() for _, y in points]
+    low, high = min(every), max(every)
     for label, points in lines.items():
         ys = [y for _, y in points]
-        low, high = min(ys), max(ys)
         bars = "".join("▁▂▃▄▅▆▇█"[int(7 * (y - low) / (high - low)) if high > low else 0] for y in ys)
         print(f"  {label.ljust(width)}  {bars}  {ys[0]:.3f} … {ys[-1]:.3f}")
 

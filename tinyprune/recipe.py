@@ -20,6 +20,8 @@ from tinyprune.train import DEVICE, CheckpointError, Settings, load_model, read,
 from tinyprune.transformer import Config, Transformer
 
 
+# The weights of the distillation loss: tau, l1, l2 and beta of distill.py.
+DISTILLATION = {"temperature": 3.0, "distill": 1.0, "task": 0.5, "alignment": 0.1}
 RUNS = ROOT / "runs"  # models, checkpoints and results that are made here
 
 
@@ -55,10 +57,13 @@ def options(**more):
     parser.add_argument("--fold", type=int, choices=range(5), default=0, help="the test fold of ASDiv-A")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
-    parser.add_argument("--out", type=Path, default=RUNS, help="where models and results go")
+    parser.add_argument("--out", type=Path, default=RUNS, help="where lesson 10 writes its results")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
-    return parser.parse_known_args()[0]
+    args = parser.parse_known_args()[0]
+    if not 0 <= args.ratio <= 0.7:  # with four heads a layer, and one that must stay, 3/4 would be the end
+        parser.error("--ratio must be between 0 and 0.7")
+    return args
 
 
 def explain(kind, error, trace):
@@ -117,6 +122,12 @@ def teacher(data, fold=0, seed=0):
     return splits, vocabularies, run
 
 
+def steps_of(settings, problems, vocabularies):
+    """How many steps train.train makes of these settings on these problems."""
+    writable = sum(vocabularies.can_write(problem) for problem in problems)
+    return settings.epochs * -(-writable // settings.batch_size)
+
+
 def calibration_batches(problems, vocabularies, count, seed=0):
     """`count` random training problems, always the same for a seed: what heads are scored on."""
     problems = [problem for problem in problems if vocabularies.can_write(problem)]
@@ -136,13 +147,16 @@ def student(data, fold, seed, splits, vocabularies, teacher_model, ratio, schedu
     def make(checkpoint):
         model = copy.deepcopy(teacher_model).requires_grad_(True)
         calibration = calibration_batches(splits.train, vocabularies, recipe.calibration)
-        steps = settings.epochs * -(-len(splits.train) // settings.batch_size)
+        steps = steps_of(settings, splits.train, vocabularies)
         pruning = DynamicPruning(model, lambda model: head_scores(model, calibration), ratio, end=steps // 2,
                                  every=max(steps // 2 // recipe.scorings, 1), schedule=schedule)
-        loss = Distillation(copy.deepcopy(teacher_model)) if distil else task_loss(settings.smoothing)
+        loss = task_loss(settings.smoothing)
+        if distil:  # with the same smoothing, so that the teacher is the only difference
+            loss = Distillation(copy.deepcopy(teacher_model), smoothing=settings.smoothing, **DISTILLATION)
         log = train(model, splits.train, vocabularies, settings, loss, checkpoint, name, pruning)
         return remove_heads(model, pruning.closed), vocabularies, [log, pruning.log]
 
     fold = fold if data == "asdiv-a" else None
-    path = model_path(data, fold, "student", settings, recipe, ratio, schedule, distil)
+    path = model_path(data, fold, "student", settings, recipe, ratio, schedule,
+                      DISTILLATION if distil else False)
     return _once(path, name, make)[0]
