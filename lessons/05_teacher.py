@@ -128,11 +128,12 @@ figures.matrix(looks.tolist(), problem.equation, words, f"05_attention_{args.dat
 r"""
 ## Exercises
 
-1. By hand: what is the loss of a model that spreads its belief evenly over 12 tokens? And over the two right halves
-   of `+`/`-`?
+1. By hand: what is the loss of a model that spreads its belief evenly over 12 tokens? And of one that knows it must
+   be `+` or `-`, but not which?
 2. Write `token_loss` (tinyprune/transformer.py). `pytest tests/test_transformer.py`.
 3. Write `greedy` (tinyprune/decode.py): rows end at different steps. `pytest tests/test_decode.py`.
-4. Find the mistake: `loss.mean(dim=1).mean()` where loss is (B, T) and padding is 0. Which equations weigh more?
+4. Find the mistake: `(loss.sum(dim=1) / lengths).mean()` where loss is (B, T) and padding is 0. Whose tokens weigh
+   more?
 5. Open: change one setting and gain a point on validation. Was it noise? Train three seeds of each and give an
    interval.
 """

@@ -116,7 +116,7 @@ for name, scores in candidates.items():
                         torch.cat([oracle[key] for key in scores if key[0] == kind])) for kind in kinds]
     rows.append((name, *by_kind, sum(by_kind) / 3))
 figures.table(rows, ["criterion", *kinds, "mean"])
-print("  24 heads or so: a correlation within ±0.4 may be chance; other seeds (--seed) move it")
+print("  so few heads a kind: a single column within ±0.7 may be chance; other seeds (--seed) move it")
 
 # %% [markdown]
 r"""

@@ -17,7 +17,7 @@ from tinyprune import figures, recipe
 from tinyprune.attention import head_rows
 from tinyprune.data import batches
 from tinyprune.masking import gates_of, heads_to_close, remove_heads
-from tinyprune.measure import attention_flops, latencies, mean_flops, parameters
+from tinyprune.measure import attentions_flops, latencies, mean_flops, parameters
 from tinyprune.scorer import head_scores
 from tinyprune.train import DEVICE, evaluate
 
@@ -55,7 +55,7 @@ What goes with a head: its rows of W_Q, W_K, W_V with their biases, and its colu
 belongs to no head, and the scale 1/sqrt(K), which belongs to a head's width. Then N*K no longer equals D, and
 nothing minds.
 
-Which of the three is faster? Guess before you look.
+Which is faster, closed or removed? Guess before you look.
 """
 
 # %% 7.2 The clock
@@ -86,27 +86,28 @@ whole_flops = mean_flops(teacher, lengths)
 in_heads = sum(p.numel() for a in teacher.attentions().values() for n, p in a.named_parameters() if n != "output.bias")
 rows = [("parameters without embeddings", in_heads / parameters(teacher, embeddings=False),
          1 - parameters(removed, embeddings=False) / parameters(teacher, embeddings=False))]
-cost = {"encoder": lambda a: attention_flops(a, S, S), "cross": lambda a: attention_flops(a, T, S),
-        "decoder": lambda a: sum(attention_flops(a, 1, step, new_keys=1) for step in range(1, T + 1))}
-share = sum(cost[kind](a) for (kind, _), a in teacher.attentions().items()) / whole_flops
+cost = attentions_flops(teacher, S, T)
+share = sum(cost.values()) / whole_flops
 rows.append(("FLOPs per problem", share, 1 - mean_flops(removed, lengths) / whole_flops))
 figures.table(rows, ["", "attention's share", "saved"])
 print(f"  words a problem: {S}, tokens an equation: {T}")
-per_head = {kind: cost[kind](a) / len(a.heads) for (kind, layer), a in teacher.attentions().items() if layer == 0}
+per_head = {kind: cost[kind, 0] / len(teacher.attentions()[kind, 0].heads) for kind in ("encoder", "decoder", "cross")}
 print("  MFLOPs of one head: " + ", ".join(f"{kind} {value / 1e6:.3f}" for kind, value in per_head.items()))
 
 # %% [markdown]
 r"""
-Saved is about attention's share times the ratio: no cleverness in *choosing* heads can change that by much. A model
-whose feed-forward layers are wide has a small share, and so little to win; ours are narrow.
+Of the parameters, what is saved is attention's share times the ratio, whichever heads go. A model whose feed-forward
+layers are wide has a small share, and so little to win; ours are narrow.
 
-But heads of different kinds cost differently, because they work on texts of different lengths. Which kind can be
-spared most easily?
+FLOPs depend on *which* heads go, for they work on texts of different lengths: an encoder head reads a whole problem, a
+decoder head a short equation. The rule that each kind loses the same share fixes that too. Which kind can be spared
+most easily?
 """
 
 # %% 7.4 One kind at a time
-figures.heading("7.4 Accuracy when one kind loses its lowest heads (validation, greedy, no training after)")
 asked = (splits.valid or splits.train)[:200]
+figures.heading("7.4 Accuracy when one kind loses its lowest heads, no training after, on "
+                + ("validation problems" if splits.valid else "training problems"))
 lines = {}
 for kind in ("encoder", "decoder", "cross"):
     mine = {name: row for name, row in scores.items() if name[0] == kind}

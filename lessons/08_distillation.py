@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from tinyprune import PAD, figures, recipe
 from tinyprune.distill import Distillation, attention_kl, kd_loss
-from tinyprune.tokenizer import OPERATORS
+from tinyprune.results import interval, right
 from tinyprune.train import evaluate
 
 args = recipe.options(threads=2)
@@ -93,13 +93,12 @@ for place in unsure.flatten().topk(4).indices.tolist():
     first, second = (vocabularies.target.tokens[i] for i in best.indices[b, t].tolist())
     print(f"  after {before:18} {first:>4} {best.values[b, t, 0]:.2f}   {second:>4} {best.values[b, t, 1]:.2f}   "
           f"recorded: {vocabularies.target.tokens[batch.target[b, t]]}")
-swapped = [vocabularies.target.tokens[i] in OPERATORS for i in best.indices[..., 0][batch.target != PAD].tolist()]
-print(f"  {sum(swapped)} of {len(swapped)} first choices are operators")
 
 # %% [markdown]
 r"""
-a + b and b + a are both right, and the recorded equation names one; the teacher spreads its belief over both, and
-the student need not be punished for the other.
+These are the places where the teacher is least sure. Often both tokens would do: a + b and b + a are both right, and
+the recorded equation names one. Elsewhere it hesitates between two readings of the text. Either way the student is
+told what its teacher was torn between, and not only who won.
 
 The second part of the loss compares where heads look: the KL of attention probabilities, head by head. The student
 began as a copy, so its head 3 is compared with the teacher's head 3, even if it is now the student's second.
@@ -126,14 +125,15 @@ number of steps. One sees the recorded equations alone, the other its teacher as
 
 # %% 8.5 With and without
 figures.heading(f"8.5 Students that lose {args.ratio:.0%} of their heads at once, with a teacher and without")
-rows = [("teacher", evaluate(teacher, splits.test, vocabularies).answer_accuracy)]
+rows, reports = [("teacher", evaluate(teacher, splits.test, vocabularies).answer_accuracy)], []
 for name, distil in (("recorded equations alone", False), ("with the teacher", True)):
     model = recipe.student(args.data, args.fold, args.seed, splits, vocabularies, teacher, args.ratio, "one-shot",
                            distil).model
-    rows.append((name, evaluate(model, splits.test, vocabularies).answer_accuracy))
+    reports.append(evaluate(model, splits.test, vocabularies))
+    rows.append((name, reports[-1].answer_accuracy))
 figures.table(rows, ["", "answers right (test, greedy)"])
-error = (rows[0][1] * (1 - rows[0][1]) / len(splits.test)) ** 0.5
-print(f"  one standard error is {error:.3f}: is the difference larger than two of them?")
+low, high = interval(right(reports[1].verdicts) - right(reports[0].verdicts))
+print(f"  with the teacher, and without: a difference of {low:+.3f} to {high:+.3f} (95%, paired, over problems)")
 
 # %% [markdown]
 r"""

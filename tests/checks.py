@@ -32,6 +32,7 @@ def check(got, expected, what, mistakes=None):
     assert got.shape == expected.shape, f"{what}: expected the shape {tuple(expected.shape)}, got {tuple(got.shape)}"
     nan = got.isnan().sum().item() if got.is_floating_point() else 0
     assert not nan, f"{what}: {nan} of {got.numel()} values are NaN; a row with every key masked, or 0 * inf?"
-    place = tuple(((got.double() - expected.double()).abs() > 1e-6 + 1e-5 * expected.double().abs()).nonzero()[0].tolist())
+    distance = (got.double() - expected.double()).abs()
+    place = tuple((distance > 1e-6 + 1e-5 * expected.double().abs()).nonzero()[0].tolist())
     raise AssertionError(f"{what}: first differs at {place}: expected {expected[place].item():.6g}, "
                          f"got {got[place].item():.6g}; no known mistake gives these numbers")

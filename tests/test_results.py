@@ -50,5 +50,8 @@ def test_paired_interval_of_a_model_with_itself_is_zero():
 def test_tables_replace_only_what_stands_between_their_marks():
     text = "a\n<!-- table asdiv-a -->\nold\n<!-- end -->\nb\n<!-- table math23k -->\nkeep\n<!-- end -->\n"
     expected = "a\n<!-- table asdiv-a -->\nnew\n<!-- end -->\nb\n<!-- table math23k -->\nkeep\n<!-- end -->\n"
-    assert update(text, {"asdiv-a": "new", "sample": "nowhere"}) == expected
-    assert update(expected, {"asdiv-a": "new"}) == expected
+    assert update(text, {"asdiv-a": "new"}) == expected == update(expected, {"asdiv-a": "new"})
+    empty = "<!-- table asdiv-a -->\n<!-- end -->\n<!-- table math23k -->\n<!-- end -->\n"
+    assert update(empty, {"asdiv-a": "new"}) == empty.replace("-a -->\n", "-a -->\nnew\n")
+    with pytest.raises(ValueError, match="sample"):
+        update(text, {"sample": "nowhere"})

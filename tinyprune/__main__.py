@@ -21,7 +21,7 @@ args = parser.parse_args()
 
 sys.excepthook = recipe.explain
 _, vocabularies, run = recipe.teacher(args.data)
-english = args.problem.isascii()
+english = not any("\u4e00" <= character <= "\u9fff" for character in args.problem)
 words, literals, numbers = read_text(
     english_words(args.problem) if english else chinese_words(args.problem, vocabularies.source.index), english)
 if not numbers:

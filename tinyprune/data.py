@@ -236,7 +236,8 @@ class Batch:
 
 def pad(rows):
     """Lists of ids -> (B, longest), filled up with PAD."""
-    return torch.nn.utils.rnn.pad_sequence([torch.tensor(row, dtype=torch.long) for row in rows], batch_first=True, padding_value=PAD)
+    rows = [torch.tensor(row, dtype=torch.long) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
 
 
 def batches(problems, vocabularies, size, generator=None):

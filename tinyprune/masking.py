@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import torch
 
-from tinyprune.transformer import KINDS, Transformer
+from tinyprune.transformer import KINDS
 
 
 def share_out(total, sizes):

@@ -28,16 +28,21 @@ def feedforward_flops(feedforward, tokens):
     return sum(2 * tokens * layer.weight.numel() for layer in feedforward if hasattr(layer, "weight"))
 
 
+def attentions_flops(model, source_length, target_length):
+    """FLOPs of each attention over one problem: {(kind, layer): number}. Its heads cost the same each."""
+    S, T = source_length, target_length
+    cost = {"encoder": lambda a: attention_flops(a, S, S),
+            "decoder": lambda a: sum(attention_flops(a, 1, step, new_keys=1) for step in range(1, T + 1)),
+            "cross": lambda a: attention_flops(a, T, S)}  # the source is read once
+    return {(kind, layer): cost[kind](attention) for (kind, layer), attention in model.attentions().items()}
+
+
 def flops(model, source_length, target_length):
     """FLOPs of one problem without padding: one encoder pass, then cached greedy decoding of `target_length` tokens."""
     S, T = source_length, target_length
-    total = T * 2 * model.classifier.weight.numel()
-    for layer in model.encoder:
-        total += attention_flops(layer.attention, S, S) + feedforward_flops(layer.feedforward, S)
-    for layer in model.decoder:
-        total += sum(attention_flops(layer.attention, 1, step, new_keys=1) for step in range(1, T + 1))
-        total += attention_flops(layer.cross, T, S) + feedforward_flops(layer.feedforward, T)  # the source is read once
-    return total
+    total = T * 2 * model.classifier.weight.numel() + sum(attentions_flops(model, S, T).values())
+    total += sum(feedforward_flops(layer.feedforward, S) for layer in model.encoder)
+    return total + sum(feedforward_flops(layer.feedforward, T) for layer in model.decoder)
 
 
 def mean_flops(model, lengths):

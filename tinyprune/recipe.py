@@ -32,7 +32,7 @@ class Recipe:
     config: dict  # what differs from transformer.Config's defaults
     least: int = 2  # how often a word must occur to get an embedding of its own
     calibration: int = 256  # training problems on which heads are scored
-    scorings: int = 10  # how often, while the ratio rises
+    scorings: int = 10  # about how often, while the ratio rises
 
 
 RECIPES = {
@@ -47,7 +47,7 @@ RECIPES = {
 def options(**more):
     """The options that lessons share: data, fold, seed, ratio and out; more: further ones, name=default.
 
-    Unknown arguments are left alone, for a notebook's kernel has its own. From here on the user's own mistakes get
+    A notebook's kernel has an argument -f of its own, which is left alone. From here on the user's own mistakes get
     their one sentence, and Ctrl-C a word of comfort, instead of a traceback.
     """
     sys.excepthook = explain
@@ -60,7 +60,8 @@ def options(**more):
     parser.add_argument("--out", type=Path, default=RUNS, help="where lesson 10 writes its results")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
-    args = parser.parse_known_args()[0]
+    parser.add_argument("-f", help=argparse.SUPPRESS)
+    args = parser.parse_args()
     if not 0 <= args.ratio <= 0.7:  # with four heads a layer, and one that must stay, 3/4 would be the end
         parser.error("--ratio must be between 0 and 0.7")
     return args
@@ -138,7 +139,8 @@ def calibration_batches(problems, vocabularies, count, seed=0):
 def student(data, fold, seed, splits, vocabularies, teacher_model, ratio, schedule="dynamic", distil=True):
     """A copy of the teacher that trains on while heads close, and then loses them for good: a Run.
 
-    schedule: as in masking.DynamicPruning; distil: False trains on the equations alone
+    schedule: as in masking.DynamicPruning, or "random": heads drawn by lot, all at the first step
+    distil: False trains on the equations alone
     """
     recipe = RECIPES[data]
     settings = replace(recipe.student, seed=seed)
@@ -148,8 +150,10 @@ def student(data, fold, seed, splits, vocabularies, teacher_model, ratio, schedu
         model = copy.deepcopy(teacher_model).requires_grad_(True)
         calibration = calibration_batches(splits.train, vocabularies, recipe.calibration)
         steps = steps_of(settings, splits.train, vocabularies)
-        pruning = DynamicPruning(model, lambda model: head_scores(model, calibration), ratio, end=steps // 2,
-                                 every=max(steps // 2 // recipe.scorings, 1), schedule=schedule)
+        criterion = "random" if schedule == "random" else "paper"
+        pruning = DynamicPruning(model, lambda model: head_scores(model, calibration, criterion, seed=seed), ratio,
+                                 end=steps // 2, every=max(steps // 2 // recipe.scorings, 1),
+                                 schedule="one-shot" if schedule == "random" else schedule)
         loss = task_loss(settings.smoothing)
         if distil:  # with the same smoothing, so that the teacher is the only difference
             loss = Distillation(copy.deepcopy(teacher_model), smoothing=settings.smoothing, **DISTILLATION)

@@ -127,8 +127,9 @@ def whole_method_table(rows):
 
     best = "beam 5, positive values first"
     teacher = of("teacher", best)
-    lines = ["| model | answers right (95%) | against the teacher | greedy | plain beam | equation | parameters | FLOPs "
-             "| speed |", "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    header = ["model", "answers right (95%)", "against the teacher", "greedy", "plain beam", "equation", "parameters",
+              "FLOPs", "speed"]
+    lines = ["| " + " | ".join(header) + " |", "| --- " * len(header) + "|"]
     for kind, name in NAMES:
         mine = of(name) if kind == "baseline" else of(name, best)
         low, high = interval(np.concatenate([right(row["verdicts"]) for row in mine]))
@@ -147,7 +148,9 @@ def whole_method_table(rows):
                       for key in ("parameters_without_embeddings", "flops")]
             cells += [f"×{mean(mine, 'speedup'):.2f}"]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    folds = [row["fold"] for row in teacher if row["fold"] is not None]
+    asked = f"{sum(row['problems'] for row in teacher):,} problems asked"
+    return "\n".join(lines + ["", asked + (f", in folds {folds}." if folds else ".")])
 
 
 def accuracy_picture(found):
@@ -179,9 +182,9 @@ def accuracy_picture(found):
 
 
 def whole_method_rows():
-    """All rows of lesson 10 on real data, from lessons/results/: {data: [row]}."""
+    """The rows of lesson 10 at its default seed and ratio, from lessons/results/: {data: [row]}."""
     found = {}
-    for path in sorted(RESULTS.glob("whole-method-*.json")):
+    for path in sorted(RESULTS.glob("whole-method-*-seed0-ratio0.3.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
         for row in result["rows"]:
             found.setdefault(row["data"], []).append(row)
@@ -191,10 +194,11 @@ def whole_method_rows():
 def update(text, made):
     """The README's text with each table put between its marks, <!-- table DATA --> and <!-- end -->."""
     for data, table in made.items():
-        begin, end = f"<!-- table {data} -->\n", "\n<!-- end -->"
+        begin, end = f"<!-- table {data} -->\n", "<!-- end -->"
         before, mark, after = text.partition(begin)
-        if mark:
-            text = before + begin + table + end + after.partition(end)[2]
+        if not mark or end not in after:
+            raise ValueError(f"the README has no place for the table of {data}: put {begin.strip()} and {end} there")
+        text = before + begin + table + "\n" + end + after.partition(end)[2]
     return text
 
 

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import math
 import os
+import signal
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -154,6 +155,8 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
         print(f"  {name}: going on at step {done} of {steps}")
 
     progress, saved = Progress(name, steps, done), time.time()
+    stop = []  # Ctrl-C is heard between two steps: half a step must not be saved
+    before = signal.signal(signal.SIGINT, lambda *_: stop.append(True))
     try:
         while done < steps:
             epoch, place = divmod(done, per_epoch)
@@ -192,10 +195,13 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
                     average.train()
                     text += f"  accuracy {log[epoch]['accuracy']:.3f}"
                 progress.show(done, text)
+                if stop:
+                    raise KeyboardInterrupt
                 if time.time() - saved > 60:
                     save(state(), checkpoint)
                     saved = time.time()
     finally:  # the end, Ctrl-C, or a loss that is not finite: the last whole step stays
+        signal.signal(signal.SIGINT, before)
         save(state(), checkpoint)
     model.load_state_dict(average.state_dict())
     model.eval()
