@@ -2,35 +2,13 @@
 import ast
 import json
 import runpy
-import sys
 
 import pytest
 
-from tinyprune import data, figures, recipe, results
-from tinyprune.data import ROOT, Splits
-from tinyprune.train import Settings
+from tinyprune import results
+from tinyprune.data import ROOT
 
 LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.py"))
-
-
-@pytest.fixture
-def small(monkeypatch, tmp_path):
-    """A sample of a few problems, models of one epoch, and an empty folder for all that a lesson writes."""
-    whole = data.load("sample")
-
-    def load(name, fold=0, tuning=False):
-        return Splits(whole.train[::20], whole.valid[::20], whole.test[::20])
-
-    monkeypatch.setattr(recipe, "load", load)
-    monkeypatch.setattr(data, "load", load)
-    monkeypatch.setitem(recipe.RECIPES, "sample", recipe.Recipe(
-        Settings(epochs=2), Settings(epochs=1), dict(width=32, head_width=8, encoder_layers=2, feedforward=32),
-        calibration=32, scorings=1))
-    monkeypatch.setattr(recipe, "RUNS", tmp_path)
-    monkeypatch.setattr(figures, "PICTURES", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["lesson.py", "-f", "kernel.json"])  # what a notebook's kernel passes
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
-    return tmp_path
 
 
 @pytest.mark.parametrize("path", LESSONS[:-1], ids=lambda path: path.stem)  # the last one's test is the next
