@@ -61,7 +61,7 @@ def forced_decoding(model, batch):
         token = batch.target[:, step:step + 1]
 
 
-def latencies(models, batches, rounds=5):
+def latencies(models, batches, rounds=9):
     """Seconds per problem of each model, their runs interleaved so that a busy machine slows all alike.
 
     models: {name: model} in eval mode; batches: [Batch] -> {name: median over rounds}
