@@ -36,7 +36,7 @@ class Recipe:
 
 
 RECIPES = {
-    "sample": Recipe(Settings(epochs=16), Settings(epochs=5, learning_rate=5e-4), dict(encoder_layers=2)),
+    "sample": Recipe(Settings(epochs=18), Settings(epochs=5, learning_rate=5e-4), dict(encoder_layers=2)),
     "asdiv-a": Recipe(Settings(epochs=50, batch_size=32), Settings(epochs=15, batch_size=32, learning_rate=5e-4),
                       dict(encoder_layers=2)),
     "math23k": Recipe(Settings(epochs=18, word_dropout=0.1), Settings(epochs=4, learning_rate=5e-4, word_dropout=0.1),
