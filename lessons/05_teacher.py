@@ -19,7 +19,7 @@ from tinyprune import figures, recipe
 from tinyprune.baseline import most_frequent_equation, nearest_text_equation
 from tinyprune.data import Vocabularies, batches, load
 from tinyprune.tokenizer import OPERATORS, prefix_to_infix
-from tinyprune.train import DEVICE, evaluate, grade, learning_rate_at
+from tinyprune.train import DEVICE, choose, evaluate, grade, learning_rate_at, solve
 from tinyprune.transformer import Config, Transformer, token_loss
 
 args = recipe.options(threads=2)
@@ -81,11 +81,12 @@ any of their values is 0 or less, for word problems count and measure.
 # %% 5.4 Beside solvers that learn nothing
 figures.heading(f"5.4 Answers right on {len(splits.test)} test problems")
 test = splits.test
+candidates = solve(model, test, vocabularies, beam=5)  # one search for both ways to choose from it
 reports = {"the commonest equation for such numbers": grade(test, most_frequent_equation(splits.train, test)),
            "the nearest training text's equation": grade(test, nearest_text_equation(splits.train, test)),
            "the model, greedy": evaluate(model, test, vocabularies),
-           "the model, beam of 5": evaluate(model, test, vocabularies, beam=5),
-           "the model, beam, positive values first": evaluate(model, test, vocabularies, beam=5, positive=True)}
+           "the model, beam of 5": grade(test, choose(test, candidates)),
+           "the model, beam, positive values first": grade(test, choose(test, candidates, positive=True))}
 figures.table([(name, report.answer_accuracy, report.equation_accuracy, report.commutative_accuracy)
                for name, report in reports.items()], ["", "answer", "equation", "up to order"])
 

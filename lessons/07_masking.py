@@ -17,7 +17,7 @@ from tinyprune import figures, recipe
 from tinyprune.attention import head_rows
 from tinyprune.data import batches
 from tinyprune.masking import gates_of, heads_to_close, remove_heads
-from tinyprune.measure import attentions_flops, latencies, mean_flops, parameters
+from tinyprune.measure import attentions_flops, head_parameters, latencies, mean_flops, parameters
 from tinyprune.scorer import head_scores
 from tinyprune.train import DEVICE, evaluate
 
@@ -79,12 +79,11 @@ figures.table([(name, value / seconds["whole"]) for name, value in seconds.items
 
 # %% 7.3 The ceiling
 figures.heading(f"7.3 What removing {args.ratio:.0%} of the heads can save at most")
-lengths = [(len(vocabularies.source.encode(p.words)), len(p.equation)) for p in splits.train[:500] if p.equation]
+lengths = vocabularies.lengths(splits.train[:500])
 S = round(sum(pair[0] for pair in lengths) / len(lengths))
 T = round(sum(pair[1] for pair in lengths) / len(lengths))
 whole_flops = mean_flops(teacher, lengths)
-in_heads = sum(p.numel() for a in teacher.attentions().values() for n, p in a.named_parameters() if n != "output.bias")
-rows = [("parameters without embeddings", in_heads / parameters(teacher, embeddings=False),
+rows = [("parameters without embeddings", head_parameters(teacher) / parameters(teacher, embeddings=False),
          1 - parameters(removed, embeddings=False) / parameters(teacher, embeddings=False))]
 cost = attentions_flops(teacher, S, T)
 share = sum(cost.values()) / whole_flops

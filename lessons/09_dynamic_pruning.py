@@ -93,7 +93,7 @@ looks at. But to know that entropy, Q, K and their product must have been comput
 
 # %% 9.4 The ceiling of an entropy gate at inference
 figures.heading("9.4 What an entropy gate inside the layer could still save")
-lengths = [(len(vocabularies.source.encode(p.words)), len(p.equation)) for p in splits.test if p.equation]
+lengths = vocabularies.lengths(splits.test)
 S = round(sum(pair[0] for pair in lengths) / len(lengths))
 attention = teacher.encoder[0].attention
 whole = attention_flops(attention, S, S)

@@ -21,10 +21,10 @@ from tinyprune import figures, recipe
 from tinyprune.baseline import most_frequent_equation, nearest_text_equation
 from tinyprune.data import batches
 from tinyprune.masking import gates_of, heads_to_close, remove_heads
-from tinyprune.measure import attentions_flops, flops, latencies, mean_flops, parameters
+from tinyprune.measure import attentions_flops, flops, head_parameters, latencies, mean_flops, parameters
 from tinyprune.results import interval, result_row, right, write_predictions, write_result
 from tinyprune.scorer import head_scores
-from tinyprune.train import DEVICE, evaluate, grade
+from tinyprune.train import DEVICE, choose, evaluate, grade, solve
 
 started = time.time()
 args = recipe.options(threads=2)
@@ -60,10 +60,8 @@ figures.heading("10.3 Accuracy against ratio, no training after (greedy answers)
 everything = sum(len(row) for row in scores.values())
 curve = []
 for tenth in range(8):
-    ratio = tenth / 10
-    closed = heads_to_close(scores, ratio)
-    report = evaluate(teacher, test, vocabularies, gates=gates_of(teacher, closed))
-    curve.append((ratio, report))
+    closed = heads_to_close(scores, tenth / 10)
+    curve.append((tenth / 10, evaluate(teacher, test, vocabularies, gates=gates_of(teacher, closed))))
 figures.table([(f"{ratio:.0%}", len(heads_to_close(scores, ratio)), report.answer_accuracy)
                for ratio, report in curve], ["ratio", f"closed of {everything}", "answers right"])
 
@@ -98,12 +96,14 @@ facts = {"teacher": ("teacher", 0.0, "none", "ce"),
          "pruned, not distilled": ("student", args.ratio, "dynamic", "ce"),
          "control: only trained on": ("student", 0.0, "none", "ce")}
 
-lengths = [(len(vocabularies.source.encode(problem.words)), len(problem.equation))
-           for problem in test if problem.equation]
+lengths = vocabularies.lengths(test)
 asked = [batch.to(DEVICE) for batch in batches([p for p in test if vocabularies.can_write(p)][:128], vocabularies, 32)]
 seconds = latencies(models, asked)
-reports = {name: (evaluate(model, test, vocabularies), evaluate(model, test, vocabularies, beam=5, positive=True),
-                  evaluate(model, test, vocabularies, beam=5)) for name, model in models.items()}
+reports = {}
+for name, model in models.items():
+    candidates = solve(model, test, vocabularies, beam=5)  # one search for both ways to choose from it
+    reports[name] = (evaluate(model, test, vocabularies), grade(test, choose(test, candidates, positive=True)),
+                     grade(test, choose(test, candidates)))
 DECODING = ("greedy", "beam 5, positive values first", "beam 5")
 
 costs = {name: (parameters(model), mean_flops(model, lengths)) for name, model in models.items()}
@@ -135,8 +135,6 @@ PAPER = {"parameters": 0.187, "FLOPs": 0.193, "speed": 0.275, "accuracy": -0.007
 
 student = students["student: pruned, distilled"].model
 blocks = parameters(teacher, embeddings=False)
-in_heads = sum(p.numel() for a in teacher.attentions().values() for name, p in a.named_parameters()
-               if name != "output.bias")
 saved_flops = 1 - costs["student: pruned, distilled"][1] / costs["teacher"][1]
 S, T = (round(sum(sizes) / len(lengths)) for sizes in zip(*lengths))
 per_head = sorted(cost / len(teacher.attentions()[name].heads) / flops(teacher, S, T)
@@ -148,7 +146,8 @@ drop = [right(reports[name][1].verdicts) for name in ("student: pruned, distille
 low, high = interval(drop[0] - drop[1])
 figures.table([
     ("parameters saved, no embeddings", f"{PAPER['parameters']:.1%}",
-     f"{1 - parameters(student, embeddings=False) / blocks:.1%}", f"{args.ratio * in_heads / blocks:.1%}"),
+     f"{1 - parameters(student, embeddings=False) / blocks:.1%}",
+     f"{args.ratio * head_parameters(teacher) / blocks:.1%}"),
     ("FLOPs saved a problem", f"{PAPER['FLOPs']:.1%}", f"{saved_flops:.1%}", f"{least:.1%} … {most:.1%}"),
     ("faster by", f"{PAPER['speed']:.1%}",
      f"{seconds['teacher'] / seconds['student: pruned, distilled'] - 1:.1%}", f"{1 / (1 - saved_flops) - 1:.1%}"),

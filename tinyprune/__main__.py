@@ -9,7 +9,7 @@ import torch
 
 from tinyprune import recipe
 from tinyprune.checker import evaluate
-from tinyprune.data import DATA, Batch, chinese_words, english_words, pad, read_text
+from tinyprune.data import DATA, Batch, chinese_words, english_words, is_name, pad, read_text
 from tinyprune.decode import beam_search, first_positive
 from tinyprune.tokenizer import EquationError, prefix_to_infix
 from tinyprune.train import DEVICE
@@ -30,7 +30,7 @@ source = vocabularies.source.encode(words)
 nothing = torch.zeros(1, 1, dtype=torch.long)  # no recorded equation
 batch = Batch(pad([source]), torch.tensor([len(source)]), nothing, torch.tensor([len(numbers)])).to(DEVICE)
 equation = first_positive(beam_search(run.model, batch, vocabularies.target)[0], numbers)
-filled = [literals[int(token[1:])] if token[0] == "N" else token for token in equation]
+filled = [literals[int(token[1:])] if is_name(token) else token for token in equation]
 print(f"equation: x = {prefix_to_infix(filled)}")
 try:
     value = evaluate(equation, numbers)

@@ -6,13 +6,12 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from tinyprune.data import is_name
+from tinyprune.data import is_name, value_ranks
 
 
 def signature(problem):
     """All that can be said of a problem without reading it: how many numbers it has, and the order of their sizes."""
-    ranks = {value: rank for rank, value in enumerate(sorted(set(problem.numbers)))}
-    return tuple(ranks[value] for value in problem.numbers)
+    return tuple(value_ranks(problem.numbers))
 
 
 def most_frequent_equation(training, problems):

@@ -64,6 +64,24 @@ def folder(data):
     return path
 
 
+def write_whole(path, write):
+    """Calls write(temporary path), then puts that file in its place: a whole file, or what was there before."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def value_ranks(numbers):
+    """The place of each value among the different ones, smallest first: [30, 7, 7, 100] -> [1, 0, 0, 2]"""
+    ranks = {value: rank for rank, value in enumerate(sorted(set(numbers)))}
+    return [ranks[value] for value in numbers]
+
+
 def kind_and_rank(literal, rank):
     """The word that follows a number's name: its kind and its place among the problem's values, smallest first.
 
@@ -77,13 +95,12 @@ def read_text(words, english):
     """The words of a problem -> its words with numbers named and described, the numbers' literals and their values."""
     masked, literals = mask_numbers(words, english=english)
     numbers = [read_number(literal) for literal in literals]
-    ranks = {value: rank for rank, value in enumerate(sorted(set(numbers)))}
-    described = []
+    ranks, described = value_ranks(numbers), []
     for word in masked:
         described.append(word)
         if is_name(word):
             index = int(word[1:])
-            described.append(kind_and_rank(literals[index], ranks[numbers[index]]))
+            described.append(kind_and_rank(literals[index], ranks[index]))
     return described, literals, numbers
 
 
@@ -216,6 +233,10 @@ class Vocabularies:
                            if count >= least_constant and not is_name(token) and token not in OPERATORS)
         return cls(Vocabulary.of([problem.words for problem in problems], least),
                    Vocabulary([*OPERATORS, *constants, *(f"N{index}" for index in range(names))]))
+
+    def lengths(self, problems):
+        """(source tokens, equation tokens) of each problem that has an equation: what measure.py counts by."""
+        return [(len(self.source.encode(p.words)), len(p.equation)) for p in problems if p.equation]
 
     def can_write(self, problem):
         """Whether the problem has an equation, and every token of it is in the target vocabulary."""

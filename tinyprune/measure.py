@@ -16,6 +16,12 @@ def parameters(model, embeddings=True):
     return sum(p.numel() for name, p in model.named_parameters() if embeddings or "_embedding" not in name)
 
 
+def head_parameters(model):
+    """The number of trained numbers that belong to heads: all of the attentions but b_O."""
+    return sum(p.numel() for a in model.attentions().values() for name, p in a.named_parameters()
+               if name != "output.bias")
+
+
 def attention_flops(attention, queries, keys, new_keys=None):
     """FLOPs of one problem's attention: `queries` tokens look at `keys`, of which `new_keys` are not cached yet."""
     D, inner = attention.output.out_features, attention.output.in_features

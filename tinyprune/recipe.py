@@ -86,7 +86,9 @@ class Run:
 
 
 def model_path(data, fold, what, *settings):
-    """Where a model is kept; a digest of all its settings in the name keeps models of other settings apart."""
+    """Where a model is kept; a digest of all its settings in the name keeps models of other settings apart. Only
+    ASDiv-A has folds."""
+    fold = fold if data == "asdiv-a" else None
     digest = hashlib.sha256(repr((data, fold, *settings)).encode()).hexdigest()[:10]
     return RUNS / f"{what}-{data}-{fold}-{digest}.pt"
 
@@ -118,7 +120,6 @@ def teacher(data, fold=0, seed=0):
                     "teacher", valid=splits.valid[:200])
         return model, vocabularies, [log, []]
 
-    fold = fold if data == "asdiv-a" else None
     run, vocabularies = _once(model_path(data, fold, "teacher", settings, recipe.config, recipe.least), "teacher", make)
     return splits, vocabularies, run
 
@@ -160,7 +161,6 @@ def student(data, fold, seed, splits, vocabularies, teacher_model, ratio, schedu
         log = train(model, splits.train, vocabularies, settings, loss, checkpoint, name, pruning)
         return remove_heads(model, pruning.closed), vocabularies, [log, pruning.log]
 
-    fold = fold if data == "asdiv-a" else None
     path = model_path(data, fold, "student", settings, recipe, ratio, schedule,
                       DISTILLATION if distil else False)
     return _once(path, name, make)[0]

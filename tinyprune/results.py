@@ -9,12 +9,11 @@ import platform
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from tinyprune.data import ROOT
+from tinyprune.data import ROOT, write_whole
 from tinyprune.figures import save_picture
 
 RESULTS = ROOT / "lessons" / "results"
@@ -34,8 +33,8 @@ def result_row(report, **facts):
         raise KeyError(f"no such key in a result row: {sorted(unknown)}")
     said = dict(answer_accuracy=report.answer_accuracy, equation_accuracy=report.equation_accuracy,
                 commutative_accuracy=report.commutative_accuracy,
-                strict_accuracy=sum(v in "=~" for v in report.strict) / len(report.strict),
-                problems=len(report.verdicts), correct=sum(v in "=~" for v in report.verdicts),
+                strict_accuracy=float(right(report.strict).mean()),
+                problems=len(report.verdicts), correct=int(right(report.verdicts).sum()),
                 correct_by_rounding=report.verdicts.count("~"), verdicts=report.verdicts)
     return {key: {**said, **facts}.get(key) for key in KEYS}
 
@@ -62,14 +61,7 @@ def provenance(started):
 
 def write_text(path, text):
     """A whole file or nothing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def write_result(path, rows, started):

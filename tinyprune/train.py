@@ -6,7 +6,6 @@ is the run that was never stopped, and a checkpoint needs no state of a random g
 import copy
 import hashlib
 import math
-import os
 import signal
 import sys
 import time
@@ -17,7 +16,7 @@ import torch
 
 from tinyprune import PAD, UNK
 from tinyprune.checker import judge, same_equation
-from tinyprune.data import Vocabularies, batches
+from tinyprune.data import Vocabularies, batches, write_whole
 from tinyprune.decode import beam_search, first_positive, greedy
 from tinyprune.tokenizer import Vocabulary
 from tinyprune.transformer import Config, Transformer, token_loss
@@ -51,15 +50,8 @@ def learning_rate_at(step, steps, settings):
 
 
 def save(state, path):
-    """Writes a whole file or nothing: first beside its place, then renamed into it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        torch.save(state, temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Writes a whole file that `read` understands, or nothing."""
+    write_whole(path, lambda temporary: torch.save(state, temporary))
 
 
 def read(path):
@@ -232,17 +224,26 @@ def grade(problems, equations):
         sum(same_equation(equation, p.equation) for p, equation in pairs) / len(pairs))
 
 
-def evaluate(model, problems, vocabularies, beam=1, positive=False, gates=None, batch_size=100):
-    """Solves the problems: greedily, or with a beam; positive: the best candidate without a value <= 0. -> Report"""
+def solve(model, problems, vocabularies, beam=1, gates=None, batch_size=100):
+    """Candidate equations of each problem, best first: [[(score, equation)]]; a beam of 1 is greedy and gives one."""
     model.to(DEVICE).eval()
-    equations = [None] * len(problems)
+    candidates = [None] * len(problems)
     for batch in batches(problems, vocabularies, batch_size):
         if beam == 1:
-            found = greedy(model, batch.to(DEVICE), vocabularies.target, gates)
+            found = [[(0.0, row)] for row in greedy(model, batch.to(DEVICE), vocabularies.target, gates)]
         else:
-            ranked = beam_search(model, batch.to(DEVICE), vocabularies.target, beam, gates)
-            found = [first_positive(candidates, problems[place].numbers) if positive else candidates[0][1]
-                     for place, candidates in zip(batch.places, ranked)]
-        for place, equation in zip(batch.places, found):
-            equations[place] = equation
-    return grade(problems, equations)
+            found = beam_search(model, batch.to(DEVICE), vocabularies.target, beam, gates)
+        for place, ranked in zip(batch.places, found):
+            candidates[place] = ranked
+    return candidates
+
+
+def choose(problems, candidates, positive=False):
+    """The best of each problem's candidates; positive: the best without a value <= 0. -> [equation]"""
+    return [first_positive(ranked, problem.numbers) if positive else ranked[0][1]
+            for problem, ranked in zip(problems, candidates)]
+
+
+def evaluate(model, problems, vocabularies, beam=1, positive=False, gates=None, batch_size=100):
+    """solve, choose and grade: how well the model answers these problems. -> Report"""
+    return grade(problems, choose(problems, solve(model, problems, vocabularies, beam, gates, batch_size), positive))
