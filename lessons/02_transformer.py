@@ -34,11 +34,11 @@ VARIANTS = "right", "no positions", "no causal mask", "input not shifted"
 
 
 def digits(problems, seed):
-    """-> source (B, 7): BOS and six digits; lengths (B,); target (B, 6): the digits in reverse."""
+    """-> source (B, 7, 1), words of one piece: BOS and six digits; lengths (B,); target (B, 6): the digits in reverse."""
     drawn = torch.randint(FIRST_DIGIT, FIRST_DIGIT + 10, (problems, DIGITS),
                           generator=torch.Generator().manual_seed(seed))
     source = torch.cat([torch.full((problems, 1), BOS), drawn], dim=1)  # (B, 7): a place to count from
-    return source, torch.full((problems,), DIGITS + 1), drawn.flip(1)
+    return source[..., None], torch.full((problems,), DIGITS + 1), drawn.flip(1)
 
 
 def see_everything(queries, start=0, device=None):
@@ -156,7 +156,7 @@ with torch.no_grad():
     models["right"].decode(shift_right(target), memory, memory_mask, record=record)
 looks = record["cross", 0][0].mean(dim=0)  # (B, N, T, S) -> (T, S)
 figures.matrix(looks.tolist(), [f"writes {token - FIRST_DIGIT}" for token in target[0].tolist()],
-               ["BOS", *(str(token - FIRST_DIGIT) for token in source[0, 1:].tolist())], "02_cross_attention")
+               ["BOS", *(str(token - FIRST_DIGIT) for token in source[0, 1:, 0].tolist())], "02_cross_attention")
 
 # %% [markdown]
 r"""

@@ -20,7 +20,7 @@ from collections import Counter
 
 from tinyprune import UNK, figures, recipe
 from tinyprune.data import Vocabularies, is_name, load
-from tinyprune.tokenizer import OPERATORS, infix_to_prefix, lex, mask_numbers, prefix_to_infix, read_number
+from tinyprune.tokenizer import OPERATORS, infix_to_prefix, lex, mask_numbers, mirror, prefix_to_infix, read_number
 
 args = recipe.options()
 splits = load(args.data, args.fold)
@@ -185,10 +185,11 @@ write, when nothing is it must stop, and no name may be written that the problem
 ## The two vocabularies
 
 What the model reads is words; what it writes is a handful of tokens. A word that occurs once in training has an
-embedding that was moved once: better to learn what "unknown" looks like. In Chinese there is a way out: a rare word is
-spelled by its characters, which are not rare. Which is larger: the share of test problems with an unknown word before
-spelling, or the one after it? By how much? (Our sample is written with few words, all of them seen; the published sets
-are not.)
+embedding that was moved once: better to learn what "unknown" looks like. But a rare Chinese word has characters that
+are not rare. So a word is read as a bag of pieces, the word itself and its characters, and its embedding is the sum of
+theirs. Guess two shares of the test problems: with a word that is unknown, and with one of which no piece is known.
+(Our sample is written with few words, all of them seen; the published sets are not. English words have one piece: how
+they begin and end was tried, and did not pay.)
 """
 
 # %% 3.5 What is read, what is written
@@ -196,17 +197,18 @@ figures.heading("3.5 The words it reads, the tokens it writes")
 rows = []
 for least in (1, 2, 5):
     vocabularies = Vocabularies.of(train, least)
-    whole = sum(any(word not in vocabularies.source.index for word in problem.words) for problem in test)
-    spelled = sum(UNK in vocabularies.source.encode(problem.words) for problem in test)
-    rows.append((f"seen {least} times", len(vocabularies.source), f"{whole / len(test):.1%}",
-                 f"{spelled / len(test):.1%}"))
-figures.table(rows, ["words kept", "vocabulary", "problems with an unknown word", "spelled"])
+    read = [vocabularies.source.encode_words(problem.words) for problem in test]
+    unknown = sum(any(word[0] == UNK for word in text) for text in read)
+    nothing = sum([UNK] in text for text in read)
+    rows.append((f"seen {least} times", len(vocabularies.source), f"{unknown / len(test):.1%}",
+                 f"{nothing / len(test):.1%}"))
+figures.table(rows, ["pieces kept", "vocabulary", "problems with an unknown word", "nothing of it known"])
 vocabularies = Vocabularies.of(train)
 source, target = vocabularies.source, vocabularies.target
-strange = [word for problem in test for word in problem.words if word not in source.index]
-strange = sorted(set(strange), key=lambda word: (word.isascii(), strange.index(word)))[:3]
-for word in strange:
-    print(f"  {word} is read as {' '.join(source.decode(source.encode([word])))}")
+strange = [word for problem in test for word in problem.words if word[0] not in source.index]
+strange = sorted(strange, key=lambda word: (word[0].isascii(), strange.index(word)))[:3]
+for word, ids in zip(strange, source.encode_words(strange)):
+    print(f"  {word[0]} is read as {' '.join(source.tokens[place] for place in ids)}")
 print(textwrap.fill(f"{len(target)} tokens to write: {' '.join(target.tokens)}", 78, initial_indent="  ",
                     subsequent_indent="    "))
 print(f"  they can write {sum(map(vocabularies.can_write, train))} of {len(train)} training equations, "
@@ -220,9 +222,9 @@ for nobody could learn when to use them.
 ## What a name hides
 
 `N0 - N1` or `N1 - N0`? The words are the same with 12 and 3 as with 3 and 12, and the names do not tell which is
-larger. So the library adds one word after each name: the number's kind (`#` whole, `.` decimal, `%`, `/`) and its rank
-among the problem's numbers, 0 the smallest. How much is that worth? Guess two shares, among subtractions of one number
-from another: the first number of the two comes first in the text; the first is the larger.
+larger. So a number has two pieces beside its name: its kind (whole, decimal, percent, fraction) and its rank among the
+problem's numbers, 0 the smallest. How much is that worth? Guess two shares, among subtractions of one number from
+another: the first number of the two comes first in the text; the first is the larger.
 """
 
 # %% 3.6 Kind and rank
@@ -237,15 +239,21 @@ for problem in train:
             total += 1
 print(f"  of {total} subtractions, {in_order / total:.1%} are in text order, {larger / total:.1%} larger - smaller")
 example = next(problem for problem in test if len(problem.numbers) == 3 and len(problem.text) < 150)
-for label, line in (("text", example.text), ("read as", " ".join(example.words)), ("write", with_names(example)),
+for label, line in (("text", example.text),
+                    ("read as", " ".join("".join(word) if is_name(word[0]) else word[0] for word in example.words)),
+                    ("write", with_names(example)), ("or mirrored", " ".join(mirror(example.equation))),
                     ("means", f"{prefix_to_infix(example.equation)}, that is {example.answer}")):
     print(textwrap.fill(f"{label}: {line}", 78 if line.isascii() else 50, initial_indent="  ",
                         subsequent_indent="    "))
 
 # %% [markdown]
 r"""
-Rank is a hint, not a rule: the model sees it as one more word, and learns when to follow it. It is computed from the
-problem alone, so it leaks nothing.
+Rank is a hint, not a rule: the model learns when to follow it. It is computed from the problem alone, so it leaks
+nothing.
+
+The line "or mirrored" is the same equation with both operands of every operator swapped: what one would read from the
+right. It obeys the same grammar, and a decoder that has learnt to write both, told by its first token which is wanted,
+has two opinions on every problem. Lesson 05 lets each judge what the other has written.
 
 ## Exercises
 

@@ -10,19 +10,25 @@ a few minutes; math23k: an hour), and the next lessons load what it has made.
 """
 
 # %% 5.1 Before the first step
+import copy
 import math
 import time
+from collections import Counter
 
 import torch
 
 from tinyprune import figures, recipe
-from tinyprune.baseline import most_frequent_equation, nearest_text_equation
+from tinyprune.baseline import most_frequent_equation, near_duplicates, nearest_text_equation
 from tinyprune.data import Vocabularies, batches, load
+from tinyprune.decode import beam_both_ways, beam_search
+from tinyprune.measure import parameters, step_time
+from tinyprune.results import result_row, write_result
 from tinyprune.tokenizer import OPERATORS, prefix_to_infix
-from tinyprune.train import DEVICE, choose, evaluate, grade, learning_rate_at, solve
+from tinyprune.train import DEVICE, choose, evaluate, grade, learning_rate_at, solve, task_loss
 from tinyprune.transformer import Config, Transformer, token_loss
 
-args = recipe.options(threads=2)
+started = time.time()
+args = recipe.options(threads=2, wrong=2)
 torch.set_num_threads(args.threads)
 settings = recipe.RECIPES[args.data].teacher
 
@@ -60,7 +66,7 @@ figures.curves({"learning rate": [(step, learning_rate_at(step, 400, settings)) 
 # %% 5.3 Training
 figures.heading(f"5.3 Training on {args.data}: {len(splits.train)} problems, {settings.epochs} epochs")
 begun = time.time()
-splits, vocabularies, run = recipe.teacher(args.data, args.fold, args.seed)
+splits, vocabularies, run = recipe.teacher(args.data, args.fold, args.seed, shipped=False)
 model, log = run.model, run.log
 print(f"  ready after {(time.time() - begun) / 60:.1f} minutes")
 lines = {"loss": [(epoch, entry["loss"]) for epoch, entry in enumerate(log, 1)]}
@@ -74,19 +80,21 @@ r"""
 Is that good? A number means nothing alone. Two solvers that learn nothing stand beside it: one sees only how many
 numbers there are and their order, the other copies the equation of the training text that shares most words.
 
-The model answers in three ways: greedily, with a beam of five, and with a beam whose candidates are passed over if
-any of their values is 0 or less, for word problems count and measure.
+The model answers in four ways: greedily; with a beam of five; with two beams, one of which writes equations mirrored,
+each judging what both have found; and so that candidates are passed over if any of their values is 0 or less, for word
+problems count and measure. (On ASDiv-A also if whole numbers lead to a value that is not whole.)
 """
 
 # %% 5.4 Beside solvers that learn nothing
 figures.heading(f"5.4 Answers right on {len(splits.test)} test problems")
 test = splits.test
-candidates = solve(model, test, vocabularies, beam=5)  # one search for both ways to choose from it
+candidates = solve(model, test, vocabularies, beam_both_ways)  # one search for both ways to choose from it
 reports = {"the commonest equation for such numbers": grade(test, most_frequent_equation(splits.train, test)),
            "the nearest training text's equation": grade(test, nearest_text_equation(splits.train, test)),
            "the model, greedy": evaluate(model, test, vocabularies),
-           "the model, beam of 5": grade(test, choose(test, candidates)),
-           "the model, beam, positive values first": grade(test, choose(test, candidates, positive=True))}
+           "the model, beam of 5": evaluate(model, test, vocabularies, beam_search),
+           "the model, both ways": grade(test, choose(test, candidates)),
+           "the model, both ways, plausible values": grade(test, choose(test, candidates, recipe.rule(args.data)))}
 figures.table([(name, report.answer_accuracy, report.equation_accuracy, report.commutative_accuracy)
                for name, report in reports.items()], ["", "answer", "equation", "up to order"])
 
@@ -95,25 +103,71 @@ r"""
 The answer may be right where the equation is not the recorded one: 3 + 5 and 5 + 3. "Up to order" forgives
 commutation and association (lesson 04), and what still remains is another way to the same value, or luck.
 
-Where does it fail? Longer equations are rarer and give more occasions to be wrong.
+Where does it fail? Longer equations give more occasions to be wrong, and some equations were never seen in training.
+Some *texts* were, all but the numbers: what is the accuracy worth without them?
 """
 
 # %% 5.5 Where it fails
-figures.heading("5.5 Answers right by number of operations")
-best = reports["the model, beam, positive values first"]
+figures.heading("5.5 Answers right, by kind of problem")
+best = reports["the model, both ways, plausible values"]
+baselines = [reports[name] for name in list(reports)[:2]]
+seen = {" ".join(problem.equation) for problem in splits.train}
+equal_texts, near_texts = near_duplicates(splits.train, test)
+
+
+def kinds(place):
+    """The groups that a test problem belongs to."""
+    operators = [token for token in test[place].equation if token in OPERATORS]
+    yield f"{min(len(operators), 5)} operations" + (" and more" if len(operators) >= 5 else "")
+    yield from (f"with {operator}" for operator in set(operators))
+    yield "equation seen in training" if " ".join(test[place].equation) in seen else "equation never seen"
+    if not near_texts[place]:
+        yield "text unlike any of training"
+
+
 groups = {}
-for place, problem in enumerate(test):
-    groups.setdefault(sum(token in OPERATORS for token in problem.equation), []).append(best.verdicts[place] in "=~")
-figures.table([(operations, len(hits), sum(hits) / len(hits)) for operations, hits in sorted(groups.items())],
-              ["operations", "problems", "answers right"])
+for place in range(len(test)):
+    for kind in kinds(place):
+        groups.setdefault(kind, []).append(place)
+figures.table([(kind, len(places), *(sum(report.verdicts[place] in "=~" for place in places) / len(places)
+                                     for report in (best, *baselines))) for kind, places in sorted(groups.items())],
+              ["", "problems", "the model", "numbers alone", "nearest text"])
+print(f"  {sum(equal_texts)} texts equal one of training once numbers are named; {sum(near_texts)} share at least 0.8 of "
+      "their word trigrams with one")
+
+# %% [markdown]
+r"""
+And how does it fail? Compare what was written with what is recorded: the operators and the numbers used, whatever
+their order. "No other cause" is left where the same operators join the same numbers in another way.
+"""
+
+# %% 5.6 How it fails
+figures.heading("5.6 Wrong answers by cause")
+
+
+def cause(written, recorded):
+    """Of two prefix equations."""
+    operators, numbers = ([Counter(token for token in equation if (token in OPERATORS) == wanted)
+                           for equation in (written, recorded)] for wanted in (True, False))
+    if not recorded:
+        return "the recorded equation cannot be read"
+    if len(written) != len(recorded):
+        return "a step too few" if len(written) < len(recorded) else "a step too many"
+    if operators[0] != operators[1]:
+        return "another operator" if numbers[0] == numbers[1] else "another operator, other numbers"
+    return "other numbers" if numbers[0] != numbers[1] else "the same parts, joined otherwise"
+
 
 wrong = [place for place in range(len(test)) if best.verdicts[place] not in "=~"]
-for place in wrong[:2]:
-    print(f"\n  {test[place].text}\n    wrote    {prefix_to_infix(best.equations[place])}"
-          f"\n    recorded {prefix_to_infix(test[place].equation)}")
+causes = Counter(cause(best.equations[place], test[place].equation) for place in wrong)
+figures.table(causes.most_common(), ["cause", "problems"])
+for place in wrong[:args.wrong]:
+    print(f"\n  {test[place].id}: {test[place].text}\n    wrote    {prefix_to_infix(best.equations[place])}"
+          f"\n    recorded {prefix_to_infix(test[place].equation) if test[place].equation else test[place].flaw}"
+          f"\n    {cause(best.equations[place], test[place].equation)}")
 
-# %% 5.6 One problem, and what the writer looked at
-figures.heading("5.6 One problem: where cross-attention looks while each token is written")
+# %% 5.7 One problem, and what the writer looked at
+figures.heading("5.7 One problem: where cross-attention looks while each token is written")
 short = [p for p, verdict in zip(test, best.verdicts) if verdict == "=" and 3 <= len(p.equation) <= 7]
 problem = next((p for p in short if p.text.isascii()), (short or test)[0])
 one = batches([problem], vocabularies, 1)[0].to(DEVICE)
@@ -122,8 +176,39 @@ with torch.no_grad():
     model(one.source, one.lengths, one.target, record=record)
 last = max(layer for kind, layer in record if kind == "cross")
 looks = record["cross", last][0].mean(dim=0)  # (T, S), the mean over heads
-words = [vocabularies.source.tokens[token] for token in one.source[0].tolist()]
+words = [word for word, *_ in problem.words]
 figures.matrix(looks.tolist(), problem.equation, words, f"05_attention_{args.data}")
+
+# %% [markdown]
+r"""
+What does an hour of training consist of? At this size matrix products are only part of it: the rest is softmax,
+copies, norms, random numbers, the optimizer. What one drops or batches cleverly counts as much as what one multiplies.
+"""
+
+# %% 5.8 Where the time goes
+figures.heading("5.8 One training step: where the time goes")
+learner = copy.deepcopy(model)
+parts = step_time(learner, batches(splits.train[:2000], vocabularies, settings.batch_size, torch.Generator().manual_seed(0),
+                                   settings.mirrored)[:5], task_loss(settings.smoothing))
+figures.table([(name, share) for name, share in parts.items()], ["", "share of the time"])
+
+# %% 5.9 The result file
+DECODING = {"the model, greedy": "greedy", "the model, beam of 5": "beam 5", "the model, both ways": "both ways",
+            "the model, both ways, plausible values": "both ways, plausible values first"}
+fold = args.fold if args.data == "asdiv-a" else None
+facts = dict(study="teacher", data=args.data, split="test", fold=fold)
+steps = recipe.steps_of(settings, splits.train, vocabularies)
+rows = [result_row(reports[name], model="teacher", ratio=0.0, schedule="none", loss="ce", seed=args.seed, steps=steps,
+                   parameters=parameters(model), parameters_without_embeddings=parameters(model, embeddings=False),
+                   settings={"decoding": decoding, "recipe": repr(recipe.RECIPES[args.data]), "time": parts,
+                             "equal_texts": sum(equal_texts), "near_texts": [p for p, near in enumerate(near_texts) if near],
+                             "kinds": groups, "causes": causes}, **facts)
+        for name, decoding in DECODING.items()]
+rows += [result_row(report, model="baseline", settings={"baseline": name}, **facts)
+         for name, report in list(reports.items())[:2]]
+stem = f"teacher-{args.data}" + ("" if fold is None else f"-fold{fold}") + f"-seed{args.seed}"
+write_result(args.out / f"{stem}.json", rows, started)
+print(f"  written: {args.out / stem}.json")
 
 # %% [markdown]
 r"""

@@ -93,7 +93,7 @@ looks at. But to know that entropy, Q, K and their product must have been comput
 
 # %% 9.4 The ceiling of an entropy gate at inference
 figures.heading("9.4 What an entropy gate inside the layer could still save")
-lengths = vocabularies.lengths(splits.test)
+lengths = [(len(problem.words), len(problem.equation)) for problem in splits.test if problem.equation]
 S = round(sum(pair[0] for pair in lengths) / len(lengths))
 attention = teacher.encoder[0].attention
 whole = attention_flops(attention, S, S)

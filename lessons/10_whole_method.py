@@ -20,6 +20,7 @@ import torch
 from tinyprune import figures, recipe
 from tinyprune.baseline import most_frequent_equation, nearest_text_equation
 from tinyprune.data import batches
+from tinyprune.decode import beam_both_ways
 from tinyprune.masking import gates_of, heads_to_close, remove_heads
 from tinyprune.measure import attentions_flops, flops, head_parameters, latencies, mean_flops, parameters
 from tinyprune.results import interval, result_row, right, write_predictions, write_result
@@ -96,22 +97,22 @@ facts = {"teacher": ("teacher", 0.0, "none", "ce"),
          "pruned, not distilled": ("student", args.ratio, "dynamic", "ce"),
          "control: only trained on": ("student", 0.0, "none", "ce")}
 
-lengths = vocabularies.lengths(test)
+lengths = [(len(problem.words), len(problem.equation)) for problem in test if problem.equation]
 asked = [batch.to(DEVICE) for batch in batches([p for p in test if vocabularies.can_write(p)][:128], vocabularies, 32)]
 seconds = latencies(models, asked)
 reports = {}
 for name, model in models.items():
-    candidates = solve(model, test, vocabularies, beam=5)  # one search for both ways to choose from it
-    reports[name] = (evaluate(model, test, vocabularies), grade(test, choose(test, candidates, positive=True)),
-                     grade(test, choose(test, candidates)))
-DECODING = ("greedy", "beam 5, positive values first", "beam 5")
+    candidates = solve(model, test, vocabularies, beam_both_ways)  # one search for both ways to choose from it
+    reports[name] = (evaluate(model, test, vocabularies),
+                     grade(test, choose(test, candidates, recipe.rule(args.data))), grade(test, choose(test, candidates)))
+DECODING = ("greedy", "both ways, plausible values first", "both ways")
 
 costs = {name: (parameters(model), mean_flops(model, lengths)) for name, model in models.items()}
 figures.table([(name, reports[name][0].answer_accuracy, reports[name][1].answer_accuracy,
                 reports[name][1].equation_accuracy, f"{costs[name][0]:,}", f"{costs[name][1] / 1e6:.2f}",
                 f"{seconds[name] * 1e3:.2f}") for name in models],
-              ["", "greedy", "beam", "equation", "parameters", "MFLOPs", "ms"])
-print("  greedy, beam: answers right; equation: word for word as recorded, by beam; ms: per problem, batches of 32")
+              ["", "greedy", "both ways", "equation", "parameters", "MFLOPs", "ms"])
+print("  greedy, both ways: answers right; equation: word for word as recorded, both ways; ms: per problem, batches of 32")
 
 baselines = {"the commonest equation for such numbers": most_frequent_equation(splits.train, test),
              "the nearest training text's equation": nearest_text_equation(splits.train, test)}

@@ -24,6 +24,7 @@ def small(monkeypatch, tmp_path):
         Settings(epochs=2), Settings(epochs=1), dict(width=32, head_width=8, encoder_layers=2, feedforward=32),
         calibration=32, scorings=1))
     monkeypatch.setattr(recipe, "RUNS", tmp_path)
+    monkeypatch.setattr(recipe, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr(figures, "PICTURES", tmp_path)
     monkeypatch.setattr(sys, "argv", ["lesson.py", "-f", "kernel.json"])  # what a notebook's kernel passes
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)

@@ -35,17 +35,17 @@ def tiny_model(seed=0, **changes):
 
 
 def tiny_batch(sources=(6, 3), targets=(2, 5), seed=0):
-    """A batch of problems of these lengths, its token ids random: sources 3 to 10, targets 3 to 8."""
+    """A batch of problems of these lengths, its ids random: words of two pieces from 3 to 10, targets from 3 to 8."""
     generator = torch.Generator().manual_seed(seed)
-    rows = [[torch.randint(3, top, (length,), generator=generator) for length in lengths]
-            for top, lengths in ((11, sources), (9, targets))]
+    rows = [[torch.randint(3, top, size, generator=generator) for size in sizes]
+            for top, sizes in ((11, [(length, 2) for length in sources]), (9, [(length,) for length in targets]))]
     source, target = (torch.nn.utils.rnn.pad_sequence(r, batch_first=True, padding_value=0) for r in rows)
     return Batch(source, torch.tensor(sources), target, torch.tensor([2] * len(sources)))
 
 
 def problems_of(batch):
-    """The batch's problems without padding: [(source ids, target ids)]."""
-    return [([i for i in source if i], [i for i in target if i])
+    """The batch's problems without padding: [(source, a list of pieces a word; target ids)]."""
+    return [([[i for i in word if i] for word in source if word[0]], [i for i in target if i])
             for source, target in zip(batch.source.tolist(), batch.target.tolist())]
 
 
@@ -128,15 +128,16 @@ def feedforward(layer, x):
 
 
 def logits(model, source, target, gates=None, record=None):
-    """Lists of ids -> (T, V); record, a dict, gets the probabilities (N, T, S) of each (kind, layer)."""
-    gates, record, scale = gates or {}, {} if record is None else record, model.config.width ** 0.5
+    """Words of pieces and target ids -> (T, V); record, a dict, gets the probabilities (N, T, S) of each (kind, layer)."""
+    gates, record, scale = gates or {}, {} if record is None else record, model.config.gain
 
     def attend(name, a, x, **more):
         output, looks = multi_head(a, x, gate=gates.get(name), **more)
         record[name] = looks[0]
         return output
 
-    x = model.source_embedding.weight[source][None] * scale  # (1, S, D)
+    words = [sum(model.source_embedding.weight[piece] for piece in word) for word in source]
+    x = torch.stack(words)[None] * scale  # (1, S, D)
     for number, layer in enumerate(model.encoder):
         x = x + mix_neighbours(x, layer.neighbours, torch.ones(1, len(source), 1))
         x = x + attend(("encoder", number), layer.attention, layer_norm(layer.attention_norm, x))

@@ -11,12 +11,12 @@ import torch
 from sympy import Rational
 
 from checks import check
-from tinyprune import PAD, UNK, data
+from tinyprune import BOS, MIRROR, PAD, UNK, data
 from tinyprune.checker import evaluate, evaluate_text, judge
 from tinyprune.data import (Batch, DataError, Problem, Vocabularies, batches, chinese_words, english_words, folder,
-                            is_name, kind_and_rank, load, pad, read_asdiv, read_math23k, read_problem)
+                            is_name, load, number_pieces, pad, pad_words, read_asdiv, read_math23k, read_problem)
 from tinyprune.decode import LONGEST
-from tinyprune.tokenizer import OPERATORS
+from tinyprune.tokenizer import OPERATORS, mirror
 
 
 def error_of(function, *arguments):
@@ -102,21 +102,21 @@ def test_the_longest_equation_of_math23k_can_be_decoded(math23k):
 
 def test_every_name_of_an_equation_is_a_number_of_its_text(math23k, asdiv):
     for problem in math23k.train + math23k.valid + math23k.test + sum(asdiv, []):
-        names = [word for word in problem.words if is_name(word)]
+        names = [word for word, *_ in problem.words if is_name(word)]
         assert names == [f"N{i}" for i in range(len(problem.numbers))], f"{problem.id}: {problem.words}"
         assert {token for token in problem.equation if is_name(token)} <= set(names), problem.id
 
 
 def test_the_vocabulary_of_math23k_writes_all_but_one_equation(math23k, vocabularies):
-    constants = [token for token in vocabularies.target.tokens[3:] if token not in OPERATORS and not is_name(token)]
+    constants = [token for token in vocabularies.target.tokens[4:] if token not in OPERATORS and not is_name(token)]
     assert constants == ["1", "2", "3.14"]
     assert sum(not vocabularies.can_write(p) for p in math23k.train) == 1
-    assert vocabularies.target.tokens[3:8] == OPERATORS
+    assert vocabularies.target.tokens[4:9] == OPERATORS
 
 
 def test_words_of_the_test_split_alone_get_no_embedding(math23k, vocabularies):
     trained = {character for p in math23k.train for character in p.text}
-    unseen = {word for p in math23k.test for word in p.words if not set(word) & trained}
+    unseen = {piece for p in math23k.test for word in p.words if not set(word[0]) & trained for piece in word}
     assert unseen, "the test split has words that training does not have"
     assert not unseen & set(vocabularies.source.tokens)
 
@@ -178,29 +178,33 @@ def asdiv_folder(path, per_fold=2, formula="5+7=12", answer="12 (pens)", without
 
 def test_a_record_becomes_words_numbers_and_an_equation_over_names(tmp_path):
     [problem] = read_math23k(math_file(tmp_path / "m.json", RECORD))
-    check(" ".join(problem.words), "有 N0 #1 个 苹果 ， 吃 了 N1 /0 ， 剩 多少 ？", "the words", {
-        "each name is followed by the word for its kind and rank": "有 N0 个 苹果 ， 吃 了 N1 ， 剩 多少 ？",
-        "ranks count from the smallest number": "有 N0 #0 个 苹果 ， 吃 了 N1 /1 ， 剩 多少 ？"})
+    check(" ".join(word for word, *_ in problem.words), "有 N0 个 苹果 ， 吃 了 N1 ， 剩 多少 ？", "the words")
+    check([problem.words[place] for place in (1, 3, 7)],
+          [["N0", "·whole", "·rank 1"], ["苹果", "·苹", "·果"], ["N1", "·fraction", "·rank 0"]], "three words' pieces", {
+        "ranks count from the smallest number":
+            [["N0", "·whole", "·rank 0"], ["苹果", "·苹", "·果"], ["N1", "·fraction", "·rank 1"]]})
     check(" ".join(problem.equation), "* N0 - 1 N1", "the equation", {
         "(3/8) is a number of the text, not a division": "* N0 - 1 / 3 8"})
     assert problem.numbers == [12, Rational(3, 8)] and problem.answer == problem.recorded == Rational(15, 2)
     assert problem.decimal and problem.id == "7" and problem.flaw == ""
 
 
-@pytest.mark.parametrize("literal, rank, word", [
-    ("12", 3, "#3"), ("3.5", 1, ".1"), ("20%", 2, "%2"), ("12.5%", 0, "%0"), ("(3/8)", 4, "/4"), ("7", 23, "#9")])
-def test_a_number_is_described_by_its_kind_and_rank(literal, rank, word):
-    check(kind_and_rank(literal, rank), word, f"{literal}, rank {rank}", {
-        "12.5% is a percentage before it is a decimal": ".0" if literal == "12.5%" else None,
-        "ranks above 9 are all 9, so that few words are needed": f"#{rank}"})
+@pytest.mark.parametrize("literal, rank, parts", [
+    ("12", 3, "whole 3"), ("3.5", 1, "decimal 1"), ("20%", 2, "percent 2"), ("12.5%", 0, "percent 0"),
+    ("(3/8)", 4, "fraction 4"), ("7", 23, "whole 9")])
+def test_a_number_is_described_by_its_kind_and_rank(literal, rank, parts):
+    kind, shown = parts.split()
+    check(number_pieces("N1", literal, rank), ["N1", f"·{kind}", f"·rank {shown}"], f"{literal}, rank {rank}", {
+        "12.5% is a percentage before it is a decimal": ["N1", "·decimal", f"·rank {shown}"],
+        "ranks above 9 are all 9, so that few pieces are needed": ["N1", f"·{kind}", f"·rank {rank}"]})
 
 
 def test_equal_values_have_equal_ranks():
     problem = read_problem("1", "10 和 5 和 50% 和 0.5 和 5".split(), "10+5", "15", english=False)
-    described = [word for word in problem.words if word[0] in "#%./"]
-    check(described, ["#2", "#1", "%0", ".0", "#1"], "10, 5, 50%, 0.5 and 5", {
-        "equal values share a rank: rank the set of values": ["#4", "#2", "%0", ".1", "#3"],
-        "0 is the smallest value's rank": ["#0", "#1", "%2", ".2", "#1"]})
+    ranks = [word[2] for word in problem.words if is_name(word[0])]
+    check(ranks, [f"·rank {rank}" for rank in (2, 1, 0, 0, 1)], "10, 5, 50%, 0.5 and 5", {
+        "equal values share a rank: rank the set of values": [f"·rank {rank}" for rank in (4, 2, 0, 1, 3)],
+        "0 is the smallest value's rank": [f"·rank {rank}" for rank in (0, 1, 2, 2, 1)]})
 
 
 @pytest.mark.parametrize("text, words", [
@@ -358,7 +362,7 @@ def test_the_sample_is_math_and_word_problems_in_three_splits(tmp_path, monkeypa
 
 def problem(id, words, equation, numbers=2):
     """A small problem; what its answer is does not matter here."""
-    return Problem(id, words, words.split(), [Rational(n + 3) for n in range(numbers)], equation.split(),
+    return Problem(id, words, [[word] for word in words.split()], [Rational(n + 3) for n in range(numbers)], equation.split(),
                    Rational(1), False, Rational(1))
 
 
@@ -366,7 +370,7 @@ def test_a_constant_must_be_in_enough_equations():
     problems = ([problem("a", "w", "+ N0 * 1 1")] * 4 + [problem("b", "w", "- 2 2")] * 3 + [problem("c", "w", "/ N2 7")]
                 + [problem("d", "w", "")])
     made = Vocabularies.of(problems, least_constant=4)
-    check(made.target.tokens[3:], [*OPERATORS, "1", "N0", "N1", "N2"], "constants of 4 equations and more", {
+    check(made.target.tokens[4:], [*OPERATORS, "1", "N0", "N1", "N2"], "constants of 4 equations and more", {
         "count equations, not places: - 2 2 is one equation with a 2": [*OPERATORS, "1", "2", "N0", "N1", "N2"],
         "every constant was kept": [*OPERATORS, "1", "2", "7", "N0", "N1", "N2"],
         "N1 is missing: names go up to the largest": [*OPERATORS, "1", "N0", "N2"]})
@@ -377,20 +381,20 @@ def test_a_constant_must_be_in_enough_equations():
 
 def test_words_count_from_the_training_problems_alone():
     made = Vocabularies.of([problem("a", "the pens the", "N0"), problem("b", "red pens", "N0")], least=2)
-    assert made.source.tokens[3:] == ["pens", "the"]
-    assert made.source.encode(["the", "red", "pens"]) == [made.source.index["the"], UNK, made.source.index["pens"]]
+    assert made.source.tokens[4:] == ["pens", "the"]
+    assert made.source.encode_words([["the"], ["red"]]) == [[made.source.index["the"]], [UNK]]
 
 
 # batches
 
 @pytest.fixture
 def many():
-    """31 problems of 1 to 31 words, shuffled, equations of 1, 3 or 5 tokens; words of the 7th are spelled."""
+    """31 problems of 1 to 31 words, shuffled, equations of 1, 3 or 5 tokens; a word of the 7th has pieces."""
     lengths = torch.randperm(31, generator=torch.Generator().manual_seed(4)).tolist()
     forms = ["N0", "+ N0 N1", "- N0 * N1 N2"]
     made = [problem(str(n), " ".join(f"w{n % 5}" for n in range(n + 1)), forms[n % 3], numbers=n % 3 + 1)
             for n in lengths]
-    made[7].words[:] = "苹果 苹 果".split()
+    made[7].words[1:1] = [["w1", "w2", "w3"]]
     return made
 
 
@@ -411,11 +415,11 @@ def test_each_problem_comes_exactly_once_an_epoch(many, small, size, seed):
 def test_a_batch_holds_the_problems_at_its_places(many, small):
     for batch in batches(many, small, 4, torch.Generator().manual_seed(5)):
         for row, place in enumerate(batch.places):
-            words, equation = small.source.encode(many[place].words), many[place].equation
-            check(int(batch.lengths[row]), len(words), "the length of a text in ids, spelled words included", {
+            words, equation = small.source.encode_words(many[place].words), many[place].equation
+            check(int(batch.lengths[row]), len(words), "the length of a text in words", {
                 "the padding is counted": batch.source.shape[1],
-                "an unknown Chinese word is spelled: count ids, not words": len(many[place].words)})
-            assert batch.source[row, :len(words)].tolist() == words
+                "the pieces are counted": sum(map(len, words))})
+            assert [[i for i in word if i] for word in batch.source[row, :len(words)].tolist()] == words
             assert (batch.source[row, len(words):] == PAD).all(), "after a text there is only padding"
             assert small.target.decode(batch.target[row].tolist()) == equation
             assert (batch.target[row, len(equation):] == PAD).all() and batch.counts[row] == len(many[place].numbers)
@@ -435,13 +439,33 @@ def test_the_seed_decides_the_order(many, small):
 
 
 def test_without_a_generator_short_texts_come_first(many, small):
-    lengths = [length for batch in batches(many, small, 4) for length in batch.lengths.tolist()]
+    lengths = [length // 3 for batch in batches(many, small, 4) for length in batch.lengths.tolist()]
     assert lengths == sorted(lengths)
+
+
+def test_among_texts_of_like_length_short_equations_come_first(small):
+    alike = [problem(str(n), "w1 w2 w3 w4" if n % 2 else "w1 w2 w3", ["N0", "- N0 * N1 N2"][n // 4]) for n in range(8)]
+    made = batches(alike, small, 4, torch.Generator().manual_seed(1))
+    assert sorted(batch.target.shape[1] for batch in made) == [1, 5], "half of the second batch would be padding"
+
+
+def test_mirrored_targets_follow_the_plain_ones(many, small):
+    for batch in batches(many, small, 4, mirrored=True):
+        B = len(batch.source)
+        check(batch.start.tolist(), [BOS] * B + [MIRROR] * B, "the start tokens")
+        for row, place in enumerate(batch.places):
+            plain, swapped = (small.target.decode(batch.target[r].tolist()) for r in (row, B + row))
+            assert plain == many[place].equation and swapped == mirror(plain), f"row {row} and row {B + row}"
+
+
+def test_words_of_few_pieces_are_padded():
+    check(pad_words([[[5, 6], [7]], [[8]]]), torch.tensor([[[5, 6], [7, PAD]], [[8, PAD], [PAD, PAD]]]),
+          "pad_words([[[5, 6], [7]], [[8]]])")
 
 
 def test_texts_of_similar_length_share_a_batch_and_batches_come_shuffled(many, small):
     made = batches(many, small, 4, torch.Generator().manual_seed(5))
-    assert max(int(batch.lengths.max() - batch.lengths.min()) for batch in made) <= 4, "31 texts fit in one pool"
+    assert max(int(batch.lengths.max() - batch.lengths.min()) for batch in made) <= 6, "31 texts of 1 to 31 words"
     starts = [int(batch.lengths.min()) for batch in made]
     assert starts != sorted(starts), "batches must not always come from short to long"
 
@@ -458,8 +482,8 @@ def test_padding_fills_the_end_of_short_rows():
 
 
 def test_a_moved_batch_keeps_its_places():
-    batch = Batch(*(torch.tensor([[n]]) for n in range(4)), places=[6]).to("cpu")
-    assert [int(x) for x in (batch.source, batch.lengths, batch.target, batch.counts)] == [0, 1, 2, 3]
+    batch = Batch(*(torch.tensor([[n]]) for n in range(5)), places=[6]).to("cpu")
+    assert [int(x) for x in (batch.source, batch.lengths, batch.target, batch.counts, batch.start)] == [0, 1, 2, 3, 4]
     assert batch.places == [6]
 
 

@@ -7,11 +7,12 @@ import torch
 from sympy import Rational
 
 from checks import check
-from tinyprune import BOS, PAD, UNK
+from tinyprune import BOS, MIRROR, PAD, UNK
 from tinyprune.data import Batch
-from tinyprune.decode import allowed_tokens, beam_search, first_positive, greedy, token_slots
+from tinyprune.decode import (allowed_tokens, beam_both_ways, beam_search, equation_scores, first_plausible, greedy,
+                              token_slots)
 from tinyprune.masking import gates_of, remove_heads
-from tinyprune.tokenizer import OPERATORS, Vocabulary
+from tinyprune.tokenizer import OPERATORS, Vocabulary, mirror
 from tinyprune.transformer import Config, Transformer
 
 LARGE = Vocabulary([*OPERATORS, "1", "3.14", *(f"N{i}" for i in range(7))])
@@ -32,7 +33,7 @@ def some_batch(counts, seed=1):
     """A problem of 2 to 9 random words for each count of numbers; the target is not read."""
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(2, 10, (len(counts),), generator=generator)
-    source = torch.randint(3, 11, (len(counts), int(lengths.max())), generator=generator)
+    source = torch.randint(3, 11, (len(counts), int(lengths.max()), 2), generator=generator)
     source[torch.arange(source.shape[1]) >= lengths[:, None]] = PAD
     return Batch(source, lengths, torch.zeros(len(counts), 1, dtype=torch.long), torch.tensor(counts))
 
@@ -58,7 +59,7 @@ def is_well_formed(tokens):
 
 def equations(vocabulary, count, longest):
     """All well-formed equations of at most `longest` tokens over `count` numbers, by trying every sequence."""
-    tokens = [t for t in vocabulary.tokens[3:] if t[0] != "N" or int(t[1:]) < count]
+    tokens = [t for t in vocabulary.tokens[4:] if t[0] != "N" or int(t[1:]) < count]
     return {sequence for length in range(1, longest + 1)
             for sequence in itertools.product(tokens, repeat=length) if is_well_formed(sequence)}
 
@@ -67,34 +68,34 @@ def equations(vocabulary, count, longest):
 
 def test_a_token_fills_a_slot_and_an_operator_opens_two():
     slots, names = token_slots(Vocabulary(["+", "^", "3.14", "N0", "N12"]))
-    check(slots, torch.tensor([0, 0, 0, 1, 1, -1, -1, -1]), "slots of <pad> <unk> <bos> + ^ 3.14 N0 N12", {
-        "an operator fills a slot and opens two: +1 in all": torch.tensor([0, 0, 0, 2, 2, -1, -1, -1]),
-        "a constant fills a slot as a number does": torch.tensor([0, 0, 0, 1, 1, 0, -1, -1]),
-        "<unk> and <bos> are never written": torch.tensor([0, -1, -1, 1, 1, -1, -1, -1])})
-    check(names, torch.tensor([-1, -1, -1, -1, -1, -1, 0, 12]), "which number a token names", {
-        "-1 for what is no number: 0 is N0": torch.tensor([0, 0, 0, 0, 0, 0, 0, 12])})
+    check(slots, torch.tensor([0, 0, 0, 0, 1, 1, -1, -1, -1]), "slots of <pad> <unk> <bos> <mirror> + ^ 3.14 N0 N12", {
+        "an operator fills a slot and opens two: +1 in all": torch.tensor([0, 0, 0, 0, 2, 2, -1, -1, -1]),
+        "a constant fills a slot as a number does": torch.tensor([0, 0, 0, 0, 1, 1, 0, -1, -1]),
+        "<unk>, <bos> and <mirror> are never written": torch.tensor([0, -1, -1, -1, 1, 1, -1, -1, -1])})
+    check(names, torch.tensor([-1, -1, -1, -1, -1, -1, -1, 0, 12]), "which number a token names", {
+        "-1 for what is no number: 0 is N0": torch.tensor([0, 0, 0, 0, 0, 0, 0, 0, 12])})
 
 
 def test_allowed_tokens_by_hand():
-    slots, names = token_slots(Vocabulary(["+", "1", "N0", "N1", "N2"]))  # <pad> <unk> <bos> + 1 N0 N1 N2
+    slots, names = token_slots(Vocabulary(["+", "1", "N0", "N1", "N2"]))  # <pad> <unk> <bos> <mirror> + 1 N0 N1 N2
     open_slots, counts = torch.tensor([1, 3, 2, 0]), torch.tensor([2, 3, 1, 3])
 
     def table(*rows):
         return torch.tensor([[int(sign) for sign in row] for row in rows]).bool()
 
     check(allowed_tokens(open_slots, 3, counts, slots, names),
-          table("00011110", "00001111", "00001100", "10000000"),
+          table("000011110", "000001111", "000001100", "100000000"),
           "3 steps left, open slots 1, 3, 2 and 0, numbers 2, 3, 1 and 3", {
               "off by one: after this step there are 2 steps for the slots that stay open":
-                  table("00011110", "00001111", "00011100", "10000000"),
+                  table("000011110", "000001111", "000011100", "100000000"),
               "the steps that are left do not count: the equation may never end":
-                  table("00011110", "00011111", "00011100", "10000000"),
+                  table("000011110", "000011111", "000011100", "100000000"),
               "off by one: a problem with 2 numbers has N0 and N1":
-                  table("00011111", "00001111", "00001110", "10000000"),
-              "numbers that the problem does not have": table("00011111", "00001111", "00001111", "10000000"),
-              "a complete row writes PAD and nothing else": table("00011110", "00001111", "00001100", "10011111"),
-              "a row with open slots may write PAD": table("10011110", "10001111", "10001100", "10000000"),
-              "a complete row must be able to write PAD": table("00011110", "00001111", "00001100", "00000000")})
+                  table("000011111", "000001111", "000001110", "100000000"),
+              "numbers that the problem does not have": table("000011111", "000001111", "000001111", "100000000"),
+              "a complete row writes PAD and nothing else": table("000011110", "000001111", "000001100", "100011111"),
+              "a row with open slots may write PAD": table("100011110", "100001111", "100001100", "100000000"),
+              "a complete row must be able to write PAD": table("000011110", "000001111", "000001100", "000000000")})
 
 
 @pytest.mark.parametrize("count, longest", [(2, 1), (2, 2), (1, 3), (2, 4), (0, 5), (1, 5), (2, 5)])
@@ -316,7 +317,54 @@ def test_every_problem_may_have_gates_of_its_own():
     assert gates["cross", 0].shape == (3, 3), "the caller's gates must stay as they are"
 
 
+# both ways
+
+def test_given_equations_are_scored_as_the_model_sees_them():
+    model, batch = untrained(LARGE, 4), some_batch([2, 3, 1], seed=4)
+    given = [["- N0 N1", "N1"], ["+ N0 * N1 N2"], ["N0", "+ N0 1", "1"]]
+    given = [[equation.split() for equation in equations] for equations in given]
+    for start in (BOS, MIRROR):
+        got = equation_scores(model, batch, LARGE, given, start=start)
+        for row, equations in enumerate(given):
+            alone, expected, others = row_of(batch, row), [], []
+            for equation in equations:
+                ids = torch.tensor([LARGE.encode(equation)])
+                with torch.no_grad():
+                    for first, scores in ((start, expected), (BOS + MIRROR - start, others)):
+                        logits = model(alone.source, alone.lengths, ids, start=torch.tensor([first]))
+                        steps = logits.log_softmax(-1)[0, range(len(equation)), ids[0]]
+                        scores.append(steps.sum() / len(equation) ** 0.5)
+            check(torch.tensor(got[row]), torch.stack(expected), f"scores of problem {row}, start {start}", {
+                "the other direction's start token": torch.stack(others)})
+
+
+def test_both_ways_ranks_what_either_beam_found_by_the_sum_of_both_scores():
+    model, batch = untrained(LARGE, 6), some_batch([2, 3, 1, 5], seed=8)
+    ranked = beam_both_ways(model, batch, LARGE, beam=3)
+    forth, back = (beam_search(model, batch, LARGE, 3, start=start) for start in (BOS, MIRROR))
+    for row, found in enumerate(ranked):
+        either = {tuple(tokens) for _, tokens in forth[row]} | {tuple(mirror(tokens)) for _, tokens in back[row]}
+        assert {tuple(tokens) for _, tokens in found} == either and len(found) == len(either), f"problem {row}"
+        alone = row_of(batch, row)
+        sums = [equation_scores(model, alone, LARGE, [[tokens]])[0][0]
+                + equation_scores(model, alone, LARGE, [[mirror(tokens)]], start=MIRROR)[0][0] for _, tokens in found]
+        check(torch.tensor([score for score, _ in found]), torch.tensor(sums), f"problem {row}: sums of both scores")
+        assert sums == sorted(sums, reverse=True), f"problem {row}: best first"
+
+
 # the best candidate that makes sense
+
+@pytest.mark.parametrize("candidates, numbers, whole, best", [
+    (["/ N0 N1", "- N1 N0"], (4, 6), True, 1), (["/ N0 N1", "- N1 N0"], (4, 6), False, 0),
+    (["/ N0 N1", "- N1 N0"], (4, Rational(13, 2)), True, 0), (["- N0 N1", "/ N0 N1"], (4, 6), True, 1),
+    (["* / N0 N1 N1", "+ N0 N1"], (4, 6), True, 1), (["- N0 N1", "- N0 N1"], (4, 6), True, 0)])
+def test_whole_numbers_want_whole_values_where_that_is_asked_for(candidates, numbers, whole, best):
+    ranked = [(-place, equation.split()) for place, equation in enumerate(candidates)]
+    got = first_plausible(ranked, [Rational(number) for number in numbers], whole)
+    check(" ".join(got), candidates[best], f"{candidates} with {numbers}, whole={whole}", {
+        "a positive value comes before any other": candidates[0],
+        "values on the way count too, and numbers that are not whole want no whole values": candidates[1]})
+
 
 NUMBERS = [Rational(4), Rational(6), Rational(0)]
 
@@ -328,13 +376,13 @@ NUMBERS = [Rational(4), Rational(6), Rational(0)]
 def test_the_first_candidate_whose_values_are_all_above_zero(candidates, best):
     """Of N0 = 4, N1 = 6 and N2 = 0; the values on the way count too, and if none is positive the best stays."""
     ranked = [(-place, equation.split()) for place, equation in enumerate(candidates)]
-    check(first_positive(ranked, NUMBERS), ranked[best][1], f"{candidates} with 4, 6, 0", {
+    check(first_plausible(ranked, NUMBERS), ranked[best][1], f"{candidates} with 4, 6, 0", {
         "the last candidate is no better than the first: if none fits, take the best": ranked[-1][1],
         "values on the way count too, 0 is not above 0, and a division by zero has no value": ranked[0][1]})
 
 
 def test_what_is_never_written_is_not_in_any_equation():
-    assert {PAD, UNK, BOS} == {0, 1, 2}
+    assert {PAD, UNK, BOS, MIRROR} == {0, 1, 2, 3}
     slots, _ = token_slots(LARGE)
     allowed = allowed_tokens(torch.tensor([3]), 99, torch.tensor([7]), slots, torch.full((len(LARGE),), -1))
-    assert not allowed[0, [PAD, UNK, BOS]].any() and allowed[0, 3:].all()
+    assert not allowed[0, [PAD, UNK, BOS, MIRROR]].any() and allowed[0, 4:].all()

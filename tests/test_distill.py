@@ -277,7 +277,7 @@ def test_more_padding_leaves_the_loss_as_it_is():
     teacher, batch = tiny_model(), tiny_batch()
     student, loss = student_of(teacher), Distillation(teacher, temperature=t, alignment=0.3)
     expected = loss(student, batch, None).detach()
-    batch.source, batch.target = F.pad(batch.source, (0, 2)), F.pad(batch.target, (0, 3))
+    batch.source, batch.target = F.pad(batch.source, (0, 0, 0, 2)), F.pad(batch.target, (0, 3))
     check(loss(student, batch, None).detach(), expected, "two more padded words and three more padded tokens")
 
 
@@ -338,7 +338,7 @@ def test_a_smaller_teacher_may_teach():
     logits = [model(batch.source, batch.lengths, batch.target, record=record)
               for model, record in zip((student, teacher), looks)]
     real = batch.target != PAD
-    reals = {"encoder": batch.source != PAD, "decoder": real, "cross": real}
+    reals = {"encoder": batch.source[..., 0] != PAD, "decoder": real, "cross": real}
     places = {name: [1] if name == ("cross", 0) else range(len(a.heads)) for name, a in teacher.attentions().items()}
     aligned = [reference.attention_kl(looks[0][name], looks[1][name][:, list(places[name])], reals[name[0]])
                * len(places[name]) for name in places]

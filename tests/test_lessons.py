@@ -11,7 +11,7 @@ from tinyprune.data import ROOT
 LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.py"))
 
 
-@pytest.mark.parametrize("path", LESSONS[:-1], ids=lambda path: path.stem)  # the last one's test is the next
+@pytest.mark.parametrize("path", [path for path in LESSONS if "10_" not in path.name], ids=lambda path: path.stem)
 def test_lesson_runs_to_its_end(path, small, capsys):
     copy = small / path.name  # lesson 02 trains four models of its own: 20 steps instead of 500
     copy.write_text(path.read_text(encoding="utf-8").replace("steps=500", "steps=20"), encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 
 
 def ask(monkeypatch, text):
-    monkeypatch.setattr(sys, "argv", ["tinyprune", text])
+    monkeypatch.setattr(sys, "argv", ["tinyprune", text, "--data", "sample"])
     runpy.run_module("tinyprune", run_name="__main__")
 
 

@@ -21,7 +21,7 @@ def tiny(seed=0, **more):
     return Transformer(Config(11, 9, **sizes)).eval()
 
 
-SOURCE = torch.tensor([[3, 4, 5, 6, 7], [8, 9, PAD, PAD, PAD], [10, 3, 4, PAD, PAD]])
+SOURCE = torch.tensor([[3, 4, 5, 6, 7], [8, 9, PAD, PAD, PAD], [10, 3, 4, PAD, PAD]])[..., None]  # words of one piece
 LENGTHS = torch.tensor([5, 2, 3])
 TARGET = torch.tensor([[3, 4, 5, 6], [7, PAD, PAD, PAD], [8, 3, 4, PAD]])
 

@@ -29,7 +29,8 @@ def model(pruned=False):
 def batch(sources=(6,), targets=(4,)):
     """Problems of these lengths, padded."""
     generator = torch.Generator().manual_seed(1)
-    source, target = (torch.randint(3, 13, (len(n), max(n)), generator=generator) for n in (sources, targets))
+    source, target = (torch.randint(3, 13, (len(n), max(n), *pieces), generator=generator)
+                      for n, pieces in ((sources, [2]), (targets, [])))
     lengths = torch.tensor(sources)
     source[torch.arange(max(sources)) >= lengths[:, None]] = PAD
     target[torch.arange(max(targets)) >= torch.tensor(targets)[:, None]] = PAD

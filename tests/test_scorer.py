@@ -133,7 +133,7 @@ def test_entropies_do_not_care_how_problems_are_batched():
     expected = entropies(model, BATCHES)
     alone = [tiny_single(batch, b) for batch in reversed(BATCHES) for b in range(len(batch.source))]
     check_scores(entropies(model, alone), expected, "the same problems one by one, in another order")
-    longer = [replace(b, source=F.pad(b.source, (0, 2)), target=F.pad(b.target, (0, 3))) for b in BATCHES]
+    longer = [replace(b, source=F.pad(b.source, (0, 0, 0, 2)), target=F.pad(b.target, (0, 3))) for b in BATCHES]
     check_scores(entropies(model, longer), expected, "the same problems with more padding")
 
 

@@ -7,9 +7,9 @@ import pytest
 from sympy import Rational
 
 from checks import check
-from tinyprune import BOS, PAD, UNK
+from tinyprune import BOS, MIRROR, PAD, UNK
 from tinyprune.tokenizer import (EquationError, Vocabulary, fold_prefix, infix_to_prefix, lex, mask_numbers,
-                                 name_numbers, number_word, prefix_to_infix, read_number, spell)
+                                 mirror, name_numbers, number_word, pieces, prefix_to_infix, read_number)
 
 
 def reason(function, *arguments):
@@ -275,23 +275,51 @@ def test_an_equations_numbers_take_the_texts_names(equation, literals, named, mi
 
 def test_a_vocabulary_starts_with_its_special_tokens_and_counts_the_rest():
     v = Vocabulary.of([["b", "a", "b"], ["c", "a", "d"]], least=2)
-    check(v.tokens[3:], ["a", "b"], "words that occur twice, equals by alphabet",
+    check(v.tokens[4:], ["a", "b"], "words that occur twice, equals by alphabet",
           {"rarer words must go": ["a", "b", "c", "d"], "equals stand by alphabet": ["b", "a"]})
-    assert (v.index["<pad>"], v.index["<unk>"], v.index["<bos>"], len(v)) == (PAD, UNK, BOS, 5)
-    assert Vocabulary(v.tokens).tokens == v.tokens
+    assert [v.index[name] for name in ("<pad>", "<unk>", "<bos>", "<mirror>")] == [PAD, UNK, BOS, MIRROR]
+    assert len(v) == 6 and Vocabulary(v.tokens).tokens == v.tokens
 
 
 def test_encode_and_decode_are_inverse_and_unknown_words_are_unknown():
     v = Vocabulary(["a", "b"])
-    assert v.encode(["b", "zebra", "a"]) == [4, UNK, 3]
-    assert v.decode([4, 3, PAD, PAD]) == ["b", "a"]
+    assert v.encode(["b", "zebra", "a"]) == [5, UNK, 4]
+    assert v.decode([5, 4, PAD, PAD]) == ["b", "a"]
 
 
-def test_an_unknown_chinese_word_is_spelled():
-    assert spell(["苹果", "梨树", "pear"], {"苹果"}) == ["苹果", "梨", "树", "pear"]
-    texts = [["苹果", "苹果", "梨树", "pear"], ["梨", "苹果", "李树"]]
-    v = Vocabulary.of(texts, least=2)
-    check(v.tokens[3:], ["苹果", "树", "梨"], "苹果 three times; 树 and 梨 twice, once their words are spelled",
-          {"characters of rare words must be counted too": ["苹果"],
-           "characters of frequent words are not needed": ["果", "苹", "苹果", "树", "梨"]})
-    assert v.encode(["李树", "苹果"]) == [UNK, v.index["树"], v.index["苹果"]]
+def test_an_unknown_word_is_read_by_its_pieces():
+    v = Vocabulary(["苹果", "·果", "the"])
+    check(v.encode_words([["水果", "·水", "·果"], ["苹果", "·苹", "·果"], ["the"], ["zebra"]]),
+          [[UNK, v.index["·果"]], [v.index["苹果"], v.index["·果"]], [v.index["the"]], [UNK]], "four words", {
+        "an unknown piece says nothing: leave it out, UNK is for words":
+            [[UNK, UNK, v.index["·果"]], [v.index["苹果"], UNK, v.index["·果"]], [v.index["the"]], [UNK]],
+        "a word is read with its pieces, known or not":
+            [[UNK, v.index["·果"]], [v.index["苹果"]], [v.index["the"]], [UNK]]})
+
+
+@pytest.mark.parametrize("word, parts", [
+    ("苹果", "苹果 ·苹 ·果"), ("树", "树 ·树"), ("marbles", "marbles"), ("，", "， ·，"),
+    ("一二三四五", "一二三四五 ·一 ·二 ·三 ·四")])
+def test_a_word_falls_into_pieces(word, parts):
+    check(" ".join(pieces(word)), parts, f"the pieces of {word}", {"the word itself comes first": parts.split(" ", 1)[-1]})
+
+
+# mirrored equations
+
+@pytest.mark.parametrize("prefix, mirrored", [
+    ("N0", "N0"), ("- N0 N1", "- N1 N0"), ("- N0 * N1 N2", "- * N2 N1 N0"), ("/ + N0 1 - N1 N2", "/ - N2 N1 + 1 N0")])
+def test_a_mirrored_equation_has_its_operands_swapped(prefix, mirrored):
+    tokens = prefix.split()
+    check(" ".join(mirror(tokens)), mirrored, f"the mirror of {prefix}", {
+        "operands are swapped at every level, not at the top alone":
+            lambda: " ".join([tokens[0], *tokens[-1:], *tokens[1:-1]]),
+        "that is the equation read backwards: the operator must still come first": " ".join(reversed(tokens))})
+    assert mirror(mirror(tokens)) == tokens, "twice mirrored is the equation again"
+
+
+def test_the_mirror_is_the_postfix_form_read_backwards():
+    def postfix(tokens):
+        return fold_prefix(tokens, lambda token: [token], lambda operator, left, right: [*left, *right, operator])
+
+    equation = "- * + N0 1 N1 / N2 ^ N3 2".split()
+    assert mirror(equation) == postfix(equation)[::-1]

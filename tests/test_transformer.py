@@ -11,8 +11,8 @@ from torch.nn import functional as F
 import reference
 from checks import check, same
 from reference import problems_of, randoms, tiny_batch, tiny_model
-from tinyprune import BOS, PAD
-from tinyprune.transformer import (KINDS, Config, DecoderLayer, EncoderLayer, FeedForward, Transformer,
+from tinyprune import BOS, MIRROR, PAD
+from tinyprune.transformer import (KINDS, ChannelDropout, Config, DecoderLayer, EncoderLayer, FeedForward, Transformer,
                                    mix_neighbours, shift_right, token_loss)
 
 B, S, T, D, V = 2, 6, 5, 10, 9
@@ -285,9 +285,44 @@ def test_record_names_every_attention():
     for name, probabilities in record.items():
         assert probabilities.shape == size[name[0]], \
             f"{name}: expected {size[name[0]]}, got {tuple(probabilities.shape)}"
-        real = (batch.source if name[0] == "encoder" else batch.target) != PAD
+        real = (batch.source[..., 0] if name[0] == "encoder" else batch.target) != PAD
         check(probabilities.sum(-1).transpose(1, 2)[real], torch.ones(int(real.sum()), 3, dtype=torch.double),
               f"{name}: each query spreads 1 over its keys")
+
+
+def test_several_targets_of_one_text_are_predicted_as_if_each_had_it_alone():
+    model, batch = tiny_model(), tiny_batch(targets=(4, 5))
+    others = batch.target.flip(0)
+    start = torch.tensor([BOS, BOS, MIRROR, MIRROR])
+    together = model(batch.source, batch.lengths, torch.cat([batch.target, others]), start=start)
+    check(together[:2], outputs(model, batch), "the first targets, which begin with BOS")
+    check(together[2:], model(batch.source, batch.lengths, others, start=start[2:]), "the second, with MIRROR", {
+        "every row begins with BOS: `start` is ignored": lambda: model(batch.source, batch.lengths, others),
+        "rows 2 and 3 read the texts in the wrong order": lambda: model(
+            batch.source.flip(0), batch.lengths.flip(0), others, start=start[2:])})
+
+
+def test_dropout_drops_a_channel_of_a_text_for_all_its_words():
+    torch.manual_seed(0)
+    dropped = ChannelDropout(0.3)(torch.ones(50, T, 40))  # (B, T, D)
+    for b, d in ((0, 0), (1, 7), (49, 39)):
+        assert len(dropped[b, :, d].unique()) == 1, "a channel is dropped for some words and not for others"
+    assert not torch.equal(dropped[0], dropped[1]), "each text has channels of its own"
+    share = (dropped[:, 0] == 0).float().mean().item()
+    assert 0.26 < share < 0.34 and torch.allclose(dropped[dropped > 0], torch.tensor(1 / 0.7)), \
+        f"{share:.2f} of the channels are dropped, not 0.3; the others must grow by 1 / 0.7"
+    x = torch.ones(2, T, 40)
+    assert torch.equal(ChannelDropout(0.3).eval()(x), x), "nothing is dropped when the model is asked"
+
+
+def test_a_word_is_the_sum_of_its_pieces():
+    model = tiny_model(encoder_layers=0, dropout=0.0)
+    source = torch.tensor([[[3, 4, PAD], [5, PAD, PAD]]])  # (1, 2, 3)
+    table = model.source_embedding.weight
+    words = torch.stack([table[3] + table[4], table[5]])[None] * model.config.gain
+    check(model.encode(source, torch.tensor([2]))[0], reference.layer_norm(model.encoder_norm, words), "two words", {
+        "the mean of the pieces, not their sum": lambda: reference.layer_norm(
+            model.encoder_norm, torch.stack([(table[3] + table[4]) / 2, table[5]])[None] * model.config.gain)})
 
 
 # gates and removal
@@ -378,7 +413,7 @@ def test_embeddings_start_near_one():
     torch.manual_seed(0)
     model = Transformer(Config(source_tokens=300, target_tokens=250, width=64))
     for embedding in (model.source_embedding, model.target_embedding):
-        size = embedding.weight[PAD + 1:].std().item() * 64 ** 0.5
+        size = embedding.weight[PAD + 1:].std().item() * model.config.gain
         assert 0.9 < size < 1.1, f"what the first layer reads has the size {size:.2f}, expected about 1"
         assert not embedding.weight[PAD].any(), "the vector of PAD must be 0"
 

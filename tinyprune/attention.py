@@ -42,9 +42,8 @@ def rotate(x, start=0):
     positions = torch.arange(start, start + T, device=x.device, dtype=x.dtype)
     speeds = 10000.0 ** (-torch.arange(0, K, 2, device=x.device, dtype=x.dtype) / K)
     angles = positions[:, None] * speeds  # (T, K/2)
-    cos, sin = angles.cos(), angles.sin()
-    even, odd = x[..., 0::2], x[..., 1::2]  # (B, N, T, K/2) each
-    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)  # (B, N, T, K)
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (B, N, T, K/2): to turn is to multiply by e^(i angle)
+    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)  # (B, N, T, K)
 
 
 def attention(query, key, value, mask=None):
@@ -84,6 +83,7 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x, source=None, mask=None, head_gate=None, cache=None):
         """x (B, T, D), source (B, S, D) or None, mask broadcastable to (B, N, T, S), head_gate (N,) or (B, N).
 
+        A source of B/R rows is that of R rows of x each: of rows b, b + B/R, b + 2B/R, …
         cache: a dict, empty at first, that keeps keys and values from one decoding step to the next; x then
         holds the new tokens alone, and a source is read once.
         -> output (B, T, D), probabilities (B, N, T, S)
@@ -97,6 +97,8 @@ class MultiHeadAttention(nn.Module):
         else:
             read = x if source is None else source
             key, value = split_heads(self.key(read), N), split_heads(self.value(read), N)  # (B, N, S, K)
+            if len(x) > len(read):  # several equations of each text: it is read once
+                key, value = (part.repeat(len(x) // len(read), 1, 1, 1) for part in (key, value))
             if self.rotary:
                 key = rotate(key, start)
             if cached:

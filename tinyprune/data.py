@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 from sympy import Rational
 
-from tinyprune import PAD
+from tinyprune import BOS, MIRROR, PAD
 from tinyprune.checker import evaluate, is_decimal, read_answer
-from tinyprune.tokenizer import (OPERATORS, EquationError, Vocabulary, infix_to_prefix, lex, mask_numbers, name_numbers,
-                                 read_number)
+from tinyprune.tokenizer import (OPERATORS, EquationError, Vocabulary, infix_to_prefix, lex, mask_numbers, mirror,
+                                 name_numbers, pieces, read_number)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ("sample", "asdiv-a", "math23k")
@@ -31,7 +31,7 @@ REMAINDER = re.compile(r"\s*r\s*\d+\s*$")  # 200/28=7 r4
 class Problem:
     id: str
     text: str
-    words: list[str]  # numbers named N0, N1, …, each followed by a word that says its kind and rank
+    words: list[list[str]]  # each with its pieces; a number is its name N0, N1, …, its kind and its rank
     numbers: list[Rational]
     equation: list[str]  # prefix; empty if the recorded one cannot be read
     answer: Rational  # what counts as right
@@ -82,31 +82,26 @@ def value_ranks(numbers):
     return [ranks[value] for value in numbers]
 
 
-def kind_and_rank(literal, rank):
-    """The word that follows a number's name: its kind and its place among the problem's values, smallest first.
+def number_pieces(name, literal, rank):
+    """A number as the model reads it: its name, its kind, and its place among the problem's values, smallest first.
 
     A subtraction is almost always larger minus smaller, and a number's name does not say which is larger.
     """
-    kind = "%" if "%" in literal else "/" if "/" in literal else "." if "." in literal else "#"
-    return f"{kind}{min(rank, 9)}"
+    kind = "percent" if "%" in literal else "fraction" if "/" in literal else "decimal" if "." in literal else "whole"
+    return [name, f"·{kind}", f"·rank {min(rank, 9)}"]
 
 
 def read_text(words, english):
-    """The words of a problem -> its words with numbers named and described, the numbers' literals and their values."""
+    """The words of a problem -> its words as pieces, with numbers named; the numbers' literals and their values."""
     masked, literals = mask_numbers(words, english=english)
     numbers = [read_number(literal) for literal in literals]
-    ranks, described = value_ranks(numbers), []
-    for word in masked:
-        described.append(word)
-        if is_name(word):
-            index = int(word[1:])
-            described.append(kind_and_rank(literals[index], ranks[index]))
-    return described, literals, numbers
+    described = iter([number_pieces(f"N{i}", *pair) for i, pair in enumerate(zip(literals, value_ranks(numbers)))])
+    return [next(described) if is_name(word) else pieces(word) for word in masked], literals, numbers
 
 
 def read_problem(id, words, equation, answer, english):
     """Words, an infix equation and an answer as recorded -> Problem. Raises DataError for an unreadable answer."""
-    described, literals, numbers = read_text(words, english)
+    read, literals, numbers = read_text(words, english)
     fractions = {value for value, literal in zip(numbers, literals) if "/" in literal}
     prefix, flaw = [], ""
     try:
@@ -117,7 +112,7 @@ def read_problem(id, words, equation, answer, english):
         recorded, decimal = read_answer(answer), is_decimal(answer)
     except EquationError as error:
         raise DataError(f"record {id}: its answer {answer!r} cannot be read ({error}): mend or remove it") from None
-    return Problem(id, " ".join(words), described, numbers, prefix, recorded, decimal, recorded, flaw)
+    return Problem(id, " ".join(words), read, numbers, prefix, recorded, decimal, recorded, flaw)
 
 
 def is_name(word):
@@ -225,18 +220,14 @@ class Vocabularies:
 
     @classmethod
     def of(cls, problems, least=2, least_constant=5):
-        """Words seen `least` times, and what equations are written with: operators, the numbers' names, and the
+        """Words and pieces seen `least` times, and what equations are written with: operators, the numbers' names, and the
         constants that `least_constant` equations or more use. A rarer constant makes its equation untrainable."""
         tokens = Counter(token for problem in problems for token in set(problem.equation))
         names = max(int(token[1:]) for token in tokens if is_name(token)) + 1
         constants = sorted(token for token, count in tokens.items()
                            if count >= least_constant and not is_name(token) and token not in OPERATORS)
-        return cls(Vocabulary.of([problem.words for problem in problems], least),
+        return cls(Vocabulary.of([sum(problem.words, []) for problem in problems], least),
                    Vocabulary([*OPERATORS, *constants, *(f"N{index}" for index in range(names))]))
-
-    def lengths(self, problems):
-        """(source tokens, equation tokens) of each problem that has an equation: what measure.py counts by."""
-        return [(len(self.source.encode(p.words)), len(p.equation)) for p in problems if p.equation]
 
     def can_write(self, problem):
         """Whether the problem has an equation, and every token of it is in the target vocabulary."""
@@ -245,14 +236,16 @@ class Vocabularies:
 
 @dataclass
 class Batch:
-    source: torch.Tensor  # (B, S), padded with PAD
+    source: torch.Tensor  # (B, S, P), the pieces of each word, padded with PAD
     lengths: torch.Tensor  # (B,)
-    target: torch.Tensor  # (B, T), padded with PAD
+    target: torch.Tensor  # (B, T), padded with PAD, or (2B, T): all equations, then all of them mirrored
     counts: torch.Tensor  # (B,): how many numbers each problem has
+    start: torch.Tensor | None = None  # (2B,): BOS before an equation, MIRROR before a mirrored one; None: BOS always
     places: list[int] = field(default_factory=list)  # where its problems stand in the list that was batched
 
     def to(self, device):
-        return Batch(*(x.to(device) for x in (self.source, self.lengths, self.target, self.counts)), self.places)
+        return Batch(*(x if x is None else x.to(device)
+                       for x in (self.source, self.lengths, self.target, self.counts, self.start)), self.places)
 
 
 def pad(rows):
@@ -261,22 +254,32 @@ def pad(rows):
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
 
 
-def batches(problems, vocabularies, size, generator=None):
-    """[Problem] -> [Batch] of `size` problems of similar length, so that little is padding.
+def pad_words(texts):
+    """Texts of words of pieces, [[[id]]] -> (B, S, P), filled up with PAD."""
+    most = max(len(word) for text in texts for word in text)
+    return pad([[word + [PAD] * (most - len(word)) for word in text] for text in texts])
 
-    With a torch.Generator the problems are shuffled first and sorted only within pools of fifty batches, and
-    the batches come in random order; without one, they come from short to long.
+
+def batches(problems, vocabularies, size, generator=None, mirrored=False):
+    """[Problem] -> [Batch] of `size` problems of similar length, in text and equation, so that little is padding.
+
+    With a torch.Generator problems of like length meet in changing company and the batches come in random order;
+    without one, they come from short to long. mirrored: every equation is a target twice, as it is and mirrored.
     """
-    sources = [vocabularies.source.encode(problem.words) for problem in problems]
+    sources = [vocabularies.source.encode_words(problem.words) for problem in problems]
     targets = [vocabularies.target.encode(problem.equation) for problem in problems]
     order = torch.randperm(len(problems), generator=generator).tolist() if generator else range(len(problems))
-    pool = 50 * size if generator else len(problems)
-    order = [place for start in range(0, len(problems), pool)
-             for place in sorted(order[start:start + pool], key=lambda place: len(sources[place]))]
+    order = sorted(order, key=lambda place: (len(sources[place]) // 3, len(targets[place])))
     groups = [order[start:start + size] for start in range(0, len(order), size)]
     if generator:
         groups = [groups[place] for place in torch.randperm(len(groups), generator=generator).tolist()]
-    return [Batch(pad([sources[place] for place in group]),
-                  torch.tensor([len(sources[place]) for place in group]),
-                  pad([targets[place] for place in group]),
-                  torch.tensor([len(problems[place].numbers) for place in group]), group) for group in groups]
+    made = []
+    for group in groups:
+        written, start = [targets[place] for place in group], None
+        if mirrored:
+            written += [vocabularies.target.encode(mirror(problems[place].equation)) for place in group]
+            start = torch.tensor([BOS] * len(group) + [MIRROR] * len(group))
+        made.append(Batch(pad_words([sources[place] for place in group]),
+                          torch.tensor([len(sources[place]) for place in group]), pad(written),
+                          torch.tensor([len(problems[place].numbers) for place in group]), start, group))
+    return made

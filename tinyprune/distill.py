@@ -68,11 +68,10 @@ class Distillation:
         self.teacher.eval().requires_grad_(False)
 
     def __call__(self, student, batch, gates):
-        source, lengths, target = batch.source, batch.lengths, batch.target
-        looks, teacher_looks = {}, {}
-        logits = student(source, lengths, target, gates, record=looks)
+        target, looks, teacher_looks = batch.target, {}, {}
+        logits = student(batch.source, batch.lengths, target, gates, looks, batch.start)
         with torch.no_grad():
-            teacher_logits = self.teacher(source, lengths, target, record=teacher_looks)
+            teacher_logits = self.teacher(batch.source, batch.lengths, target, None, teacher_looks, batch.start)
         real = target != PAD
         loss = self.task * token_loss(logits, target, self.smoothing)
         loss = loss + self.distill * kd_loss(logits, teacher_logits, real, self.temperature)
@@ -84,7 +83,7 @@ class Distillation:
                 kept[name] = [attention.heads[place] for place in places]
                 open_looks[name] = looks[name][:, places]
             heads = {name: attention.heads for name, attention in self.teacher.attentions().items()}
-            reals = {"encoder": source != PAD, "decoder": real, "cross": real}
+            reals = {"encoder": batch.source[..., 0] != PAD, "decoder": real, "cross": real}
             loss = loss + self.distill * self.alignment * attention_alignment(
                 open_looks, teacher_looks, kept, heads, reals)
         return loss

@@ -8,11 +8,13 @@ import copy
 import hashlib
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from tinyprune.data import DATA, ROOT, DataError, Vocabularies, batches, load
+from tinyprune.decode import first_plausible
 from tinyprune.distill import Distillation
 from tinyprune.masking import DynamicPruning, remove_heads
 from tinyprune.scorer import head_scores
@@ -23,6 +25,7 @@ from tinyprune.transformer import Config, Transformer
 # The weights of the distillation loss: tau, l1, l2 and beta of distill.py.
 DISTILLATION = {"temperature": 3.0, "distill": 1.0, "task": 0.5, "alignment": 0.1}
 RUNS = ROOT / "runs"  # models, checkpoints and results that are made here
+SHIPPED = ROOT / "data" / "teachers"  # teachers that came with the project, in half precision
 
 
 @dataclass
@@ -30,7 +33,8 @@ class Recipe:
     teacher: Settings
     student: Settings
     config: dict  # what differs from transformer.Config's defaults
-    least: int = 2  # how often a word must occur to get an embedding of its own
+    least: int = 2  # how often a word or piece must occur to get an embedding of its own
+    whole: bool = False  # whether whole numbers are expected to have whole values: decode.first_plausible
     calibration: int = 256  # training problems on which heads are scored
     scorings: int = 10  # about how often, while the ratio rises
 
@@ -38,9 +42,9 @@ class Recipe:
 RECIPES = {
     "sample": Recipe(Settings(epochs=18), Settings(epochs=5, learning_rate=5e-4), dict(encoder_layers=2)),
     "asdiv-a": Recipe(Settings(epochs=50, batch_size=32), Settings(epochs=15, batch_size=32, learning_rate=5e-4),
-                      dict(encoder_layers=2)),
-    "math23k": Recipe(Settings(epochs=18, word_dropout=0.1), Settings(epochs=4, learning_rate=5e-4, word_dropout=0.1),
-                      dict(width=192, heads=6, encoder_layers=4, feedforward=192)),
+                      dict(encoder_layers=2, dropout=0.2, gain=1.0), least=1, whole=True),
+    "math23k": Recipe(Settings(epochs=36, batch_size=32), Settings(epochs=4, batch_size=32, learning_rate=5e-4),
+                      dict(width=192, heads=6, encoder_layers=4, feedforward=192, dropout=0.15)),
 }
 
 
@@ -93,7 +97,7 @@ def model_path(data, fold, what, *settings):
     return RUNS / f"{what}-{data}-{fold}-{digest}.pt"
 
 
-def _once(path, name, make):
+def once(path, name, make):
     """Loads the Run kept at `path`, or makes it there; make(checkpoint path) -> (model, vocabularies, logs)."""
     if not path.exists():
         checkpoint = path.with_suffix(".checkpoint")
@@ -107,12 +111,22 @@ def _once(path, name, make):
     return Run(model, *read(path.with_suffix(".log"))), vocabularies
 
 
-def teacher(data, fold=0, seed=0):
-    """The data set's splits, vocabularies, and its trained teacher as a Run: loaded if it was made before."""
-    recipe, splits = RECIPES[data], load(data, fold)
-    settings = replace(recipe.teacher, seed=seed)
+def teacher_path(data, fold=0, seed=0):
+    recipe = RECIPES[data]
+    return model_path(data, fold, "teacher", replace(recipe.teacher, seed=seed), recipe.config, recipe.least)
+
+
+def solver(data, fold=0, seed=0, shipped=True):
+    """The data set's trained teacher, a Run, and its Vocabularies: loaded if it was made before or, if `shipped` allows
+    it, came with the project (then without a log); else trained now."""
+    recipe, path = RECIPES[data], teacher_path(data, fold, seed)
+    if shipped and not path.exists() and (SHIPPED / path.name).exists():
+        print(f"  teacher: {path.name}, which came with the project")
+        model, vocabularies = load_model(SHIPPED / path.name)
+        return Run(model, [], []), vocabularies
 
     def make(checkpoint):
+        splits, settings = load(data, fold), replace(recipe.teacher, seed=seed)
         vocabularies = Vocabularies.of(splits.train, recipe.least)
         torch.manual_seed(seed)
         model = Transformer(Config(len(vocabularies.source), len(vocabularies.target), **recipe.config))
@@ -120,8 +134,18 @@ def teacher(data, fold=0, seed=0):
                     "teacher", valid=splits.valid[:200])
         return model, vocabularies, [log, []]
 
-    run, vocabularies = _once(model_path(data, fold, "teacher", settings, recipe.config, recipe.least), "teacher", make)
-    return splits, vocabularies, run
+    return once(path, "teacher", make)
+
+
+def teacher(data, fold=0, seed=0, shipped=True):
+    """The data set's splits, vocabularies, and its trained teacher as a Run: see solver."""
+    run, vocabularies = solver(data, fold, seed, shipped)
+    return load(data, fold), vocabularies, run
+
+
+def rule(data):
+    """How the answer is picked from a beam's candidates on this data set: see decode.first_plausible."""
+    return partial(first_plausible, whole=RECIPES[data].whole)
 
 
 def steps_of(settings, problems, vocabularies):
@@ -163,4 +187,4 @@ def student(data, fold, seed, splits, vocabularies, teacher_model, ratio, schedu
 
     path = model_path(data, fold, "student", settings, recipe, ratio, schedule,
                       DISTILLATION if distil else False)
-    return _once(path, name, make)[0]
+    return once(path, name, make)[0]

@@ -146,7 +146,7 @@ def activations(model, batches):
 
     handles = [watch(name, attention) for name, attention in model.attentions().items()]
     for batch in batches:
-        current.update(source=batch.source != PAD, target=batch.target != PAD)
+        current.update(source=batch.source[..., 0] != PAD, target=batch.target != PAD)
         model(batch.source, batch.lengths, batch.target)
     for handle in handles:
         handle.remove()

@@ -42,7 +42,7 @@ CARDINALS = {word: i for i, word in enumerate(UNITS)} | {word: 20 + 10 * i for i
 COMPOUND = f"(?:{'|'.join(TENS)})-(?:{'|'.join(UNITS[1:10])})"
 ENGLISH = re.compile(rf"{LITERAL.pattern}|\b(?:{COMPOUND}|{'|'.join(CARDINALS)})\b", re.IGNORECASE)
 
-SPECIAL = ["<pad>", "<unk>", "<bos>"]
+SPECIAL = ["<pad>", "<unk>", "<bos>", "<mirror>"]
 
 
 class EquationError(ValueError):
@@ -249,13 +249,25 @@ def name_numbers(prefix, literals):
     return named
 
 
-def spell(words, known):
-    """The words, those that are unknown and not plain ASCII (so Chinese) replaced by their characters."""
-    return [part for word in words for part in ([word] if word in known or word.isascii() else word)]
+def mirror(prefix):
+    """The equation with both operands of every operator swapped: - N0 * N1 N2 -> - * N2 N1 N0, and back.
+
+    It is what one reads from the right: a second way to write the same equation in the same grammar. Raises as
+    fold_prefix does.
+    """
+    return fold_prefix(prefix, lambda token: [token], lambda operator, left, right: [operator, *right, *left])
+
+
+def pieces(word):
+    """A word and the parts that it shares with others: a Chinese word's characters. 苹果 -> 苹果 ·苹 ·果
+
+    An English word is one piece: the ways it begins and ends cost more on ASDiv-A's validation problems than they gave.
+    """
+    return [word] if word.isascii() else [word, *(f"·{character}" for character in word[:4])]
 
 
 class Vocabulary:
-    """Tokens and their ids; <pad>, <unk> and <bos> come first. `Vocabulary(v.tokens)` gives v again."""
+    """Tokens and their ids; <pad>, <unk>, <bos> and <mirror> come first. `Vocabulary(v.tokens)` gives v again."""
 
     def __init__(self, tokens):
         self.tokens = SPECIAL + [token for token in tokens if token not in SPECIAL]
@@ -263,22 +275,21 @@ class Vocabulary:
 
     @classmethod
     def of(cls, token_lists, least=1):
-        """The tokens that occur at least `least` times, the most frequent first, equals by alphabet.
-
-        Rarer Chinese words are spelled and their characters counted, so that `encode` finds trained ones.
-        """
+        """The tokens that occur at least `least` times, the most frequent first, equals by alphabet."""
         counts = Counter(token for tokens in token_lists for token in tokens)
-        known = {token for token, count in counts.items() if count >= least}
-        counts = Counter(part for tokens in token_lists for part in spell(tokens, known))
         kept = [token for token, count in counts.items() if count >= least]
         return cls(sorted(kept, key=lambda token: (-counts[token], token)))
 
     def __len__(self):
         return len(self.tokens)
 
-    def encode(self, words):
-        """The ids of the words; an unknown Chinese word is spelled, so there may be more ids than words."""
-        return [self.index.get(part, UNK) for part in spell(words, self.index)]
+    def encode(self, tokens):
+        return [self.index.get(token, UNK) for token in tokens]
+
+    def encode_words(self, words):
+        """Words, each a list of its pieces -> lists of ids. An unknown word is UNK and those pieces that are known."""
+        return [[self.index.get(word, UNK), *(self.index[piece] for piece in parts if piece in self.index)]
+                for word, *parts in words]
 
     def decode(self, ids):
         """The tokens of the ids, without padding."""

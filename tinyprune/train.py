@@ -17,7 +17,7 @@ import torch
 from tinyprune import PAD, UNK
 from tinyprune.checker import judge, same_equation
 from tinyprune.data import Vocabularies, batches, write_whole
-from tinyprune.decode import beam_search, first_positive, greedy
+from tinyprune.decode import greedy
 from tinyprune.tokenizer import Vocabulary
 from tinyprune.transformer import Config, Transformer, token_loss
 
@@ -31,7 +31,8 @@ class Settings:
     learning_rate: float = 1e-3
     warmup: float = 0.05  # share of the steps
     smoothing: float = 0.1
-    word_dropout: float = 0.05  # share of the source words that the model is not shown
+    word_dropout: float = 0.1  # share of the source words of which the model is shown the pieces alone
+    mirrored: bool = True  # every equation is learnt in both directions
     weight_decay: float = 0.01
     average: float = 0.999  # how much of the averaged weights stays at each step
     seed: int = 0
@@ -99,13 +100,16 @@ class Progress:
 
 def task_loss(smoothing):
     """Plain cross-entropy as the loss that `train` asks for: (model, batch, gates) -> a number."""
-    return lambda model, batch, gates: token_loss(model(batch.source, batch.lengths, batch.target, gates),
-                                                  batch.target, smoothing)
+    return lambda model, batch, gates: token_loss(model(batch.source, batch.lengths, batch.target, gates,
+                                                        start=batch.start), batch.target, smoothing)
 
 
 def drop_words(source, share):
-    """Shows the model UNK in place of a random share of the words, as it will meet unknown words: (B, S) -> (B, S)"""
-    return source.masked_fill((torch.rand(source.shape, device=source.device) < share) & (source != PAD), UNK)
+    """Shows the model UNK in place of a random share of the words, as it will meet unknown words; their pieces stay.
+    (B, S, P) -> (B, S, P)"""
+    words = source[..., 0]  # (B, S)
+    hidden = (torch.rand(words.shape, device=source.device) < share) & (words != PAD)
+    return torch.cat([words.masked_fill(hidden, UNK)[..., None], source[..., 1:]], dim=-1)
 
 
 def train(model, problems, vocabularies, settings, loss, checkpoint, name="training", pruning=None, valid=()):
@@ -122,7 +126,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
     steps = settings.epochs * per_epoch
     model.to(DEVICE).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay,
-                                  betas=(0.9, 0.98))
+                                  betas=(0.9, 0.98), fused=True)
     average = copy.deepcopy(model)
     identity = {"settings": asdict(settings), "config": asdict(model.config),
                 "problems": hashlib.sha256(repr([problem.id for problem in problems]).encode()).hexdigest(),
@@ -155,7 +159,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
             order = torch.Generator().manual_seed(settings.seed * 10_007 + epoch)
             if len(log) == epoch:
                 log.append({"loss": 0.0, "accuracy": None})
-            for batch in batches(problems, vocabularies, settings.batch_size, order)[place:]:
+            for batch in batches(problems, vocabularies, settings.batch_size, order, settings.mirrored)[place:]:
                 torch.manual_seed(settings.seed * 1_000_003 + done)
                 if pruning:
                     pruning.before_step(done, model, optimizer)
@@ -177,8 +181,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
                 done += 1
                 keep = min(settings.average, done / (done + 10))  # early weights are soon forgotten
                 with torch.no_grad():
-                    for slow, fast in zip(average.parameters(), model.parameters()):
-                        slow.lerp_(fast, 1 - keep)
+                    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
                 log[epoch]["loss"] += value.item() / per_epoch
                 text = f"loss {value.item():.3f}" + (f"  {len(pruning.closed)} heads closed" if pruning else "")
                 if valid and done % per_epoch == 0 and (epoch + 1) % max(settings.epochs // 10, 1) == 0:
@@ -224,26 +227,25 @@ def grade(problems, equations):
         sum(same_equation(equation, p.equation) for p, equation in pairs) / len(pairs))
 
 
-def solve(model, problems, vocabularies, beam=1, gates=None, batch_size=100):
-    """Candidate equations of each problem, best first: [[(score, equation)]]; a beam of 1 is greedy and gives one."""
+def solve(model, problems, vocabularies, search=greedy, batch_size=100, **options):
+    """Candidate equations of each problem, best first: [[(score, equation)]].
+
+    search: greedy, which gives one, decode.beam_search or decode.beam_both_ways; options: its own, such as gates
+    """
     model.to(DEVICE).eval()
     candidates = [None] * len(problems)
     for batch in batches(problems, vocabularies, batch_size):
-        if beam == 1:
-            found = [[(0.0, row)] for row in greedy(model, batch.to(DEVICE), vocabularies.target, gates)]
-        else:
-            found = beam_search(model, batch.to(DEVICE), vocabularies.target, beam, gates)
+        found = search(model, batch.to(DEVICE), vocabularies.target, **options)
         for place, ranked in zip(batch.places, found):
-            candidates[place] = ranked
+            candidates[place] = [(0.0, ranked)] if search is greedy else ranked
     return candidates
 
 
-def choose(problems, candidates, positive=False):
-    """The best of each problem's candidates; positive: the best without a value <= 0. -> [equation]"""
-    return [first_positive(ranked, problem.numbers) if positive else ranked[0][1]
-            for problem, ranked in zip(problems, candidates)]
+def choose(problems, candidates, rule=None):
+    """The best of each problem's candidates, or what rule(candidates, numbers) picks of them. -> [equation]"""
+    return [rule(ranked, problem.numbers) if rule else ranked[0][1] for problem, ranked in zip(problems, candidates)]
 
 
-def evaluate(model, problems, vocabularies, beam=1, positive=False, gates=None, batch_size=100):
+def evaluate(model, problems, vocabularies, search=greedy, rule=None, **options):
     """solve, choose and grade: how well the model answers these problems. -> Report"""
-    return grade(problems, choose(problems, solve(model, problems, vocabularies, beam, gates, batch_size), positive))
+    return grade(problems, choose(problems, solve(model, problems, vocabularies, search, **options), rule))

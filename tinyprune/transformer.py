@@ -3,11 +3,12 @@
 What differs from Vaswani et al. 2017:
 - LayerNorm stands before each sublayer, not after it (pre-LN), and once more at the end of each stack;
 - positions are rotary and only in the two self-attentions; cross-attention has none;
+- a word is the sum of its pieces: itself and its characters; a number is its name, its kind and its rank;
 - an encoder layer first mixes each word with its two neighbours: local context decides in word problems;
+- dropout drops a channel for all words of a text at once;
 - the feed-forward layers are narrow, so that heads are a large share of the cost, and worth pruning;
 - there is no end token: an equation in prefix order says itself when it is complete.
 """
-import math
 from dataclasses import dataclass
 
 import torch
@@ -30,6 +31,7 @@ class Config:
     decoder_layers: int = 2
     feedforward: int = 128
     dropout: float = 0.1
+    gain: float = 4.0  # of the embeddings: Adam moves all weights by like amounts, and these are then multiplied
     heads_kept: dict | None = None  # {"encoder": [[0, 2, 3], …a list per layer], "decoder": …, "cross": …}
 
     def heads_of(self, kind, layer):
@@ -48,9 +50,11 @@ def mix_neighbours(x, weight, real):
     return left * weight[0] + x * weight[1] + right * weight[2]
 
 
-def shift_right(target):
-    """What the decoder reads while it predicts `target`: the same tokens one step later, after BOS. (B, T) -> (B, T)"""
-    return torch.cat([torch.full_like(target[:, :1], BOS), target[:, :-1]], dim=1)
+def shift_right(target, start=None):
+    """What the decoder reads while it predicts `target`: the same tokens one step later, after BOS or the tokens
+    `start` (B,). (B, T) -> (B, T)"""
+    first = torch.full_like(target[:, :1], BOS) if start is None else start[:, None]
+    return torch.cat([first, target[:, :-1]], dim=1)
 
 
 def token_loss(logits, target, smoothing=0.0):
@@ -63,6 +67,16 @@ def token_loss(logits, target, smoothing=0.0):
     log_probability = logits[real].log_softmax(dim=-1)  # (real tokens, V)
     right = log_probability.gather(1, target[real][:, None]).mean()
     return -(1 - smoothing) * right - smoothing * log_probability.mean()
+
+
+class ChannelDropout(nn.Dropout1d):
+    """Drops whole channels of a text: one random number for all its words (Gal & Ghahramani 2016), x (B, T, D).
+
+    A word's channel could else be guessed from its neighbours'; and random numbers are dear on a CPU.
+    """
+
+    def forward(self, x):
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)  # Dropout1d wants (B, D, T)
 
 
 class FeedForward(nn.Sequential):
@@ -78,7 +92,7 @@ class EncoderLayer(nn.Module):
         self.attention_norm, self.feedforward_norm = nn.LayerNorm(D), nn.LayerNorm(D)
         self.attention = MultiHeadAttention(D, config.head_width, config.heads_of("encoder", layer), rotary=True)
         self.feedforward = FeedForward(D, config.feedforward)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = ChannelDropout(config.dropout)
 
     def forward(self, x, mask, head_gate=None):
         """x (B, S, D), mask (B, 1, 1, S), head_gate (N,) or (B, N) -> (B, S, D), probabilities (B, N, S, S)"""
@@ -96,7 +110,7 @@ class DecoderLayer(nn.Module):
         self.attention = MultiHeadAttention(D, K, config.heads_of("decoder", layer), rotary=True)
         self.cross = MultiHeadAttention(D, K, config.heads_of("cross", layer))
         self.feedforward = FeedForward(D, config.feedforward)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = ChannelDropout(config.dropout)
 
     def forward(self, x, memory, causal, memory_mask, head_gates=(None, None), caches=(None, None)):
         """x (B, T, D), memory (B, S, D); gates and caches of self-attention and cross-attention
@@ -117,15 +131,15 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         D = config.width
-        self.source_embedding = nn.Embedding(config.source_tokens, D, padding_idx=PAD)
+        self.source_embedding = nn.EmbeddingBag(config.source_tokens, D, mode="sum", padding_idx=PAD)
         self.target_embedding = nn.Embedding(config.target_tokens, D, padding_idx=PAD)
         self.encoder = nn.ModuleList(EncoderLayer(config, layer) for layer in range(config.encoder_layers))
         self.decoder = nn.ModuleList(DecoderLayer(config, layer) for layer in range(config.decoder_layers))
         self.encoder_norm, self.decoder_norm = nn.LayerNorm(D), nn.LayerNorm(D)
         self.classifier = nn.Linear(D, config.target_tokens)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = ChannelDropout(config.dropout)
         for embedding in (self.source_embedding, self.target_embedding):
-            nn.init.normal_(embedding.weight, std=D ** -0.5)  # times sqrt(D) below: entries near 1
+            nn.init.normal_(embedding.weight, std=1 / config.gain)  # times the gain below: entries near 1
             with torch.no_grad():
                 embedding.weight[PAD] = 0
 
@@ -144,10 +158,11 @@ class Transformer(nn.Module):
         return kept
 
     def encode(self, source, lengths, gates=None, record=None):
-        """source (B, S), lengths (B,) -> memory (B, S, D), memory_mask (B, 1, 1, S)"""
+        """source (B, S, P), lengths (B,) -> memory (B, S, D), memory_mask (B, 1, 1, S)"""
         gates = gates or {}
         mask = padding_mask(lengths, source.shape[1])
-        x = self.dropout(self.source_embedding(source) * math.sqrt(self.config.width))  # (B, S, D)
+        x = self.source_embedding(source.flatten(0, 1)).unflatten(0, source.shape[:2])  # (B*S, D) -> (B, S, D)
+        x = self.dropout(x * self.config.gain)
         for number, layer in enumerate(self.encoder):
             x, probabilities = layer(x, mask, gates.get(("encoder", number)))
             if record is not None:
@@ -162,7 +177,7 @@ class Transformer(nn.Module):
         gates = gates or {}
         cached = 0 if not cache else cache["decoder", 0]["key"].shape[2]
         causal = causal_mask(tokens.shape[1], cached, tokens.device)
-        x = self.dropout(self.target_embedding(tokens) * math.sqrt(self.config.width))  # (B, T, D)
+        x = self.dropout(self.target_embedding(tokens) * self.config.gain)  # (B, T, D)
         for number, layer in enumerate(self.decoder):
             names = ("decoder", number), ("cross", number)
             caches = (None, None) if cache is None else [cache.setdefault(name, {}) for name in names]
@@ -171,7 +186,10 @@ class Transformer(nn.Module):
                 record.update(zip(names, probabilities))
         return self.classifier(self.decoder_norm(x))
 
-    def forward(self, source, lengths, target, gates=None, record=None):
-        """Logits that predict `target`, all steps at once: source (B, S), lengths (B,), target (B, T) -> (B, T, V)"""
+    def forward(self, source, lengths, target, gates=None, record=None, start=None):
+        """Logits that predict `target`, all steps at once: source (B, S, P), lengths (B,), target (B, T), start (B,),
+        by default BOS -> (B, T, V). With R*B targets, all first ones before all second ones, a text is read once and
+        written about R times."""
         memory, memory_mask = self.encode(source, lengths, gates, record)
-        return self.decode(shift_right(target), memory, memory_mask, gates, record)
+        memory_mask = memory_mask.repeat(len(target) // len(source), 1, 1, 1)
+        return self.decode(shift_right(target, start), memory, memory_mask, gates, record)
