@@ -34,7 +34,7 @@ VARIANTS = "right", "no positions", "no causal mask", "input not shifted"
 
 
 def digits(problems, seed):
-    """-> source (B, 7, 1), words of one piece: BOS and six digits; lengths (B,); target (B, 6): the digits in reverse."""
+    """-> source (B, 7, 1), words of one piece: BOS, six digits; lengths (B,); target (B, 6): the digits in reverse."""
     drawn = torch.randint(FIRST_DIGIT, FIRST_DIGIT + 10, (problems, DIGITS),
                           generator=torch.Generator().manual_seed(seed))
     source = torch.cat([torch.full((problems, 1), BOS), drawn], dim=1)  # (B, 7): a place to count from

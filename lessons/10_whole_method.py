@@ -103,8 +103,8 @@ seconds = latencies(models, asked)
 reports = {}
 for name, model in models.items():
     candidates = solve(model, test, vocabularies, beam_both_ways)  # one search for both ways to choose from it
-    reports[name] = (evaluate(model, test, vocabularies),
-                     grade(test, choose(test, candidates, recipe.rule(args.data))), grade(test, choose(test, candidates)))
+    ruled, free = (grade(test, choose(test, candidates, rule)) for rule in (recipe.rule(args.data), None))
+    reports[name] = evaluate(model, test, vocabularies), ruled, free
 DECODING = ("greedy", "both ways, plausible values first", "both ways")
 
 costs = {name: (parameters(model), mean_flops(model, lengths)) for name, model in models.items()}
@@ -112,7 +112,7 @@ figures.table([(name, reports[name][0].answer_accuracy, reports[name][1].answer_
                 reports[name][1].equation_accuracy, f"{costs[name][0]:,}", f"{costs[name][1] / 1e6:.2f}",
                 f"{seconds[name] * 1e3:.2f}") for name in models],
               ["", "greedy", "both ways", "equation", "parameters", "MFLOPs", "ms"])
-print("  greedy, both ways: answers right; equation: word for word as recorded, both ways; ms: per problem, batches of 32")
+print("  greedy, both ways: answers right; equation: word for word, both ways; ms: per problem, batches of 32")
 
 baselines = {"the commonest equation for such numbers": most_frequent_equation(splits.train, test),
              "the nearest training text's equation": nearest_text_equation(splits.train, test)}

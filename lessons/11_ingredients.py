@@ -126,7 +126,8 @@ print(f"  written: {args.out / stem}.json")
 # %% [markdown]
 r"""
 One seed on few problems: most intervals hold 0. That is no reason to believe that the ingredient does nothing, nor
-that it does something; it says how many problems or seeds one would need. The README's table has three seeds on ASDiv-A.
+that it does something; it says how many problems or seeds one would need. The README's table has three seeds on
+ASDiv-A.
 
 And an ablation at a fraction of the epochs flatters what learns fast and is unfair to what keeps a long training from
 learning by heart: dropout is the classic case.

@@ -128,7 +128,7 @@ def feedforward(layer, x):
 
 
 def logits(model, source, target, gates=None, record=None):
-    """Words of pieces and target ids -> (T, V); record, a dict, gets the probabilities (N, T, S) of each (kind, layer)."""
+    """Words of pieces and target ids -> (T, V); record, a dict, gets the probabilities (N, T, S) by (kind, layer)."""
     gates, record, scale = gates or {}, {} if record is None else record, model.config.gain
 
     def attend(name, a, x, **more):

@@ -7,7 +7,8 @@ from tinyprune.data import Problem
 
 def problem(words, numbers, equation):
     numbers = [Rational(number) for number in numbers]
-    return Problem("p", words, [[word] for word in words.split()], numbers, equation.split(), Rational(0), False, Rational(0))
+    return Problem("p", words, [[word] for word in words.split()], numbers, equation.split(), Rational(0), False,
+                   Rational(0))
 
 
 TRAINING = [problem("ann has N0 and finds N1 more", [3, 5], "+ N0 N1"),

@@ -362,8 +362,8 @@ def test_the_sample_is_math_and_word_problems_in_three_splits(tmp_path, monkeypa
 
 def problem(id, words, equation, numbers=2):
     """A small problem; what its answer is does not matter here."""
-    return Problem(id, words, [[word] for word in words.split()], [Rational(n + 3) for n in range(numbers)], equation.split(),
-                   Rational(1), False, Rational(1))
+    return Problem(id, words, [[word] for word in words.split()], [Rational(n + 3) for n in range(numbers)],
+                   equation.split(), Rational(1), False, Rational(1))
 
 
 def test_a_constant_must_be_in_enough_equations():

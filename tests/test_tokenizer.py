@@ -301,7 +301,8 @@ def test_an_unknown_word_is_read_by_its_pieces():
     ("苹果", "苹果 ·苹 ·果"), ("树", "树 ·树"), ("marbles", "marbles"), ("，", "， ·，"),
     ("一二三四五", "一二三四五 ·一 ·二 ·三 ·四")])
 def test_a_word_falls_into_pieces(word, parts):
-    check(" ".join(pieces(word)), parts, f"the pieces of {word}", {"the word itself comes first": parts.split(" ", 1)[-1]})
+    check(" ".join(pieces(word)), parts, f"the pieces of {word}", {
+        "the word itself comes first": parts.split(" ", 1)[-1]})
 
 
 # mirrored equations

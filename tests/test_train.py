@@ -80,7 +80,7 @@ def test_words_are_dropped_and_padding_never():
     source[:, 30:] = PAD
     kept, words = source.clone(), source[..., 0]
     assert torch.equal(drop_words(source, 0.0), source)
-    check(drop_words(source, 1.0)[..., 0], words.masked_fill(words != PAD, UNK), "a share of 1: every word is unknown", {
+    check(drop_words(source, 1.0)[..., 0], words.masked_fill(words != PAD, UNK), "a share of 1: no word is known", {
         "padding was dropped too": torch.full_like(words, UNK),
         "a word not shown is UNK, not PAD": torch.full_like(words, PAD)})
     some = drop_words(source, 0.3)

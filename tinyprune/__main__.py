@@ -18,8 +18,8 @@ from tinyprune.train import DEVICE
 parser = argparse.ArgumentParser(prog="python -m tinyprune", description=__doc__,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("problem", help="the text of a word problem, Chinese or English")
-parser.add_argument("--data", choices=DATA, help="what the solver was trained on, if its language shall not decide; the "
-                                                 "sample's is trained now if it is not there yet")
+parser.add_argument("--data", choices=DATA, help="what the solver was trained on, if the language shall not decide; "
+                                                 "the sample's is trained now if it is not there yet")
 args = parser.parse_args()
 
 sys.excepthook = recipe.explain

@@ -220,8 +220,8 @@ class Vocabularies:
 
     @classmethod
     def of(cls, problems, least=2, least_constant=5):
-        """Words and pieces seen `least` times, and what equations are written with: operators, the numbers' names, and the
-        constants that `least_constant` equations or more use. A rarer constant makes its equation untrainable."""
+        """Words and pieces seen `least` times, and what equations are written with: operators, the numbers' names and
+        the constants that `least_constant` equations or more use. A rarer constant makes its equation untrainable."""
         tokens = Counter(token for problem in problems for token in set(problem.equation))
         names = max(int(token[1:]) for token in tokens if is_name(token)) + 1
         constants = sorted(token for token, count in tokens.items()

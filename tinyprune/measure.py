@@ -99,7 +99,7 @@ def step_time(model, batches, loss):
         optimizer.step()
 
     step(batches[0])  # the first makes the optimizer's memory
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+    with torch.autograd.profiler.profile(use_kineto=False) as profile:
         for batch in batches:
             step(batch)
     names = {"aten::mm": "matrix products", "aten::addmm": "matrix products", "aten::bmm": "matrix products",

@@ -40,7 +40,8 @@ class Recipe:
 
 
 RECIPES = {
-    "sample": Recipe(Settings(epochs=18), Settings(epochs=5, learning_rate=5e-4), dict(encoder_layers=2)),
+    "sample": Recipe(Settings(epochs=12, batch_size=32), Settings(epochs=4, batch_size=32, learning_rate=5e-4),
+                     dict(encoder_layers=2, gain=8.0)),
     "asdiv-a": Recipe(Settings(epochs=50, batch_size=32), Settings(epochs=15, batch_size=32, learning_rate=5e-4),
                       dict(encoder_layers=2, dropout=0.2, gain=1.0), least=1, whole=True),
     "math23k": Recipe(Settings(epochs=36, batch_size=32), Settings(epochs=4, batch_size=32, learning_rate=5e-4),

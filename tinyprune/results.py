@@ -173,13 +173,80 @@ def accuracy_picture(found):
     save_picture("accuracy", draw, (7, 4.5), RESULTS)
 
 
-def whole_method_rows():
-    """The rows of lesson 10 at its default seed and ratio, from lessons/results/: {data: [row]}."""
+# Answer accuracy without pre-training, in percent: Math23k's public test split (the systems' own papers), ASDiv-A's
+# five folds (README of the MWPToolkit project, 2021, which keeps the best epoch on the test fold).
+PUBLISHED = [("Transformer (MWPToolkit)", None, 59.3), ("GTS", 75.6, 69.9), ("Graph2Tree", 77.4, 75.3),
+             ("MultiE&D", 78.4, 72.6)]
+
+
+def teacher_table(rows):
+    """Rows of lesson 05 -> a Markdown table, a column for each set: the teacher beside solvers that learn nothing and
+    beside published ones. Means over folds; intervals over all problems of all folds."""
+    def cell(data, wanted, keep=lambda row: slice(None)):
+        mine = [row for row in rows if row["data"] == data and wanted(row)]
+        if not mine:
+            return "–"
+        hits = [right(row["verdicts"])[keep(row)] for row in mine]
+        low, high = interval(np.concatenate(hits))
+        return f"{np.mean([part.mean() for part in hits]):.1%} ({low:.1%} to {high:.1%})"
+
+    def without_near(row):
+        return np.setdiff1d(np.arange(row["problems"]), row["settings"]["near_texts"])
+
+    def decoded(name):
+        return lambda row: row["settings"].get("decoding") == name
+
+    best = "both ways, plausible values first"
+    lines = [(name, lambda row, name=name: row["settings"].get("baseline") == name) for _, name in NAMES[:2]]
+    lines += [("teacher, greedy", decoded("greedy")), ("teacher, beam of 5", decoded("beam 5")),
+              ("teacher, both ways", decoded("both ways")), ("**teacher, both ways, plausible values**", decoded(best))]
+    made = [f"| {name} | {cell('math23k', wanted)} | {cell('asdiv-a', wanted)} |" for name, wanted in lines]
+    made.append("| the same, texts like one of training left out | "
+                + " | ".join(cell(data, decoded(best), without_near) for data in ("math23k", "asdiv-a")) + " |")
+    made += [f"| *{name}* | " + " | ".join("" if figure is None else f"*{figure}%*" for figure in figures) + " |"
+             for name, *figures in PUBLISHED]
+    return "\n".join(["| answers right (95%) | Math23k, public test | ASDiv-A, five folds |", "| --- | --- | --- |",
+                      *made])
+
+
+def ingredients_table(rows):
+    """Rows of lesson 11 -> a Markdown table: what the teacher loses on validation problems without each ingredient,
+    over all seeds, with paired intervals."""
+    best = "both ways, plausible values first"
+    names = list(dict.fromkeys((row["settings"]["without"], row["settings"]["decoding"]) for row in rows))
+    sets = sorted({row["data"] for row in rows})
+    header = ["without"] + [f"{data}: right | {data}: difference (95%)" for data in sets]
+    made = ["| " + " | ".join(header) + " |", "| --- " * (1 + 2 * len(sets)) + "|"]
+    for name, decoding in names:
+        cells = [name if decoding == best else f"the rule: {decoding}" if decoding == "both ways" else decoding]
+        for data in sets:
+            found = {(row["seed"], row["fold"]): right(row["verdicts"]) for row in rows if row["data"] == data
+                     and (row["settings"]["without"], row["settings"]["decoding"]) == (name, decoding)}
+            whole = {(row["seed"], row["fold"]): right(row["verdicts"]) for row in rows if row["data"] == data
+                     and (row["settings"]["without"], row["settings"]["decoding"]) == ("nothing", best)}
+            if not found:
+                cells += ["", ""]
+                continue
+            differences = np.concatenate([found[key] - whole[key] for key in found])
+            low, high = interval(differences)
+            cells += [f"{np.concatenate(list(found.values())).mean():.1%}",
+                      "" if (name, decoding) == ("nothing", best) else
+                      f"{100 * differences.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"]
+        made.append("| " + " | ".join(cells) + " |")
+    return "\n".join(made)
+
+
+def rows_of(pattern):
+    """All rows of the result files in lessons/results/ whose name fits."""
+    return [row for path in sorted(RESULTS.glob(pattern))
+            for row in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+
+
+def by_data(rows):
+    """{data: [row]}"""
     found = {}
-    for path in sorted(RESULTS.glob("whole-method-*-seed0-ratio0.3.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
-        for row in result["rows"]:
-            found.setdefault(row["data"], []).append(row)
+    for row in rows:
+        found.setdefault(row["data"], []).append(row)
     return found
 
 
@@ -196,8 +263,10 @@ def update(text, made):
 
 if __name__ == "__main__":
     readme = ROOT / "README.md"
-    found = whole_method_rows()
+    found = by_data(rows_of("whole-method-*-seed0-ratio0.3.json"))
     made = {data: whole_method_table(rows) for data, rows in found.items()}
+    made |= {"teacher": teacher_table(rows_of("teacher-*-seed0.json")),
+             "ingredients": ingredients_table(rows_of("ingredients-*.json"))}
     write_text(readme, update(readme.read_text(encoding="utf-8"), made))
     print(f"{readme}: tables of {', '.join(made)}")
     accuracy_picture(found)
