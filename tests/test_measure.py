@@ -11,8 +11,8 @@ from tinyprune.attention import MultiHeadAttention
 from tinyprune.data import Batch
 from tinyprune.masking import remove_heads
 from tinyprune.measure import (attention_flops, feedforward_flops, flops, forced_decoding, latencies, mean_flops,
-                               parameters)
-from tinyprune.transformer import Config, FeedForward, Transformer
+                               parameters, step_time)
+from tinyprune.transformer import Config, FeedForward, Transformer, token_loss
 
 CONFIG = Config(source_tokens=17, target_tokens=13, width=10, heads=3, head_width=4, encoder_layers=2,
                 decoder_layers=3, feedforward=7, dropout=0)  # N*K = 12 and D = 10 differ
@@ -183,3 +183,14 @@ def test_fewer_heads_cost_less_whichever_go():
     whole = flops(model(), 9, 5)
     for kind, layer in itertools.chain(model().attentions()):
         assert flops(remove_heads(model(), {(kind, layer, 1)}), 9, 5) < whole, f"{kind} {layer}"
+
+
+def test_a_steps_time_falls_into_parts_and_teaches_nothing():
+    torch.manual_seed(0)
+    solver, some = Transformer(CONFIG), batch((6, 4), (4, 2))
+    before = {name: weight.clone() for name, weight in solver.state_dict().items()}
+    parts = step_time(solver, [some, some], lambda model, b, gates: token_loss(model(b.source, b.lengths, b.target),
+                                                                               b.target))
+    assert set(parts) == {"matrix products", "optimizer", "the rest"} and abs(sum(parts.values()) - 1) < 1e-9
+    assert all(share > 0 for share in parts.values()), parts
+    assert all(torch.equal(before[name], weight) for name, weight in solver.state_dict().items())

@@ -4,7 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from tinyprune.results import KEYS, interval, result_row, right, update, write_result, write_text
+from tinyprune.results import (KEYS, ingredients_table, interval, result_row, right, teacher_table, update,
+                               write_result, write_text)
 from tinyprune.train import Report
 
 REPORT = Report("=~x!=", "=xx!=", [["N0"]] * 5, 0.4, 0.6)
@@ -55,3 +56,35 @@ def test_tables_replace_only_what_stands_between_their_marks():
     assert update(empty, {"asdiv-a": "new"}) == empty.replace("-a -->\n", "-a -->\nnew\n")
     with pytest.raises(ValueError, match="sample"):
         update(text, {"sample": "nowhere"})
+
+
+def teacher_rows():
+    """Two ASDiv-A folds of 5 and 2 problems; in the first, problem 0 has a near twin in training."""
+    rows = []
+    for fold, verdicts, near in ((0, "=~x!=", [0]), (1, "x=", [])):
+        report = Report(verdicts, verdicts, [["N0"]] * len(verdicts), 0.0, 0.0)
+        facts = dict(study="teacher", data="asdiv-a", fold=fold, seed=0)
+        rows.append(result_row(report, model="teacher", settings={
+            "decoding": "both ways, plausible values first", "near_texts": near}, **facts))
+        rows.append(result_row(report, model="baseline", settings={
+            "baseline": "the commonest equation for such numbers"}, **facts))
+    return rows
+
+
+def test_teacher_table_averages_folds_and_leaves_near_twins_out():
+    lines = teacher_table(teacher_rows()).splitlines()
+    main, without = (next(line for line in lines if line.startswith(start)) for start in ("| **teacher", "| the same"))
+    assert "| – | 55.0% (" in main, f"the mean of 3/5 and 1/2, and nothing of Math23k: {main}"
+    assert "| – | 50.0% (" in without, f"the mean of 2/4 and 1/2: {without}"
+    assert all(line.count("|") == 4 for line in lines) and any("*75.6%*" in line for line in lines)
+
+
+def test_ingredients_table_pairs_each_seed_with_its_own_teacher():
+    rows = []
+    for seed, whole, less in ((0, "====", "==xx"), (1, "xxxx", "=xxx")):
+        for name, verdicts in (("nothing", whole), ("dropout", less)):
+            report = Report(verdicts, verdicts, [["N0"]] * 4, 0.0, 0.0)
+            rows.append(result_row(report, study="ingredients", data="asdiv-a", fold=seed, seed=seed, settings={
+                "without": name, "decoding": "both ways, plausible values first"}))
+    header, _, whole, less = ingredients_table(rows).splitlines()
+    assert whole.startswith("| nothing | 50.0% |") and less.startswith("| dropout | 37.5% | -12.5 ("), less

@@ -89,7 +89,7 @@ def latencies(models, batches, rounds=9):
 def step_time(model, batches, loss):
     """What a training step's time goes to: {"matrix products": share, "optimizer": …, "the rest": …}, summing to 1.
 
-    Measured over the given [Batch] on the CPU's clock; the model is trained by these steps. loss: as in train.train
+    Measured over the given [Batch] on the CPU's clock, at a learning rate of 0. loss: as in train.train
     """
     optimizer = torch.optim.AdamW(model.train().parameters(), lr=0.0, fused=True)
 
