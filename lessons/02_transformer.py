@@ -10,8 +10,9 @@ positions that turn, a mix of neighbours, and a cache that makes writing cheap.
 You need lesson 01. About 40 minutes to read, under a minute to run, two hours for the exercises.
 
 Ours differs from Vaswani et al. 2017: LayerNorm stands *before* each sublayer (pre-LN), positions are rotary, an
-encoder layer mixes neighbours before it attends, and there is no end token: an equation in prefix order says itself
-when it is complete (lesson 03). For the digits we simply know the length, six.
+encoder layer mixes neighbours before it attends, a word may be the sum of several pieces (lesson 03; a digit has one),
+and there is no end token: an equation in prefix order says itself when it is complete (lesson 03 again). For the digits
+we simply know the length, six.
 """
 
 # %% 2.1 One right model, three broken ones
