@@ -11,6 +11,7 @@ a few minutes; math23k: an hour), and the next lessons load what it has made.
 
 # %% 5.1 Before the first step
 import copy
+import json
 import math
 import time
 from collections import Counter
@@ -115,6 +116,8 @@ Some *texts* were, all but the numbers: what is the accuracy worth without them?
 
 # %% 5.5 Where it fails
 figures.heading("5.5 Answers right, by kind of problem")
+with open(recipe.ROOT / "lessons" / "data_errors.json", encoding="utf-8") as file:
+    data_errors = json.load(file)  # {id: why the recorded equation does not answer the text}, read by hand
 best = reports["the model, both ways, plausible values"]
 baselines = [reports[name] for name in list(reports)[:2]]
 seen = {" ".join(problem.equation) for problem in splits.train}
@@ -167,10 +170,12 @@ def cause(written, recorded):
 wrong = [place for place in range(len(test)) if best.verdicts[place] not in "=~"]
 causes = Counter(cause(best.equations[place], test[place].equation) for place in wrong)
 figures.table(causes.most_common(), ["cause", "problems"])
+faulty = [test[place].id for place in wrong if test[place].id in data_errors]
+print(f"  of these {len(wrong)} the data itself is at fault in at least {len(faulty)} (lessons/data_errors.json)")
 for place in wrong[:args.wrong]:
     print(f"\n  {test[place].id}: {test[place].text}\n    wrote    {prefix_to_infix(best.equations[place])}"
           f"\n    recorded {prefix_to_infix(test[place].equation) if test[place].equation else test[place].flaw}"
-          f"\n    {cause(best.equations[place], test[place].equation)}")
+          f"\n    {data_errors.get(test[place].id) or cause(best.equations[place], test[place].equation)}")
 
 # %% 5.7 One problem, and what the writer looked at
 figures.heading("5.7 One problem: where cross-attention looks while each token is written")
@@ -201,10 +206,11 @@ figures.table([(name, share) for name, share in parts.items()], ["", "share of t
 # %% 5.9 The result file
 DECODING = {"the model, greedy": "greedy", "the model, beam of 5": "beam 5", "the model, both ways": "both ways",
             "the model, both ways, plausible values": "both ways, plausible values first"}
-analysis = {"time": parts, "causes": causes, "equal_texts": sum(equal_texts),
+analysis = {"time": parts, "causes": causes, "data_errors": faulty, "equal_texts": sum(equal_texts),
             "near_texts": [place for place, near in enumerate(near_texts) if near],
-            "kinds": {kind: [len(places), sum(best.verdicts[place] in "=~" for place in places)]
-                      for kind, places in sorted(groups.items())}}
+            "kinds": {kind: [len(places), *(sum(report.verdicts[place] in "=~" for place in places)
+                                            for report in (best, *baselines))]
+                      for kind, places in sorted(groups.items())}}  # problems, and how many each got right
 fold = args.fold if args.data == "asdiv-a" else None
 facts = dict(study="teacher", data=args.data, split="test", fold=fold)
 steps = recipe.steps_of(settings, splits.train, vocabularies)

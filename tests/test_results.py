@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from tinyprune.results import (KEYS, ingredients_table, interval, result_row, right, teacher_table, update,
-                               write_result, write_text)
+from tinyprune.results import (KEYS, failures_table, ingredients_table, interval, result_row, right, teacher_table,
+                               update, write_result, write_text)
 from tinyprune.train import Report
 
 REPORT = Report("=~x!=", "=xx!=", [["N0"]] * 5, 0.4, 0.6)
@@ -65,7 +65,9 @@ def teacher_rows():
         report = Report(verdicts, verdicts, [["N0"]] * len(verdicts), 0.0, 0.0)
         facts = dict(study="teacher", data="asdiv-a", fold=fold, seed=0)
         rows.append(result_row(report, model="teacher", settings={
-            "decoding": "both ways, plausible values first", "near_texts": near}, **facts))
+            "decoding": "both ways, plausible values first", "near_texts": near,
+            "equal_texts": 0, "time": {"matrix products": 0.5},
+            "kinds": {"with +": [len(verdicts), 3 - 2 * fold, 1, 0]}}, **facts))
         rows.append(result_row(report, model="baseline", settings={
             "baseline": "the commonest equation for such numbers"}, **facts))
     return rows
@@ -77,6 +79,11 @@ def test_teacher_table_averages_folds_and_leaves_near_twins_out():
     assert "| – | 55.0% (" in main, f"the mean of 3/5 and 1/2, and nothing of Math23k: {main}"
     assert "| – | 50.0% (" in without, f"the mean of 2/4 and 1/2: {without}"
     assert all(line.count("|") == 4 for line in lines) and any("*75.6%*" in line for line in lines)
+
+
+def test_failures_table_adds_the_folds_up():
+    lines = failures_table(teacher_rows()).splitlines()
+    assert lines[2:] == ["| with + | 7 | 57% | 29% | 0% |"], "3 + 1 of 5 + 2 right; numbers alone 2, nearest text 0"
 
 
 def test_ingredients_table_pairs_each_seed_with_its_own_teacher():

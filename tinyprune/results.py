@@ -203,10 +203,32 @@ def teacher_table(rows):
     made = [f"| {name} | {cell('math23k', wanted)} | {cell('asdiv-a', wanted)} |" for name, wanted in lines]
     made.append("| the same, texts like one of training left out | "
                 + " | ".join(cell(data, decoded(best), without_near) for data in ("math23k", "asdiv-a")) + " |")
+    twins = [[row for row in rows if row["data"] == data and decoded(best)(row)] for data in ("math23k", "asdiv-a")]
+    made.append("| such texts; those equal to one but for the numbers | " + " | ".join(
+        f"{sum(len(row['settings']['near_texts']) for row in mine)}; "
+        f"{sum(row['settings']['equal_texts'] for row in mine)}" if mine else "–" for mine in twins) + " |")
     made += [f"| *{name}* | " + " | ".join("" if figure is None else f"*{figure}%*" for figure in figures) + " |"
              for name, *figures in PUBLISHED]
     return "\n".join(["| answers right (95%) | Math23k, public test | ASDiv-A, five folds |", "| --- | --- | --- |",
                       *made])
+
+
+def failures_table(rows):
+    """Rows of lesson 05 -> a Markdown table: where the teacher fails, beside the solvers that learn nothing."""
+    counts, sets = {}, [data for data in ("math23k", "asdiv-a") if any(row["data"] == data for row in rows)]
+    for row in rows:
+        for kind, numbers in row["settings"].get("kinds", {}).items():
+            counts.setdefault(kind, {}).setdefault(row["data"], []).append(numbers)
+    solvers = ("teacher", "numbers alone", "nearest text")
+    header = ["answers right"] + [f"{data}: {name}" for data in sets for name in ("problems", *solvers)]
+    made = ["| " + " | ".join(header) + " |", "| --- " * len(header) + "|"]
+    for kind in sorted(counts):
+        cells = [kind]
+        for data in sets:
+            asked, *hits = np.sum(counts[kind][data], axis=0) if data in counts[kind] else [0] * 4
+            cells += [f"{asked:,}"] + [f"{hit / asked:.0%}" if asked else "" for hit in hits]
+        made.append("| " + " | ".join(cells) + " |")
+    return "\n".join(made)
 
 
 def ingredients_table(rows):
@@ -266,6 +288,7 @@ if __name__ == "__main__":
     found = by_data(rows_of("whole-method-*-seed0-ratio0.3.json"))
     made = {data: whole_method_table(rows) for data, rows in found.items()}
     made |= {"teacher": teacher_table(rows_of("teacher-*-seed0.json")),
+             "failures": failures_table(rows_of("teacher-*-seed0.json")),
              "ingredients": ingredients_table(rows_of("ingredients-*.json"))}
     write_text(readme, update(readme.read_text(encoding="utf-8"), made))
     print(f"{readme}: tables of {', '.join(made)}")
