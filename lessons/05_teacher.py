@@ -146,8 +146,9 @@ print(f"  {sum(equal_texts)} texts equal one of training once numbers are named;
 
 # %% [markdown]
 r"""
-And how does it fail? Compare what was written with what is recorded: the operators and the numbers used, whatever
-their order. "No other cause" is left where the same operators join the same numbers in another way.
+And how does it fail? Compare what was written with what is recorded: the number of steps, the operators, the numbers
+used. And sometimes the data is wrong: the file `data_errors.json` lists problems that were read by hand and whose
+recorded equation does not answer the text.
 """
 
 # %% 5.6 How it fails

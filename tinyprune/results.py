@@ -207,6 +207,9 @@ def teacher_table(rows):
     made.append("| such texts; those equal to one but for the numbers | " + " | ".join(
         f"{sum(len(row['settings']['near_texts']) for row in mine)}; "
         f"{sum(row['settings']['equal_texts'] for row in mine)}" if mine else "–" for mine in twins) + " |")
+    made.append("| share of a training step's time that is matrix products | " + " | ".join(
+        f"{np.mean([row['settings']['time']['matrix products'] for row in mine]):.0%}" if mine else "–"
+        for mine in twins) + " |")
     made += [f"| *{name}* | " + " | ".join("" if figure is None else f"*{figure}%*" for figure in figures) + " |"
              for name, *figures in PUBLISHED]
     return "\n".join(["| answers right (95%) | Math23k, public test | ASDiv-A, five folds |", "| --- | --- | --- |",
