@@ -205,8 +205,8 @@ for least in (1, 2, 5):
 figures.table(rows, ["pieces kept", "vocabulary", "problems with an unknown word", "nothing of it known"])
 vocabularies = Vocabularies.of(train)
 source, target = vocabularies.source, vocabularies.target
-strange = [word for problem in test for word in problem.words if word[0] not in source.index]
-strange = sorted(strange, key=lambda word: (word[0].isascii(), strange.index(word)))[:3]
+strange = {word[0]: word for problem in test for word in problem.words if word[0] not in source.index}
+strange = sorted(strange.values(), key=lambda word: word[0].isascii())[:3]
 for word, ids in zip(strange, source.encode_words(strange)):
     print(f"  {word[0]} is read as {' '.join(source.tokens[place] for place in ids)}")
 print(textwrap.fill(f"{len(target)} tokens to write: {' '.join(target.tokens)}", 78, initial_indent="  ",

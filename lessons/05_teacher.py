@@ -5,8 +5,8 @@ r"""
 Pruning a model that knows nothing costs nothing. So first there must be a teacher worth pruning: a transformer that
 reads a problem and writes its equation, trained from scratch, and compared with solvers that cannot read at all.
 
-You need lessons 02 to 04. About 35 minutes to read; it trains for a minute or two on the sample (--data asdiv-a:
-a few minutes; math23k: an hour), and the next lessons load what it has made.
+You need lessons 02 to 04. About 35 minutes to read; it trains for two minutes on the sample (--data asdiv-a: a few
+minutes; math23k: an hour and a half), and the next lessons load what it has made.
 """
 
 # %% 5.1 Before the first step
@@ -20,10 +20,11 @@ import torch
 
 from tinyprune import figures, recipe
 from tinyprune.baseline import most_frequent_equation, near_duplicates, nearest_text_equation
+from tinyprune.checker import same_equation
 from tinyprune.data import Vocabularies, batches, load
 from tinyprune.decode import beam_both_ways, beam_search
 from tinyprune.measure import parameters, step_time
-from tinyprune.results import result_row, write_result
+from tinyprune.results import BEST, result_row, write_result
 from tinyprune.tokenizer import OPERATORS, prefix_to_infix
 from tinyprune.train import DEVICE, choose, evaluate, grade, learning_rate_at, solve, task_loss
 from tinyprune.transformer import Config, Transformer, token_loss
@@ -95,7 +96,7 @@ problems count and measure. (On ASDiv-A also if whole numbers lead to a value th
 # %% 5.4 Beside solvers that learn nothing
 figures.heading(f"5.4 Answers right on {len(splits.test)} test problems")
 test = splits.test
-candidates = solve(model, test, vocabularies, beam_both_ways)  # one search for both ways to choose from it
+candidates = solve(model, test, vocabularies, beam_both_ways)  # one search, two choices from it
 reports = {"the commonest equation for such numbers": grade(test, most_frequent_equation(splits.train, test)),
            "the nearest training text's equation": grade(test, nearest_text_equation(splits.train, test)),
            "the model, greedy": evaluate(model, test, vocabularies),
@@ -120,12 +121,15 @@ with open(recipe.ROOT / "lessons" / "data_errors.json", encoding="utf-8") as fil
     data_errors = json.load(file)  # {id: why the recorded equation does not answer the text}, read by hand
 best = reports["the model, both ways, plausible values"]
 baselines = [reports[name] for name in list(reports)[:2]]
-seen = {" ".join(problem.equation) for problem in splits.train}
+seen = {" ".join(problem.equation) for problem in splits.train if problem.equation}
 equal_texts, near_texts = near_duplicates(splits.train, test)
 
 
 def kinds(place):
     """The groups that a test problem belongs to."""
+    if not test[place].equation:
+        yield "recorded equation cannot be read"
+        return
     operators = [token for token in test[place].equation if token in OPERATORS]
     yield f"{min(len(operators), 5)} operations" + (" and more" if len(operators) >= 5 else "")
     yield from (f"with {operator}" for operator in set(operators))
@@ -161,6 +165,8 @@ def cause(written, recorded):
                            for equation in (written, recorded)] for wanted in (True, False))
     if not recorded:
         return "the recorded equation cannot be read"
+    if same_equation(written, recorded):
+        return "none: the recorded equation does not give the recorded answer"
     if len(written) != len(recorded):
         return "a step too few" if len(written) < len(recorded) else "a step too many"
     if operators[0] != operators[1]:
@@ -198,7 +204,7 @@ copies, norms, random numbers, the optimizer. What one drops or batches cleverly
 """
 
 # %% 5.8 Where the time goes
-figures.heading("5.8 One training step: where the time goes")
+figures.heading("5.8 Forward, backward and the optimizer's step: where the time goes")
 some = batches([problem for problem in splits.train if vocabularies.can_write(problem)], vocabularies,
                settings.batch_size, torch.Generator().manual_seed(0), settings.mirrored)[:10]
 parts = step_time(copy.deepcopy(model), [batch.to(DEVICE) for batch in some], task_loss(settings.smoothing))
@@ -206,7 +212,7 @@ figures.table([(name, share) for name, share in parts.items()], ["", "share of t
 
 # %% 5.9 The result file
 DECODING = {"the model, greedy": "greedy", "the model, beam of 5": "beam 5", "the model, both ways": "both ways",
-            "the model, both ways, plausible values": "both ways, plausible values first"}
+            "the model, both ways, plausible values": BEST}
 analysis = {"time": parts, "causes": causes, "data_errors": faulty, "equal_texts": sum(equal_texts),
             "near_texts": [place for place, near in enumerate(near_texts) if near],
             "kinds": {kind: [len(places), *(sum(report.verdicts[place] in "=~" for place in places)

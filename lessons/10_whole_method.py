@@ -23,7 +23,7 @@ from tinyprune.data import batches
 from tinyprune.decode import beam_both_ways
 from tinyprune.masking import gates_of, heads_to_close, remove_heads
 from tinyprune.measure import attentions_flops, flops, head_parameters, latencies, mean_flops, parameters
-from tinyprune.results import interval, result_row, right, write_predictions, write_result
+from tinyprune.results import BEST, interval, result_row, right, write_predictions, write_result
 from tinyprune.scorer import head_scores
 from tinyprune.train import DEVICE, choose, evaluate, grade, solve
 
@@ -102,17 +102,17 @@ asked = [batch.to(DEVICE) for batch in batches([p for p in test if vocabularies.
 seconds = latencies(models, asked)
 reports = {}
 for name, model in models.items():
-    candidates = solve(model, test, vocabularies, beam_both_ways)  # one search for both ways to choose from it
+    candidates = solve(model, test, vocabularies, beam_both_ways)  # one search, two choices from it
     ruled, free = (grade(test, choose(test, candidates, rule)) for rule in (recipe.rule(args.data), None))
     reports[name] = evaluate(model, test, vocabularies), ruled, free
-DECODING = ("greedy", "both ways, plausible values first", "both ways")
+DECODING = ("greedy", BEST, "both ways")
 
 costs = {name: (parameters(model), mean_flops(model, lengths)) for name, model in models.items()}
 figures.table([(name, reports[name][0].answer_accuracy, reports[name][1].answer_accuracy,
                 reports[name][1].equation_accuracy, f"{costs[name][0]:,}", f"{costs[name][1] / 1e6:.2f}",
                 f"{seconds[name] * 1e3:.2f}") for name in models],
               ["", "greedy", "both ways", "equation", "parameters", "MFLOPs", "ms"])
-print("  greedy, both ways: answers right; equation: word for word, both ways; ms: per problem, batches of 32")
+print("  greedy, both ways (plausible values first): answers right; equation: word for word; ms: per problem")
 
 baselines = {"the commonest equation for such numbers": most_frequent_equation(splits.train, test),
              "the nearest training text's equation": nearest_text_equation(splits.train, test)}

@@ -21,7 +21,7 @@ from tinyprune import figures, recipe
 from tinyprune.data import Vocabularies, load
 from tinyprune.decode import beam_both_ways, beam_search, greedy
 from tinyprune.measure import parameters
-from tinyprune.results import interval, result_row, right, write_result
+from tinyprune.results import BEST, ONE_WAY, interval, result_row, right, write_result
 from tinyprune.tokenizer import Vocabulary
 from tinyprune.train import choose, grade, solve, task_loss, train
 from tinyprune.transformer import Config, Transformer
@@ -95,13 +95,15 @@ rows, reports = [], {}
 for name, change in INGREDIENTS.items():
     run, vocabularies = trained(name)
     change.get("model", lambda model: None)(run.model)  # rotary positions are no part of a model's file
-    forth = solve(run.model, splits.valid, vocabularies, beam_search)
-    both = solve(run.model, splits.valid, vocabularies, beam_both_ways) if name != "mirrored equations" else forth
-    ways = {"both ways, plausible values first": choose(splits.valid, both, recipe.rule(args.data))}
+    rule, ways = recipe.rule(args.data), {}
+    if name != "mirrored equations":  # without them there is one way to write alone
+        both = solve(run.model, splits.valid, vocabularies, beam_both_ways)
+        ways[BEST] = choose(splits.valid, both, rule)
+    if name in ("nothing", "mirrored equations"):
+        ways[ONE_WAY] = choose(splits.valid, solve(run.model, splits.valid, vocabularies, beam_search), rule)
     if name == "nothing":
         ways |= {"both ways": choose(splits.valid, both),
-                 "beam 5, plausible values first": choose(splits.valid, forth, recipe.rule(args.data)),
-                 "greedy, no rule": choose(splits.valid, solve(run.model, splits.valid, vocabularies, greedy))}
+                 "greedy": choose(splits.valid, solve(run.model, splits.valid, vocabularies, greedy))}
     for decoding, equations in ways.items():
         report = reports[name, decoding] = grade(splits.valid, equations)
         rows.append(result_row(report, study="ingredients", data=args.data, split="valid", fold=fold, model="teacher",
@@ -112,13 +114,13 @@ for name, change in INGREDIENTS.items():
 
 # %% 11.3 What it cost
 figures.heading("11.3 Without it, on the same problems")
-whole = right(next(iter(reports.values())).verdicts)
 table = []
 for (name, decoding), report in reports.items():
-    low, high = interval(right(report.verdicts) - whole)
-    table.append((name if name != "nothing" else f"nothing; {decoding}", report.answer_accuracy,
-                  f"{report.answer_accuracy - whole.mean():+.3f}", f"{low:+.3f} … {high:+.3f}"))
-figures.table(table, ["without", "answers right", "difference", "95%"])
+    whole = reports["nothing", BEST if name == "nothing" else decoding]  # written in the same way
+    difference = right(report.verdicts) - right(whole.verdicts)
+    low, high = interval(difference)
+    table.append((name, decoding, report.answer_accuracy, f"{difference.mean():+.3f}", f"{low:+.3f} … {high:+.3f}"))
+figures.table(table, ["without", "written", "answers right", "difference", "95%"])
 stem = f"ingredients-{args.data}" + ("" if fold is None else f"-fold{fold}") + f"-seed{args.seed}"
 write_result(args.out / f"{stem}.json", rows, started)
 print(f"  written: {args.out / stem}.json")

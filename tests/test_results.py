@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from tinyprune.results import (KEYS, failures_table, ingredients_table, interval, result_row, right, teacher_table,
-                               update, write_result, write_text)
+from tinyprune.results import (BEST, KEYS, failures_table, ingredients_table, interval, result_row, right,
+                               teacher_table, update, write_result, write_text)
 from tinyprune.train import Report
 
 REPORT = Report("=~x!=", "=xx!=", [["N0"]] * 5, 0.4, 0.6)
@@ -65,7 +65,7 @@ def teacher_rows():
         report = Report(verdicts, verdicts, [["N0"]] * len(verdicts), 0.0, 0.0)
         facts = dict(study="teacher", data="asdiv-a", fold=fold, seed=0)
         rows.append(result_row(report, model="teacher", settings={
-            "decoding": "both ways, plausible values first", "near_texts": near,
+            "decoding": BEST, "near_texts": near,
             "equal_texts": 0, "time": {"matrix products": 0.5},
             "kinds": {"with +": [len(verdicts), 3 - 2 * fold, 1, 0]}}, **facts))
         rows.append(result_row(report, model="baseline", settings={
@@ -92,6 +92,8 @@ def test_ingredients_table_pairs_each_seed_with_its_own_teacher():
         for name, verdicts in (("nothing", whole), ("dropout", less)):
             report = Report(verdicts, verdicts, [["N0"]] * 4, 0.0, 0.0)
             rows.append(result_row(report, study="ingredients", data="asdiv-a", fold=seed, seed=seed, settings={
-                "without": name, "decoding": "both ways, plausible values first"}))
-    header, _, whole, less = ingredients_table(rows).splitlines()
-    assert whole.startswith("| nothing | 50.0% |") and less.startswith("| dropout | 37.5% | -12.5 ("), less
+                "without": name, "decoding": BEST, "epochs": 20}))
+    header, _, whole, less, _, note = ingredients_table(rows).splitlines()
+    assert note == "asdiv-a: 2 seed(s), 20 epochs, 4 validation problems each."
+    assert whole.startswith(f"| nothing | {BEST} | 50.0% |"), whole
+    assert less.startswith(f"| dropout | {BEST} | 37.5% | -12.5 ("), less

@@ -59,7 +59,7 @@ def test_a_shipped_teacher_is_asked_its_test_problems(shipped, small, monkeypatc
 def test_the_teachers_of_the_recipes_are_here(data, fold):
     """A recipe that changes without a new teacher would leave the project without one."""
     path = recipe.SHIPPED / recipe.teacher_path(data, fold).name
-    assert path.exists(), f"{path.name}: python lessons/05_teacher.py --data {data}, python -m tinyprune.teachers --ship"
+    assert path.exists(), f"{path.name}: lessons/05_teacher.py --data {data}, then python -m tinyprune.teachers --ship"
     model, _ = load_model(path)
     assert sum(p.numel() for name, p in model.named_parameters() if "_embedding" not in name) < 5_000_000
     assert path.stat().st_size < 10_000_000

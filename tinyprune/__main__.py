@@ -36,6 +36,7 @@ batch = Batch(pad_words([vocabularies.source.encode_words(words)]), torch.tensor
               torch.tensor([len(numbers)])).to(DEVICE)
 equation = recipe.rule(data)(beam_both_ways(model, batch, vocabularies.target)[0], numbers)
 filled = [literals[int(token[1:])] if is_name(token) else token for token in equation]
+filled = [f"({token})" if "/" in token[1:] and token[0] != "(" else token for token in filled]  # 3/8 is one number
 print(f"equation: x = {prefix_to_infix(filled)}")
 try:
     value = evaluate(equation, numbers)

@@ -83,7 +83,7 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x, source=None, mask=None, head_gate=None, cache=None):
         """x (B, T, D), source (B, S, D) or None, mask broadcastable to (B, N, T, S), head_gate (N,) or (B, N).
 
-        A source of B/R rows is that of R rows of x each: of rows b, b + B/R, b + 2B/R, …
+        x may hold several equations of each text, all first ones, then all second ones: the source has fewer rows then.
         cache: a dict, empty at first, that keeps keys and values from one decoding step to the next; x then
         holds the new tokens alone, and a source is read once.
         -> output (B, T, D), probabilities (B, N, T, S)

@@ -101,6 +101,8 @@ def read_text(words, english):
 
 def read_problem(id, words, equation, answer, english):
     """Words, an infix equation and an answer as recorded -> Problem. Raises DataError for an unreadable answer."""
+    if not words:
+        raise DataError(f"record {id}: its text is empty: mend or remove it")
     read, literals, numbers = read_text(words, english)
     fractions = {value for value, literal in zip(numbers, literals) if "/" in literal}
     prefix, flaw = [], ""

@@ -116,7 +116,8 @@ def gates_of_rows(gates, places):
 
 @torch.no_grad()
 def equation_scores(model, batch, vocabulary, candidates, gates=None, start=BOS):
-    """log-probability / sqrt(length) of given equations, [[equation]] a problem -> [[score]]"""
+    """log-probability / sqrt(length) of given equations, [[equation]] a problem -> [[score]]: among all tokens, not
+    among the allowed ones as in the beam, so that both directions are measured alike."""
     memory, mask = model.encode(batch.source, batch.lengths, gates)
     device = memory.device
     places = torch.tensor([b for b, found in enumerate(candidates) for _ in found], device=device)

@@ -18,6 +18,7 @@ from tinyprune.decode import first_plausible
 from tinyprune.distill import Distillation
 from tinyprune.masking import DynamicPruning, remove_heads
 from tinyprune.scorer import head_scores
+from tinyprune.tokenizer import EquationError
 from tinyprune.train import DEVICE, CheckpointError, Settings, load_model, read, save, save_model, task_loss, train
 from tinyprune.transformer import Config, Transformer
 
@@ -76,7 +77,7 @@ def explain(kind, error, trace):
     """sys.excepthook: one sentence for what is no fault of the program's."""
     if issubclass(kind, KeyboardInterrupt):
         print("\nstopped: the same command goes on where it was", file=sys.stderr)
-    elif issubclass(kind, (DataError, CheckpointError, FloatingPointError)):
+    elif issubclass(kind, (DataError, CheckpointError, EquationError, FloatingPointError)):
         print(f"\n{error}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
@@ -96,6 +97,14 @@ def model_path(data, fold, what, *settings):
     fold = fold if data == "asdiv-a" else None
     digest = hashlib.sha256(repr((data, fold, *settings)).encode()).hexdigest()[:10]
     return RUNS / f"{what}-{data}-{fold}-{digest}.pt"
+
+
+def fingerprint(model):
+    """A digest of the model's weights: a student must not be taken for another teacher's."""
+    digest = hashlib.sha256()
+    for weight in model.state_dict().values():
+        digest.update(weight.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def once(path, name, make):
@@ -187,5 +196,5 @@ def student(data, fold, seed, splits, vocabularies, teacher_model, ratio, schedu
         return remove_heads(model, pruning.closed), vocabularies, [log, pruning.log]
 
     path = model_path(data, fold, "student", settings, recipe, ratio, schedule,
-                      DISTILLATION if distil else False)
+                      DISTILLATION if distil else False, fingerprint(teacher_model))
     return once(path, name, make)[0]

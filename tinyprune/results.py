@@ -17,6 +17,8 @@ from tinyprune.data import ROOT, write_whole
 from tinyprune.figures import save_picture
 
 RESULTS = ROOT / "lessons" / "results"
+BEST = "both ways, plausible values first"  # the decoding that counts; ONE_WAY is the same without mirrored equations
+ONE_WAY = "beam 5, plausible values first"
 KEYS = ("study data split fold model ratio criterion schedule loss seed teacher_seed steps answer_accuracy "
         "equation_accuracy commutative_accuracy strict_accuracy problems correct correct_by_rounding verdicts heads "
         "heads_kept parameters parameters_without_embeddings flops milliseconds_per_problem batch_size speedup "
@@ -117,13 +119,12 @@ def whole_method_table(rows):
     def mean(some, key):
         return sum(row[key] for row in some) / len(some)
 
-    best = "both ways, plausible values first"
-    teacher = of("teacher", best)
+    teacher = of("teacher", BEST)
     header = ["model", "answers right (95%)", "against the teacher", "greedy", "no rule", "equation", "parameters",
               "FLOPs", "speed"]
     lines = ["| " + " | ".join(header) + " |", "| --- " * len(header) + "|"]
     for kind, name in NAMES:
-        mine = of(name) if kind == "baseline" else of(name, best)
+        mine = of(name) if kind == "baseline" else of(name, BEST)
         low, high = interval(np.concatenate([right(row["verdicts"]) for row in mine]))
         cells = [name, f"{mean(mine, 'answer_accuracy'):.1%} ({low:.1%} to {high:.1%})"]
         if kind == "baseline":
@@ -196,18 +197,17 @@ def teacher_table(rows):
     def decoded(name):
         return lambda row: row["settings"].get("decoding") == name
 
-    best = "both ways, plausible values first"
     lines = [(name, lambda row, name=name: row["settings"].get("baseline") == name) for _, name in NAMES[:2]]
     lines += [("teacher, greedy", decoded("greedy")), ("teacher, beam of 5", decoded("beam 5")),
-              ("teacher, both ways", decoded("both ways")), ("**teacher, both ways, plausible values**", decoded(best))]
+              ("teacher, both ways", decoded("both ways")), ("**teacher, both ways, plausible values**", decoded(BEST))]
     made = [f"| {name} | {cell('math23k', wanted)} | {cell('asdiv-a', wanted)} |" for name, wanted in lines]
     made.append("| the same, texts like one of training left out | "
-                + " | ".join(cell(data, decoded(best), without_near) for data in ("math23k", "asdiv-a")) + " |")
-    twins = [[row for row in rows if row["data"] == data and decoded(best)(row)] for data in ("math23k", "asdiv-a")]
+                + " | ".join(cell(data, decoded(BEST), without_near) for data in ("math23k", "asdiv-a")) + " |")
+    twins = [[row for row in rows if row["data"] == data and decoded(BEST)(row)] for data in ("math23k", "asdiv-a")]
     made.append("| such texts; those equal to one but for the numbers | " + " | ".join(
         f"{sum(len(row['settings']['near_texts']) for row in mine)}; "
         f"{sum(row['settings']['equal_texts'] for row in mine)}" if mine else "–" for mine in twins) + " |")
-    made.append("| share of a training step's time that is matrix products | " + " | ".join(
+    made.append("| matrix products' share of the time of forward, backward and optimizer | " + " | ".join(
         f"{np.mean([row['settings']['time']['matrix products'] for row in mine]):.0%}" if mine else "–"
         for mine in twins) + " |")
     made += [f"| *{name}* | " + " | ".join("" if figure is None else f"*{figure}%*" for figure in figures) + " |"
@@ -237,27 +237,31 @@ def failures_table(rows):
 def ingredients_table(rows):
     """Rows of lesson 11 -> a Markdown table: what the teacher loses on validation problems without each ingredient,
     over all seeds, with paired intervals."""
-    best = "both ways, plausible values first"
     names = list(dict.fromkeys((row["settings"]["without"], row["settings"]["decoding"]) for row in rows))
     sets = sorted({row["data"] for row in rows})
-    header = ["without"] + [f"{data}: right | {data}: difference (95%)" for data in sets]
-    made = ["| " + " | ".join(header) + " |", "| --- " * (1 + 2 * len(sets)) + "|"]
+    header = ["without", "written"] + [f"{data}: right | {data}: difference (95%)" for data in sets]
+    made = ["| " + " | ".join(header) + " |", "| --- " * (2 + 2 * len(sets)) + "|"]
     for name, decoding in names:
-        cells = [name if decoding == best else f"the rule: {decoding}" if decoding == "both ways" else decoding]
+        cells = [name, decoding]
         for data in sets:
             found = {(row["seed"], row["fold"]): right(row["verdicts"]) for row in rows if row["data"] == data
                      and (row["settings"]["without"], row["settings"]["decoding"]) == (name, decoding)}
             whole = {(row["seed"], row["fold"]): right(row["verdicts"]) for row in rows if row["data"] == data
-                     and (row["settings"]["without"], row["settings"]["decoding"]) == ("nothing", best)}
+                     and (row["settings"]["without"], row["settings"]["decoding"])
+                     == ("nothing", BEST if name == "nothing" else decoding)}
             if not found:
                 cells += ["", ""]
                 continue
             differences = np.concatenate([found[key] - whole[key] for key in found])
             low, high = interval(differences)
             cells += [f"{np.concatenate(list(found.values())).mean():.1%}",
-                      "" if (name, decoding) == ("nothing", best) else
+                      "" if (name, decoding) == ("nothing", BEST) else
                       f"{100 * differences.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"]
         made.append("| " + " | ".join(cells) + " |")
+    for data in sets:
+        mine = [row for row in rows if row["data"] == data]
+        made += ["", f"{data}: {len({row['seed'] for row in mine})} seed(s), {mine[0]['settings']['epochs']} epochs, "
+                     f"{mine[0]['problems']} validation problems each."]
     return "\n".join(made)
 
 

@@ -186,7 +186,8 @@ def head_scores(model, batches, criterion="paper", alpha=0.5, entropy_sign=1, no
                   for name, spread in scale_within_kinds(entropies(model, batches)).items()}
     elif criterion == "random":
         generator = torch.Generator().manual_seed(seed)
-        scores = {name: torch.rand(len(a.heads), generator=generator) for name, a in model.attentions().items()}
+        scores = {name: torch.rand(len(a.heads), generator=generator).to(a.output.weight.device)
+                  for name, a in model.attentions().items()}
     else:
         scores = {"gradient": gradients, "activation": activations, "oracle": oracle}[criterion](model, batches)
     model.train(was_training)

@@ -4,7 +4,6 @@
 `python -m tinyprune.teachers --ship` makes them from the ones that lesson 05 has trained under runs/.
 """
 import argparse
-import copy
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from tinyprune import figures, recipe
 from tinyprune.data import load
 from tinyprune.decode import beam_both_ways
-from tinyprune.results import interval, result_row, right, write_result
+from tinyprune.results import BEST, interval, result_row, right, write_result
 from tinyprune.train import CheckpointError, choose, grade, load_model, save_model, solve
 
 ALL = (("math23k", None), ("asdiv-a", 0))  # data and, on ASDiv-A, the fold that the teacher has not seen
@@ -24,7 +23,7 @@ def ship(data, fold):
     if not path.exists():
         raise CheckpointError(f"{path} is not there: python lessons/05_teacher.py --data {data}")
     model, vocabularies = load_model(path)
-    save_model(copy.deepcopy(model).half(), vocabularies, recipe.SHIPPED / path.name)
+    save_model(model.half(), vocabularies, recipe.SHIPPED / path.name)
     print(f"  {path.name}: {(recipe.SHIPPED / path.name).stat().st_size / 1e6:.1f} MB")
 
 
@@ -34,7 +33,7 @@ def ask(data, fold):
     model, vocabularies = load_model(path)
     test = load(data, fold or 0).test
     candidates = solve(model, test, vocabularies, beam_both_ways)
-    rules = {"both ways, plausible values first": recipe.rule(data), "both ways": None}
+    rules = {BEST: recipe.rule(data), "both ways": None}
     return [result_row(grade(test, choose(test, candidates, rule)), study="shipped", data=data, split="test", fold=fold,
                        model="teacher", seed=0, settings={"decoding": decoding, "file": path.name})
             for decoding, rule in rules.items()]

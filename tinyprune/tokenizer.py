@@ -259,7 +259,7 @@ def mirror(prefix):
 
 
 def pieces(word):
-    """A word and the parts that it shares with others: a Chinese word's characters. 苹果 -> 苹果 ·苹 ·果
+    """A word and the parts that it shares with others: a Chinese word's first four characters. 苹果 -> 苹果 ·苹 ·果
 
     An English word is one piece: the ways it begins and ends cost more on ASDiv-A's validation problems than they gave.
     """

@@ -57,6 +57,8 @@ def save(state, path):
 
 def read(path):
     """A file that `save` wrote. Raises CheckpointError; never runs code from it."""
+    if not Path(path).exists():
+        raise CheckpointError(f"{path} is not there: delete what else bears its name, and it will be made again")
     try:
         return torch.load(path, map_location=DEVICE, weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or foreign file

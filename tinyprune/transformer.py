@@ -170,7 +170,7 @@ class Transformer(nn.Module):
         return self.encoder_norm(x), mask
 
     def decode(self, tokens, memory, memory_mask, gates=None, record=None, cache=None):
-        """Logits of the token after each of `tokens`: (B, T), the decoder's input, which begins with BOS -> (B, T, V)
+        """Logits of the token after each of `tokens`: (B, T), the decoder's input, BOS or MIRROR first -> (B, T, V)
 
         cache: a dict, empty at first, kept from step to step; tokens then holds the new ones alone.
         """
@@ -188,8 +188,11 @@ class Transformer(nn.Module):
 
     def forward(self, source, lengths, target, gates=None, record=None, start=None):
         """Logits that predict `target`, all steps at once: source (B, S, P), lengths (B,), target (B, T), start (B,),
-        by default BOS -> (B, T, V). With R*B targets, all first ones before all second ones, a text is read once and
-        written about R times."""
+        by default BOS -> (B, T, V).
+
+        target may hold several equations of each text, all first ones, then all second ones: (2B, T). Each text is
+        then read once; gates must be (N,).
+        """
         memory, memory_mask = self.encode(source, lengths, gates, record)
         memory_mask = memory_mask.repeat(len(target) // len(source), 1, 1, 1)
         return self.decode(shift_right(target, start), memory, memory_mask, gates, record)
