@@ -50,6 +50,7 @@ def test_shipping_wants_a_trained_teacher(small):
 
 
 def test_a_shipped_teacher_is_asked_its_test_problems(shipped, small, monkeypatch):
+    monkeypatch.setattr(teachers, "load", recipe.load)  # the few problems of `small`
     rows = teachers.ask("sample", None)
     assert [row["settings"]["decoding"] for row in rows] == ["both ways, plausible values first", "both ways"]
     assert all(row["problems"] == len(shipped[0].test) for row in rows)
