@@ -356,7 +356,7 @@ def test_both_ways_ranks_what_either_beam_found_by_the_sum_of_both_scores():
 
 @pytest.mark.parametrize("candidates, numbers, whole, best", [
     (["/ N0 N1", "- N1 N0"], (4, 6), True, 1), (["/ N0 N1", "- N1 N0"], (4, 6), False, 0),
-    (["/ N0 N1", "- N1 N0"], (4, Rational(13, 2)), True, 0), (["- N0 N1", "/ N0 N1"], (4, 6), True, 1),
+    (["- N1 N0", "* N0 N0"], (4, Rational(13, 2)), True, 0), (["- N0 N1", "/ N0 N1"], (4, 6), True, 1),
     (["* / N0 N1 N1", "+ N0 N1"], (4, 6), True, 1), (["- N0 N1", "- N0 N1"], (4, 6), True, 0)])
 def test_whole_numbers_want_whole_values_where_that_is_asked_for(candidates, numbers, whole, best):
     ranked = [(-place, equation.split()) for place, equation in enumerate(candidates)]

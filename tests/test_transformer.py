@@ -44,6 +44,8 @@ def test_decoder_input_is_the_target_one_step_later():
             torch.cat([torch.full((2, 1), BOS), target], dim=1),
         "the row must begin with BOS, not with PAD": torch.tensor([[PAD, 5, 6, 7], [PAD, 8, 3, PAD]])})
     assert target[0, 0] == 5, "shift_right changed its input in place"
+    check(shift_right(target, torch.tensor([MIRROR, BOS])), torch.tensor([[MIRROR, 5, 6, 7], [BOS, 8, 3, PAD]]),
+          "shift_right with start tokens", {"every row begins with BOS: `start` is ignored": shift_right(target)})
 
 
 def loss_inputs():
