@@ -74,7 +74,7 @@ figures.curves({"learning rate": [(step, learning_rate_at(step, 400, settings)) 
 # %% 5.3 Training
 figures.heading(f"5.3 Training on {args.data}: {len(splits.train)} problems, {settings.epochs} epochs")
 begun = time.time()
-splits, vocabularies, run = recipe.teacher(args.data, args.fold, args.seed, shipped=False)
+run, vocabularies = recipe.solver(args.data, args.fold, args.seed, shipped=False)
 model, log = run.model, run.log
 print(f"  ready after {(time.time() - begun) / 60:.1f} minutes")
 lines = {"loss": [(epoch, entry["loss"]) for epoch, entry in enumerate(log, 1)]}
@@ -151,9 +151,9 @@ print(f"  {sum(equal_texts)} texts equal one of training once numbers are named;
 # %% [markdown]
 r"""
 And how does it fail? Compare what was written with what is recorded: the number of steps, the operators, the numbers
-used. And sometimes the data is wrong: all 263 problems of Math23k's test split that one such teacher got wrong were read
-by hand, and `data_errors.json` lists those whose recorded equation does not answer the text. (Of ASDiv-A's, two folds
-were read, and none was found.) Guess how many of the 263.
+used. And sometimes the data is wrong: all 263 problems of Math23k's test split that one such teacher got wrong were
+read by hand, and `data_errors.json` lists those whose recorded equation does not answer the text. (Of ASDiv-A's, two
+folds were read, and none was found.) Guess how many of the 263.
 """
 
 # %% 5.6 How it fails

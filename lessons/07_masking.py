@@ -15,7 +15,7 @@ import torch
 
 from tinyprune import figures, recipe
 from tinyprune.attention import head_rows
-from tinyprune.data import batches
+from tinyprune.data import batches, problem_lengths
 from tinyprune.masking import gates_of, heads_to_close, remove_heads
 from tinyprune.measure import attentions_flops, head_parameters, latencies, mean_flops, parameters
 from tinyprune.scorer import head_scores
@@ -79,7 +79,7 @@ figures.table([(name, value / seconds["whole"]) for name, value in seconds.items
 
 # %% 7.3 The ceiling
 figures.heading(f"7.3 What removing {args.ratio:.0%} of the heads can save at most")
-lengths = [(len(problem.words), len(problem.equation)) for problem in splits.train[:500]]
+lengths = problem_lengths(splits.train[:500])
 S = round(sum(pair[0] for pair in lengths) / len(lengths))
 T = round(sum(pair[1] for pair in lengths) / len(lengths))
 whole_flops = mean_flops(teacher, lengths)

@@ -13,6 +13,7 @@ You need lessons 06 to 08; the teacher of lesson 05 is loaded, or trained now. A
 import torch
 
 from tinyprune import figures, recipe
+from tinyprune.data import problem_lengths
 from tinyprune.masking import ratio_at
 from tinyprune.measure import attention_flops, mean_flops
 from tinyprune.results import interval, right
@@ -93,7 +94,7 @@ looks at. But to know that entropy, Q, K and their product must have been comput
 
 # %% 9.4 The ceiling of an entropy gate at inference
 figures.heading("9.4 What an entropy gate inside the layer could still save")
-lengths = [(len(problem.words), len(problem.equation)) for problem in splits.test if problem.equation]
+lengths = problem_lengths(splits.test)
 S = round(sum(pair[0] for pair in lengths) / len(lengths))
 attention = teacher.encoder[0].attention
 whole = attention_flops(attention, S, S)

@@ -19,7 +19,7 @@ import torch
 
 from tinyprune import figures, recipe
 from tinyprune.baseline import most_frequent_equation, nearest_text_equation
-from tinyprune.data import batches
+from tinyprune.data import batches, problem_lengths
 from tinyprune.decode import beam_both_ways
 from tinyprune.masking import gates_of, heads_to_close, remove_heads
 from tinyprune.measure import attentions_flops, flops, head_parameters, latencies, mean_flops, parameters
@@ -97,7 +97,7 @@ facts = {"teacher": ("teacher", 0.0, "none", "ce"),
          "pruned, not distilled": ("student", args.ratio, "dynamic", "ce"),
          "control: only trained on": ("student", 0.0, "none", "ce")}
 
-lengths = [(len(problem.words), len(problem.equation)) for problem in test if problem.equation]
+lengths = problem_lengths(test)
 asked = [batch.to(DEVICE) for batch in batches([p for p in test if vocabularies.can_write(p)][:128], vocabularies, 32)]
 seconds = latencies(models, asked)
 reports = {}

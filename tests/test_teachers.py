@@ -33,12 +33,12 @@ def test_a_shipped_teacher_takes_half_the_room(shipped, small):
 
 
 def test_lesson_05_trains_even_if_a_teacher_came_with_the_project(shipped, small, capsys):
-    recipe.teacher("sample", shipped=False)
+    recipe.solver("sample", shipped=False)
     assert list(small.glob("teacher-sample-*.pt")) and "came with" not in capsys.readouterr().out
 
 
 def test_a_trained_teacher_comes_before_a_shipped_one(shipped, small, capsys):
-    recipe.teacher("sample", shipped=False)
+    recipe.solver("sample", shipped=False)
     capsys.readouterr()
     recipe.teacher("sample")
     assert "came with" not in capsys.readouterr().out

@@ -26,7 +26,7 @@ sys.excepthook = recipe.explain
 english = not any("\u4e00" <= character <= "\u9fff" for character in args.problem)
 data = args.data or ("asdiv-a" if english else "math23k")
 run, vocabularies = recipe.solver(data)
-model = run.model.to(DEVICE)
+model = run.model
 words, literals, numbers = read_text(
     english_words(args.problem) if english else chinese_words(args.problem, vocabularies.source.index), english)
 if not numbers:

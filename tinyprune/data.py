@@ -215,6 +215,11 @@ def load(data, fold=0, tuning=False):
     return Splits(chinese[0] + sum(english[2:], []), chinese[1] + english[1], chinese[2] + english[0])
 
 
+def problem_lengths(problems):
+    """(source words, equation tokens) of each problem that has an equation: what measure.py counts by."""
+    return [(len(problem.words), len(problem.equation)) for problem in problems if problem.equation]
+
+
 @dataclass
 class Vocabularies:
     source: Vocabulary

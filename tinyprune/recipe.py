@@ -147,9 +147,9 @@ def solver(data, fold=0, seed=0, shipped=True):
     return once(path, "teacher", make)
 
 
-def teacher(data, fold=0, seed=0, shipped=True):
+def teacher(data, fold=0, seed=0):
     """The data set's splits, vocabularies, and its trained teacher as a Run: see solver."""
-    run, vocabularies = solver(data, fold, seed, shipped)
+    run, vocabularies = solver(data, fold, seed)
     return load(data, fold), vocabularies, run
 
 

@@ -109,6 +109,11 @@ def name_of(row):
     return NAMES[6][1] if not row["ratio"] else NAMES[4][1] if row["loss"] == "ce" else NAMES[5][1]
 
 
+def markdown(header, rows):
+    """Lists of cells -> the lines of a Markdown table."""
+    return ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * len(header), *rows]]
+
+
 def whole_method_table(rows):
     """Rows of lesson 10 on one data set, one file or five folds -> a Markdown table; accuracies are means of the
     files, intervals are drawn over all their problems, and costs are shares of the teacher's."""
@@ -122,7 +127,7 @@ def whole_method_table(rows):
     teacher = of("teacher", BEST)
     header = ["model", "answers right (95%)", "against the teacher", "greedy", "no rule", "equation", "parameters",
               "FLOPs", "speed"]
-    lines = ["| " + " | ".join(header) + " |", "| --- " * len(header) + "|"]
+    made = []
     for kind, name in NAMES:
         mine = of(name) if kind == "baseline" else of(name, BEST)
         low, high = interval(np.concatenate([right(row["verdicts"]) for row in mine]))
@@ -140,10 +145,10 @@ def whole_method_table(rows):
             cells += [f"{mean(mine, key) / mean(teacher, key) - 1:+.1%}".replace("+0.0%", "–")
                       for key in ("parameters_without_embeddings", "flops")]
             cells += [f"×{mean(mine, 'speedup'):.2f}"]
-        lines.append("| " + " | ".join(cells) + " |")
+        made.append(cells)
     folds = [row["fold"] for row in teacher if row["fold"] is not None]
     asked = f"{sum(row['problems'] for row in teacher):,} problems asked"
-    return "\n".join(lines + ["", asked + (f", in folds {folds}." if folds else ".")])
+    return "\n".join(markdown(header, made) + ["", asked + (f", in folds {folds}." if folds else ".")])
 
 
 def accuracy_picture(found):
@@ -183,37 +188,38 @@ PUBLISHED = [("Transformer (MWPToolkit)", None, 59.3), ("GTS", 75.6, 69.9), ("Gr
 def teacher_table(rows):
     """Rows of lesson 05 -> a Markdown table, a column for each set: the teacher beside solvers that learn nothing and
     beside published ones. Means over folds; intervals over all problems of all folds."""
-    def cell(data, wanted, keep=lambda row: slice(None)):
-        mine = [row for row in rows if row["data"] == data and wanted(row)]
-        if not mine:
-            return "–"
+    def of(wanted):
+        return [[row for row in rows if row["data"] == data and wanted(row)] for data in ("math23k", "asdiv-a")]
+
+    def accuracy(mine, keep=lambda row: slice(None)):
         hits = [right(row["verdicts"])[keep(row)] for row in mine]
         low, high = interval(np.concatenate(hits))
         return f"{np.mean([part.mean() for part in hits]):.1%} ({low:.1%} to {high:.1%})"
 
-    def without_near(row):
-        return np.setdiff1d(np.arange(row["problems"]), row["settings"]["near_texts"])
+    def without_near(mine):
+        return accuracy(mine, lambda row: np.setdiff1d(np.arange(row["problems"]), row["settings"]["near_texts"]))
+
+    def near_and_equal(mine):
+        return "; ".join(str(sum(counts)) for counts in zip(*(
+            (len(row["settings"]["near_texts"]), row["settings"]["equal_texts"]) for row in mine)))
+
+    def products(mine):
+        return f"{np.mean([row['settings']['time']['matrix products'] for row in mine]):.0%}"
 
     def decoded(name):
-        return lambda row: row["settings"].get("decoding") == name
+        return of(lambda row: row["settings"].get("decoding") == name)
 
-    lines = [(name, lambda row, name=name: row["settings"].get("baseline") == name) for _, name in NAMES[:2]]
-    lines += [("teacher, greedy", decoded("greedy")), ("teacher, beam of 5", decoded("beam 5")),
-              ("teacher, both ways", decoded("both ways")), ("**teacher, both ways, plausible values**", decoded(BEST))]
-    made = [f"| {name} | {cell('math23k', wanted)} | {cell('asdiv-a', wanted)} |" for name, wanted in lines]
-    made.append("| the same, texts like one of training left out | "
-                + " | ".join(cell(data, decoded(BEST), without_near) for data in ("math23k", "asdiv-a")) + " |")
-    twins = [[row for row in rows if row["data"] == data and decoded(BEST)(row)] for data in ("math23k", "asdiv-a")]
-    made.append("| such texts; those equal to one but for the numbers | " + " | ".join(
-        f"{sum(len(row['settings']['near_texts']) for row in mine)}; "
-        f"{sum(row['settings']['equal_texts'] for row in mine)}" if mine else "–" for mine in twins) + " |")
-    made.append("| matrix products' share of the time of forward, backward and optimizer | " + " | ".join(
-        f"{np.mean([row['settings']['time']['matrix products'] for row in mine]):.0%}" if mine else "–"
-        for mine in twins) + " |")
-    made += [f"| *{name}* | " + " | ".join("" if figure is None else f"*{figure}%*" for figure in figures) + " |"
+    lines = [(name, accuracy, of(lambda row: row["settings"].get("baseline") == name)) for _, name in NAMES[:2]]
+    lines += [("teacher, greedy", accuracy, decoded("greedy")), ("teacher, beam of 5", accuracy, decoded("beam 5")),
+              ("teacher, both ways", accuracy, decoded("both ways")),
+              ("**teacher, both ways, plausible values**", accuracy, decoded(BEST)),
+              ("the same, texts like one of training left out", without_near, decoded(BEST)),
+              ("such texts; those equal to one but for the numbers", near_and_equal, decoded(BEST)),
+              ("matrix products' share of the time of forward, backward and optimizer", products, decoded(BEST))]
+    made = [[name, *(shown(mine) if mine else "–" for mine in found)] for name, shown, found in lines]
+    made += [[f"*{name}*", *("" if figure is None else f"*{figure}%*" for figure in figures)]
              for name, *figures in PUBLISHED]
-    return "\n".join(["| answers right (95%) | Math23k, public test | ASDiv-A, five folds |", "| --- | --- | --- |",
-                      *made])
+    return "\n".join(markdown(["answers right (95%)", "Math23k, public test", "ASDiv-A, five folds"], made))
 
 
 def failures_table(rows):
@@ -224,14 +230,14 @@ def failures_table(rows):
             counts.setdefault(kind, {}).setdefault(row["data"], []).append(numbers)
     solvers = ("teacher", "numbers alone", "nearest text")
     header = ["answers right"] + [f"{data}: {name}" for data in sets for name in ("problems", *solvers)]
-    made = ["| " + " | ".join(header) + " |", "| --- " * len(header) + "|"]
+    made = []
     for kind in sorted(counts):
         cells = [kind]
         for data in sets:
             asked, *hits = np.sum(counts[kind][data], axis=0) if data in counts[kind] else [0] * 4
             cells += [f"{asked:,}"] + [f"{hit / asked:.0%}" if asked else "" for hit in hits]
-        made.append("| " + " | ".join(cells) + " |")
-    return "\n".join(made)
+        made.append(cells)
+    return "\n".join(markdown(header, made))
 
 
 def ingredients_table(rows):
@@ -239,8 +245,8 @@ def ingredients_table(rows):
     over all seeds, with paired intervals."""
     names = list(dict.fromkeys((row["settings"]["without"], row["settings"]["decoding"]) for row in rows))
     sets = sorted({row["data"] for row in rows})
-    header = ["without", "written"] + [f"{data}: right | {data}: difference (95%)" for data in sets]
-    made = ["| " + " | ".join(header) + " |", "| --- " * (2 + 2 * len(sets)) + "|"]
+    header = ["without", "written"] + [f"{data}: {what}" for data in sets for what in ("right", "difference (95%)")]
+    made, notes = [], []
     for name, decoding in names:
         cells = [name, decoding]
         for data in sets:
@@ -257,12 +263,12 @@ def ingredients_table(rows):
             cells += [f"{np.concatenate(list(found.values())).mean():.1%}",
                       "" if (name, decoding) == ("nothing", BEST) else
                       f"{100 * differences.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"]
-        made.append("| " + " | ".join(cells) + " |")
+        made.append(cells)
     for data in sets:
         mine = [row for row in rows if row["data"] == data]
-        made += ["", f"{data}: {len({row['seed'] for row in mine})} seed(s), {mine[0]['settings']['epochs']} epochs, "
-                     f"{mine[0]['problems']} validation problems each."]
-    return "\n".join(made)
+        notes += ["", f"{data}: {len({row['seed'] for row in mine})} seed(s), {mine[0]['settings']['epochs']} epochs, "
+                      f"{mine[0]['problems']} validation problems each."]
+    return "\n".join(markdown(header, made) + notes)
 
 
 def rows_of(pattern):
