@@ -139,7 +139,7 @@ def logits(model, source, target, gates=None, record=None):
     words = [sum(model.source_embedding.weight[piece] for piece in word) for word in source]
     x = torch.stack(words)[None] * scale  # (1, S, D)
     for number, layer in enumerate(model.encoder):
-        x = x + mix_neighbours(x, layer.neighbours, torch.ones(1, len(source), 1))
+        x = x + mix_neighbours(x, layer.neighbours * scale, torch.ones(1, len(source), 1))
         x = x + attend(("encoder", number), layer.attention, layer_norm(layer.attention_norm, x))
         x = x + feedforward(layer, x)
     memory = layer_norm(model.encoder_norm, x)

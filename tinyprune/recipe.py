@@ -45,8 +45,8 @@ RECIPES = {
                      dict(encoder_layers=2, gain=8.0)),
     "asdiv-a": Recipe(Settings(epochs=50, batch_size=32), Settings(epochs=15, batch_size=32, learning_rate=5e-4),
                       dict(encoder_layers=2, dropout=0.2, gain=1.0), least=1, whole=True),
-    "math23k": Recipe(Settings(epochs=36, batch_size=32), Settings(epochs=3, batch_size=32, learning_rate=5e-4),
-                      dict(width=192, heads=6, encoder_layers=4, feedforward=192, dropout=0.15)),
+    "math23k": Recipe(Settings(epochs=52, batch_size=32), Settings(epochs=3, batch_size=32, learning_rate=5e-4),
+                      dict(width=192, heads=6, encoder_layers=4, feedforward=192, dropout=0.25)),
 }
 
 

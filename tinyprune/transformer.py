@@ -31,7 +31,7 @@ class Config:
     decoder_layers: int = 2
     feedforward: int = 128
     dropout: float = 0.1
-    gain: float = 4.0  # of the embeddings: Adam moves all weights by like amounts, and these are then multiplied
+    gain: float = 4.0  # of embeddings and neighbours: Adam moves all weights by like amounts; these are multiplied
     heads_kept: dict | None = None  # {"encoder": [[0, 2, 3], …a list per layer], "decoder": …, "cross": …}
 
     def heads_of(self, kind, layer):
@@ -88,7 +88,7 @@ class EncoderLayer(nn.Module):
     def __init__(self, config, layer):
         super().__init__()
         D = config.width
-        self.neighbours = nn.Parameter(torch.zeros(3, D))
+        self.gain, self.neighbours = config.gain, nn.Parameter(torch.zeros(3, D))
         self.attention_norm, self.feedforward_norm = nn.LayerNorm(D), nn.LayerNorm(D)
         self.attention = MultiHeadAttention(D, config.head_width, config.heads_of("encoder", layer), rotary=True)
         self.feedforward = FeedForward(D, config.feedforward)
@@ -96,7 +96,7 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x, mask, head_gate=None):
         """x (B, S, D), mask (B, 1, 1, S), head_gate (N,) or (B, N) -> (B, S, D), probabilities (B, N, S, S)"""
-        x = x + mix_neighbours(x, self.neighbours, mask[:, 0, 0, :, None])
+        x = x + mix_neighbours(x, self.neighbours * self.gain, mask[:, 0, 0, :, None])
         attended, probabilities = self.attention(self.attention_norm(x), mask=mask, head_gate=head_gate)
         x = x + self.dropout(attended)
         return x + self.dropout(self.feedforward(self.feedforward_norm(x))), probabilities
