@@ -30,8 +30,7 @@ from tinyprune.train import DEVICE, choose, evaluate, grade, learning_rate_at, s
 from tinyprune.transformer import Config, Transformer, token_loss
 
 started = time.time()
-args = recipe.options(threads=2, wrong=2)
-torch.set_num_threads(args.threads)
+args = recipe.options(wrong=2)
 settings = recipe.RECIPES[args.data].teacher
 
 figures.heading("5.1 Before the first step: what loss does a model have that knows nothing?")
@@ -73,6 +72,9 @@ figures.curves({"learning rate": [(step, learning_rate_at(step, 400, settings)) 
 
 # %% 5.3 Training
 figures.heading(f"5.3 Training on {args.data}: {len(splits.train)} problems, {settings.epochs} epochs")
+left_out = [problem for problem in splits.train if not vocabularies.can_write(problem)]
+print(f"  left out, since their equations cannot be written: {len(left_out)}",
+      *(f"{problem.id} ({problem.flaw or 'a rare constant or a number far back'})" for problem in left_out[:3]))
 begun = time.time()
 run, vocabularies = recipe.solver(args.data, args.fold, args.seed, shipped=False)
 model, log = run.model, run.log

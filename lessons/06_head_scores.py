@@ -18,8 +18,7 @@ from tinyprune import figures, recipe
 from tinyprune.attention import MultiHeadAttention
 from tinyprune.scorer import (entropy_sums, head_scores, norm_ov, norm_qkvo, paper_score, unit_scale)
 
-args = recipe.options(threads=2)
-torch.set_num_threads(args.threads)
+args = recipe.options()
 
 figures.heading("6.1 How undecided is a head that looks half here, half there?")
 for name, p in (("half, half, nothing", [0.5, 0.5, 0.0]), ("one word alone", [1.0, 0.0, 0.0]),

@@ -21,8 +21,7 @@ from tinyprune.measure import attentions_flops, head_parameters, latencies, mean
 from tinyprune.scorer import head_scores
 from tinyprune.train import DEVICE, evaluate
 
-args = recipe.options(threads=2)
-torch.set_num_threads(args.threads)
+args = recipe.options()
 splits, vocabularies, run = recipe.teacher(args.data, args.fold, args.seed)
 teacher = run.model
 calibration = recipe.calibration_batches(splits.train, vocabularies, recipe.RECIPES[args.data].calibration)

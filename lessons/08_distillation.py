@@ -20,8 +20,7 @@ from tinyprune.distill import Distillation, attention_kl, kd_loss
 from tinyprune.results import interval, right
 from tinyprune.train import evaluate
 
-args = recipe.options(threads=2)
-torch.set_num_threads(args.threads)
+args = recipe.options()
 
 figures.heading("8.1 One bump has to imitate two: where will it stand?")
 x = torch.linspace(-6, 6, 241)

@@ -10,8 +10,6 @@ You need lessons 06 to 08; the teacher of lesson 05 is loaded, or trained now. A
 """
 
 # %% 9.1 The schedule
-import torch
-
 from tinyprune import figures, recipe
 from tinyprune.data import problem_lengths
 from tinyprune.masking import ratio_at
@@ -19,8 +17,7 @@ from tinyprune.measure import attention_flops, mean_flops
 from tinyprune.results import interval, right
 from tinyprune.train import evaluate
 
-args = recipe.options(threads=2)
-torch.set_num_threads(args.threads)
+args = recipe.options()
 
 figures.heading("9.1 How many heads are closed when? (cubic, 30% at step 100)")
 figures.curves({"cubic": [(step, ratio_at(step, 0, 100, 0.3)) for step in range(0, 151, 5)],

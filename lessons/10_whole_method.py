@@ -15,8 +15,6 @@ stopped.
 # %% 10.1 The teacher
 import time
 
-import torch
-
 from tinyprune import figures, recipe
 from tinyprune.baseline import most_frequent_equation, nearest_text_equation
 from tinyprune.data import batches, problem_lengths
@@ -28,8 +26,7 @@ from tinyprune.scorer import head_scores
 from tinyprune.train import DEVICE, choose, evaluate, grade, solve
 
 started = time.time()
-args = recipe.options(threads=2)
-torch.set_num_threads(args.threads)
+args = recipe.options()
 fold = args.fold if args.data == "asdiv-a" else None
 
 figures.heading(f"10.1 The teacher, on {args.data}" + ("" if fold is None else f", fold {fold} held out"))

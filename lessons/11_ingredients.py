@@ -27,8 +27,7 @@ from tinyprune.train import choose, grade, solve, task_loss, train
 from tinyprune.transformer import Config, Transformer
 
 started = time.time()
-args = recipe.options(threads=1, epochs=6)
-torch.set_num_threads(args.threads)
+args = recipe.options(epochs=6)
 splits = load(args.data, args.fold, tuning=True)
 plan = recipe.RECIPES[args.data]
 settings = replace(plan.teacher, seed=args.seed, epochs=args.epochs or plan.teacher.epochs)

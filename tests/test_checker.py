@@ -5,12 +5,14 @@ import time
 from fractions import Fraction
 
 import pytest
+import sympy
 from sympy import Rational
 
 from checks import check
 from tinyprune.checker import (canonical, evaluate, evaluate_text, is_decimal, judge, operate, read_answer,
-                               same_equation, values)
+                               same_equation, values, verdict)
 from tinyprune.tokenizer import EquationError, infix_to_prefix, read_number
+from trust import Refused, exact_prefix, value_of
 
 
 def reason(function, *arguments):
@@ -67,13 +69,30 @@ def test_what_has_no_value_is_refused_in_time(text, kind):
 @pytest.mark.parametrize("prefix, kind", [
     ("/ N0 - N1 N1", "division by zero"), ("N0 N0", "missing operator"), ("+ N0 N1 N1", "missing operator"),
     ("+ N0", "missing operand"), ("+", "missing operand"), ("N0 + N1", "missing operand"), ("", "empty"),
-    ("N2", "unknown token"), ("n0", "unknown token"), ("<unk>", "unknown token"), ("^ N0 N1", "exponent"),
+    ("N2", "unknown token"), ("n0", "not a number"), ("<unk>", "not a number"), ("^ N0 N1", "exponent"),
     ("+ N0 N99999999999999999999", "unknown token"), (" ".join(["+"] * 501 + ["N0"] * 502), "too long")])
 def test_broken_equations_are_wrong_not_crashes(prefix, kind):
     numbers = [Rational(5), Rational(1, 2)]
     got, message = reason(evaluate, prefix.split(), numbers)
     check(got, kind, prefix[:40])
     assert judge(prefix.split(), numbers, Rational(5), True) == "!", f"{prefix[:40]}: {message}: must count as wrong"
+    check(verdict(prefix.split(), numbers, Rational(5), True), kind, f"the verdict on {prefix[:40]}")
+
+
+@pytest.mark.parametrize("value", [0.5, 5, float("nan"), sympy.nan, sympy.oo, sympy.zoo, sympy.pi, None])
+def test_what_is_no_exact_number_is_refused(value):
+    numbers = [Rational(5), value]
+    check(reason(evaluate, ["+", "N0", "N1"], numbers)[0], "not a number", f"5 + {value!r}")
+    check(judge(["N1"], numbers, Rational(5), True), "!", f"the verdict on {value!r}")
+    check(judge(["N0"], numbers, Rational(5), True), "=", "a number that is not used does no harm")
+
+
+def test_a_text_of_blanks_and_letters_costs_no_time():
+    """A pattern that tries each blank and each letter in turn took half a second for these thousand characters."""
+    for text in (" " * 500 + "(" + "a" * 490 + ")", " " * 500 + "(" + "a" * 490, "(a" * 499):
+        started = time.process_time()
+        reason(read_answer, text)
+        assert time.process_time() - started < 0.05
 
 
 def test_value_reads_operands_in_order():
@@ -88,25 +107,6 @@ def test_values_names_every_part_the_whole_last():
     assert sorted(got[:-1]) == [2, 3, 6, 7] and got[-1] == 1
 
 
-def fraction_of(prefix, numbers):
-    """An independent reading of a prefix equation, by recursion and Python's own Fraction; None where it has none."""
-    def read(place):
-        token = prefix[place]
-        if token not in "+-*/^":
-            return numbers[int(token[1:])], place + 1
-        left, place = read(place + 1)
-        right, place = read(place)
-        if token == "^":
-            if right.denominator != 1 or abs(right) > 64 or left == right == 0:
-                raise ZeroDivisionError
-            return left ** int(right), place
-        return {"+": left.__add__, "-": left.__sub__, "*": left.__mul__, "/": left.__truediv__}[token](right), place
-    try:
-        return read(0)[0]
-    except ZeroDivisionError:
-        return None
-
-
 def test_values_equal_pythons_fractions():
     rng = random.Random(2)
     numbers = [Fraction(5), Fraction(-3, 4), Fraction(2), Fraction(0)]
@@ -119,7 +119,7 @@ def test_values_equal_pythons_fractions():
 
     for _ in range(1500):
         prefix = tree(rng.randrange(5))
-        expected = fraction_of(prefix, numbers)
+        expected = value_of(exact_prefix, prefix, numbers, refusal=Refused)
         if expected is None:
             reason(evaluate, prefix, exact)
         elif max(abs(expected.numerator), expected.denominator) < 2 ** 1900:

@@ -43,7 +43,7 @@ def test_a_number_has_its_exact_value(literal, value):
 
 @pytest.mark.parametrize("literal", ["", "N0", "-3", "1e5", "1.", ".5", "12%%", "1,25", "(3/0)", "3 / 8", "٣", "1_000"])
 def test_what_is_no_number_is_refused(literal):
-    assert reason(read_number, literal)[0] == "unknown token"
+    assert reason(read_number, literal)[0] == "not a number"
 
 
 def test_a_number_without_end_is_refused_at_once():

@@ -1,5 +1,6 @@
 """The training loop's promises: (seed, step) decide all, a stopped run goes on, nothing is lost or half written."""
 import copy
+import errno
 import math
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from sympy import Rational
 
 from checks import check
 from tinyprune import PAD, UNK, train as training
-from tinyprune.data import Problem, Vocabularies, read_problem
+from tinyprune.data import DataError, Problem, Vocabularies, read_problem
 from tinyprune.decode import beam_both_ways, beam_search, first_plausible, greedy
 from tinyprune.masking import DynamicPruning, remove_heads
 from tinyprune.scorer import head_scores
@@ -116,7 +117,7 @@ def test_grades_count_answers_equations_and_their_equals():
 
 def test_thirty_problems_are_learnt_by_heart(tmp_path):
     settings = Settings(epochs=30, batch_size=10, learning_rate=0.03, smoothing=0.0, word_dropout=0.0, average=0.9)
-    model = small_model(dropout=0.0)
+    model = small_model(dropout=0.0, gain=2.0)
     log = train(model, PROBLEMS, WORDS, settings, task_loss(0.0), tmp_path / "run")
     losses = [entry["loss"] for entry in log]
     assert len(log) == 30 and losses[0] > 1 and losses[-1] < 0.05, f"the loss fell from {losses[0]} to {losses[-1]}"
@@ -289,7 +290,7 @@ def test_the_checkpoint_is_written_on_the_way(tmp_path, monkeypatch):
         return plain(model, batch, gates)
 
     run(tmp_path / "run", loss=loss)
-    assert found[0] is None and found[-1] >= 6, f"checkpoints seen before each step: {found}"
+    assert found[0] == 0 and found[-1] >= 6, f"checkpoints seen before each step: {found}"
     assert all(done is None or done <= step for step, done in enumerate(found))
 
 
@@ -344,6 +345,23 @@ def test_a_loss_that_is_not_finite_stops_with_its_step_and_leaves_the_last_good_
         assert tensor.isfinite().all() and found["average"][name].isfinite().all()
 
 
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(tmp_path):
+    """The loss of this step is finite, but its gradient is not: at the next step it would be too late."""
+    calls = []
+    plain = watching(calls)
+
+    def loss(model, batch, gates):
+        value = plain(model, batch, gates)
+        return value + (0 * value - 0 * value.detach()).sqrt() if len(calls) == 6 else value  # d sqrt(x) at 0
+
+    with pytest.raises(FloatingPointError, match="gradient.*nan at step 5.*p[0-9]"):
+        run(tmp_path / "run", loss=loss)
+    found = read(tmp_path / "run")
+    assert found["done"] == 5 and all(tensor.isfinite().all() for tensor in found["model"].values())
+    for name, tensor in found["model"].items():
+        assert torch.equal(tensor, calls[5]["weights"][name]), f"{name} is not as it was after the last good step"
+
+
 # files
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
@@ -359,10 +377,44 @@ def test_a_file_is_never_written_in_place(tmp_path, monkeypatch):
     """A machine that dies while writing must leave the old file."""
     save({"a": 1}, tmp_path / "file.pt")
     written = []
-    monkeypatch.setattr(training.torch, "save", lambda state, path: (written.append(Path(path)), Path(path).touch()))
+    monkeypatch.setattr(Path, "write_bytes", lambda path, content: (written.append(path), path.touch()))
     save({"a": 2}, tmp_path / "file.pt")
     assert tmp_path / "file.pt" not in written, "write beside the file, then rename into its place"
     assert [path.parent for path in written] == [tmp_path], "a rename must stay in one folder"
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
+    """The disk is full from the second checkpoint on: one sentence, and the first one can be gone on with."""
+    def full(temporary, content):
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    whole, log, _ = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", loss=stops_at(4))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(DataError, match="run cannot be written.*No space left on device.*make room"):
+            run(tmp_path / "run")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "whole"], "a half-written file was left"
+    assert read(tmp_path / "run")["done"] == 4
+    again, same_log, _ = run(tmp_path / "run")
+    assert not same_weights(whole, again) and same_log == log
+
+
+def test_a_place_that_cannot_be_written_shows_before_the_first_step(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="run cannot be written.*permissions"):
+        run(tmp_path / "file" / "run", loss=stops_at(0, AssertionError("an hour of training would be lost")))
+
+
+def test_going_on_with_other_threads_is_said(tmp_path, capsys):
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", loss=stops_at(4))
+    state = read(tmp_path / "run")
+    save(state | {"threads": state["threads"] + 1}, tmp_path / "run")
+    run(tmp_path / "run")
+    assert f"--threads {state['threads'] + 1} and goes on with {state['threads']}" in capsys.readouterr().out
 
 
 def test_a_file_that_would_run_code_is_refused(tmp_path):

@@ -15,6 +15,8 @@ from tinyprune.decode import beam_both_ways
 from tinyprune.tokenizer import EquationError, prefix_to_infix
 from tinyprune.train import DEVICE
 
+MOST_CHARACTERS = 2000  # the longest published problem has under 600
+
 parser = argparse.ArgumentParser(prog="python -m tinyprune", description=__doc__,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("problem", help="the text of a word problem, Chinese or English")
@@ -23,12 +25,15 @@ parser.add_argument("--data", choices=DATA, help="what the solver was trained on
 args = parser.parse_args()
 
 sys.excepthook = recipe.explain
-english = not any("\u4e00" <= character <= "\u9fff" for character in args.problem)
+problem = args.problem.encode(errors="replace").decode()  # a terminal may pass on half a character
+if len(problem) > MOST_CHARACTERS:
+    sys.exit(f"The problem has {len(problem)} characters: at most {MOST_CHARACTERS} are read.")
+english = not any("\u4e00" <= character <= "\u9fff" for character in problem)
 data = args.data or ("asdiv-a" if english else "math23k")
 run, vocabularies = recipe.solver(data)
 model = run.model
 words, literals, numbers = read_text(
-    english_words(args.problem) if english else chinese_words(args.problem, vocabularies.source.index), english)
+    english_words(problem) if english else chinese_words(problem, vocabularies.source.index), english)
 if not numbers:
     sys.exit("The problem has no numbers in it: nothing to calculate with.")
 nothing = torch.zeros(1, 1, dtype=torch.long)  # no recorded equation

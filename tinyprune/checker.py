@@ -14,15 +14,15 @@ LARGEST_EXPONENT = 64
 MOST_BITS = 4000
 TOLERANCE = Rational(1, 10 ** 4)
 
-UNIT = re.compile(r"\s*\([^()]*[^\W\d_][^()]*\)\s*$")  # "14  (seats)": a bracket with a letter in it, at the end
+UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a bracket with a letter in it, at the end
 SCIENTIFIC = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,2})\s*")
 
 
 def evaluate(prefix, numbers=()):
     """The exact value, a Rational, of a prefix equation; numbers[i], a Rational, is the value of Ni.
 
-    Raises EquationError (empty, too long, missing operand, missing operator, unknown token, division by zero,
-    exponent, undefined, too large).
+    Raises EquationError (empty, too long, missing operand, missing operator, unknown token, not a number, division by
+    zero, exponent, undefined, too large).
     """
     return values(prefix, numbers)[-1]
 
@@ -35,7 +35,10 @@ def values(prefix, numbers=()):
     def leaf(token):
         if token not in named and re.fullmatch("N[0-9]+", token):
             raise EquationError("unknown token", f"the problem has no number {token}, only {len(named)} numbers")
-        parts.append(named[token] if token in named else read_number(token))
+        value = named[token] if token in named else read_number(token)
+        if not isinstance(value, Rational):  # a float, or sympy's nan or infinity
+            raise EquationError("not a number", f"{token} is {value!r}, which is not an exact number")
+        parts.append(value)
         return parts[-1]
 
     def join(operator, left, right):
@@ -113,19 +116,26 @@ def is_decimal(text):
     return value.q != 1 and ("." in number or SCIENTIFIC.fullmatch(number) is not None)
 
 
-def judge(prefix, numbers, answer, decimal):
-    """How a predicted prefix equation does: "=" right, "~" right by rounding, "x" wrong, "!" not an equation.
+def verdict(prefix, numbers, answer, decimal):
+    """How a predicted prefix equation does: "right", "right by rounding", "wrong", or an EquationError's reason.
 
     numbers: the values of N0, N1, ...; answer: the recorded one; all Rational
     decimal: whether the answer is recorded as a decimal; only then does |a - b| <= 1e-4 max(|a|, |b|) count as right
     """
     try:
         value = evaluate(prefix, numbers)
-    except EquationError:
-        return "!"
+    except EquationError as error:
+        return error.reason
     if value == answer:
-        return "="
-    return "~" if decimal and abs(value - answer) <= TOLERANCE * max(abs(value), abs(answer)) else "x"
+        return "right"
+    near = decimal and abs(value - answer) <= TOLERANCE * max(abs(value), abs(answer))
+    return "right by rounding" if near else "wrong"
+
+
+def judge(prefix, numbers, answer, decimal):
+    """The verdict as one letter: "=" right, "~" right by rounding, "x" wrong, "!" not an equation."""
+    letters = {"right": "=", "right by rounding": "~", "wrong": "x"}
+    return letters.get(verdict(prefix, numbers, answer, decimal), "!")
 
 
 def canonical(prefix):

@@ -19,11 +19,12 @@ from sympy import Rational
 
 from tinyprune import BOS, MIRROR, PAD
 from tinyprune.checker import evaluate, is_decimal, read_answer
-from tinyprune.tokenizer import (OPERATORS, EquationError, Vocabulary, infix_to_prefix, lex, mask_numbers, mirror,
-                                 name_numbers, pieces, read_number)
+from tinyprune.tokenizer import (OPERATORS, PLAIN_DIGITS, EquationError, Vocabulary, infix_to_prefix, lex, mask_numbers,
+                                 mirror, name_numbers, pieces, read_number)
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ("sample", "asdiv-a", "math23k")
+MOST_BYTES = 100 * 2 ** 20  # of a data file; the largest published one has 12 MB
 REMAINDER = re.compile(r"\s*r\s*\d+\s*$")  # 200/28=7 r4
 
 
@@ -48,7 +49,7 @@ class Splits:
 
 
 class DataError(ValueError):
-    """A file or record that cannot be read: one sentence that names it, and the remedy."""
+    """A file or record that cannot be read or written: one sentence that names it, and the remedy."""
 
 
 def folder(data):
@@ -65,15 +66,43 @@ def folder(data):
 
 
 def write_whole(path, write):
-    """Calls write(temporary path), then puts that file in its place: a whole file, or what was there before."""
+    """Calls write(temporary path), then puts that file in its place: a whole file, or what was there before. Raises
+    DataError where there is no room or no permission."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            write(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({one_line(error)}): make room, or see to the folder's permissions; "
+                        "what was there before is unharmed") from None
+
+
+def one_line(error):
+    """What an error says, short enough for a sentence."""
+    return " ".join(str(error).split())[:200]
+
+
+def read_text_file(path):
+    """The text of a UTF-8 file. Raises DataError."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError(f"{path} has more than {MOST_BYTES} bytes, which no data set here has: download it again")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise DataError(f"{path} cannot be read as UTF-8 text ({one_line(error)}): download it again") from None
+
+
+def refuse_twins(ids, where):
+    """Raises DataError if an id occurs twice: a problem must be counted once, and never trained on and asked."""
+    twins = [id for id, count in Counter(ids).items() if count > 1]
+    if twins:
+        raise DataError(f"{where}: the id {twins[0]!r} occurs twice: download it again, or remove one of the two")
 
 
 def value_ranks(numbers):
@@ -100,10 +129,15 @@ def read_text(words, english):
 
 
 def read_problem(id, words, equation, answer, english):
-    """Words, an infix equation and an answer as recorded -> Problem. Raises DataError for an unreadable answer."""
+    """Words, an infix equation and an answer as recorded -> Problem. Raises DataError for an unreadable text or answer;
+    an equation that cannot be read becomes the problem's flaw."""
     if not words:
         raise DataError(f"record {id}: its text is empty: mend or remove it")
-    read, literals, numbers = read_text(words, english)
+    try:
+        " ".join(words).encode()
+        read, literals, numbers = read_text(words, english)
+    except (EquationError, UnicodeEncodeError) as error:  # a number without end; half a character, "\ud800"
+        raise DataError(f"record {id}: its text cannot be read ({error}): mend or remove it") from None
     fractions = {value for value, literal in zip(numbers, literals) if "/" in literal}
     prefix, flaw = [], ""
     try:
@@ -124,33 +158,41 @@ def is_name(word):
 
 def read_math23k(path):
     """One of the published JSON files -> [Problem] in file order. Raises DataError."""
+    text = read_text_file(path)
     try:
-        records = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON ({error}): download it again") from None
+        records = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read as JSON ({one_line(error)}): download it again") from None
+    if not isinstance(records, list) or not records:
+        raise DataError(f"{path} holds no list of records: download it again")
     problems = []
     for place, record in enumerate(records):
         try:
-            problems.append(read_problem(record["id"], record["new_split"].split(), record["equation"],
+            problems.append(read_problem(str(record["id"]), record["new_split"].split(), record["equation"],
                                          str(record["ans"]), english=False))
         except (KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}: record {place} lacks a field or has one of the wrong kind ({error}): "
                             "download the file again") from None
         except DataError as error:
             raise DataError(f"{path}: {error}") from None
+    refuse_twins([problem.id for problem in problems], path)
     return problems
 
 
 def english_words(text):
-    """Lower-case words, numbers and signs of an English text: "Tom's 1,250 pens." -> tom 's 1,250 pens ."""
+    """Lower-case words, numbers and signs of an English text: "Tom's 1,250 pens." -> tom 's 1,250 pens .
+
+    A number that begins with its point gets a zero: .5 -> 0.5
+    """
     pattern = r"\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|\.\d+%?|[^\W\d_]+(?:-[^\W\d_]+)*|'s\b|[^\w\s]|\w"
-    return [word.rstrip(",") or word for word in re.findall(pattern, text.lower())]
+    words = [word.rstrip(",") or word for word in re.findall(pattern, text.lower())]
+    return [f"0{word}" if re.match(r"\.\d", word) else word for word in words]
 
 
 def chinese_words(text, known):
     """Splits a Chinese text into words, the longest known one at each place; runs of digits and signs stay whole."""
     longest, words = max((len(word) for word in known), default=1), []
-    for run in re.findall(r"[\x21-\x7e]+|[^\x00-\x7f]+", text):
+    for run in re.findall(r"[\x21-\x7e]+|[^\x00-\x7f]+", text.translate(PLAIN_DIGITS)):
         while run:
             size = len(run) if run.isascii() else next(
                 (size for size in range(min(longest, len(run)), 1, -1) if run[:size] in known), 1)
@@ -162,12 +204,21 @@ def chinese_words(text, known):
 def read_asdiv(path):
     """The published XML and fold lists -> five lists of [Problem], in the lists' order. Raises DataError."""
     path = Path(path)
+    text = read_text_file(path / "ASDiv.xml")
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:  # a few lines of entities can stand for gigabytes
+        raise DataError(f"{path / 'ASDiv.xml'} declares entities, which the published file does not: download it again")
     try:
-        records = {record.get("ID"): record for record in ElementTree.parse(path / "ASDiv.xml").iter("Problem")}
-        folds = [(path / "nfolds" / "asdiv-a" / f"fold{number}.txt").read_text(encoding="utf-8").split()
-                 for number in range(5)]
-    except (OSError, ValueError, ElementTree.ParseError) as error:
-        raise DataError(f"{path} cannot be read ({error}): download it again") from None
+        records = list(ElementTree.fromstring(text).iter("Problem"))
+    except (ElementTree.ParseError, ValueError) as error:
+        raise DataError(f"{path / 'ASDiv.xml'} cannot be read as XML ({error}): download it again") from None
+    refuse_twins([record.get("ID") for record in records], path / "ASDiv.xml")
+    records = {record.get("ID"): record for record in records}
+    lists = [path / "nfolds" / "asdiv-a" / f"fold{number}.txt" for number in range(5)]
+    folds = [read_text_file(name).split() for name in lists]
+    for name, fold in zip(lists, folds):
+        if not fold:
+            raise DataError(f"{name} names no problem: download it again")
+    refuse_twins(sum(folds, []), lists[0].parent)
     missing = [id for fold in folds for id in fold if id not in records]
     if missing:
         raise DataError(f"{path / 'ASDiv.xml'} lacks the problem {missing[0]} of the fold lists: download it again")
@@ -209,6 +260,7 @@ def load(data, fold=0, tuning=False):
         return Splits([p for place, p in enumerate(others) if place % 10], others[::10], [])
     chinese = [read_math23k((path / "math23k" if data == "sample" else path) / f"{split}23k_processed_nodup.json")
                for split in ("train", "valid", "test")]
+    refuse_twins([problem.id for split in chinese for problem in split], path)
     if data == "math23k":
         return Splits(*chinese)
     english = read_asdiv(path / "asdiv")

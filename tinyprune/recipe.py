@@ -51,8 +51,9 @@ RECIPES = {
 
 
 def options(**more):
-    """The options that lessons share: data, fold, seed, ratio and out; more: further ones, name=default.
+    """The options that lessons share: data, fold, seed, ratio, threads and out; more: further ones, name=default.
 
+    The number of threads is set here, and never left to the machine: sums in another order differ in their last bits.
     A notebook's kernel has an argument -f of its own, which is left alone. From here on the user's own mistakes get
     their one sentence, and Ctrl-C a word of comfort, instead of a traceback.
     """
@@ -63,6 +64,7 @@ def options(**more):
     parser.add_argument("--fold", type=int, choices=range(5), default=0, help="the test fold of ASDiv-A")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
+    parser.add_argument("--threads", type=int, default=2, help="the same number, seed and machine give the same result")
     parser.add_argument("--out", type=Path, default=RUNS, help="where lesson 10 writes its results")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
@@ -70,6 +72,9 @@ def options(**more):
     args = parser.parse_args()
     if not 0 <= args.ratio <= 0.7:  # with four heads a layer, and one that must stay, 3/4 would be the end
         parser.error("--ratio must be between 0 and 0.7")
+    if args.threads < 1:
+        parser.error("--threads must be 1 or more")
+    torch.set_num_threads(args.threads)
     return args
 
 

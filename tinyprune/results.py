@@ -271,6 +271,27 @@ def ingredients_table(rows):
     return "\n".join(markdown(header, made) + notes)
 
 
+def trust_table(found):
+    """What tests/trust.py found -> a Markdown table, and below it what the records get wrong, by cause."""
+    def agreement(name):
+        return f"{found[name]['right']:,} of {found[name]['asked']:,}: {found[name]['share']:.3%}"
+
+    lines = [("texts, token lists and mutated equations tried on the checker", f"{found['fuzz_inputs']:,}"),
+             ("of these, a crash, a value that an independent evaluator does not give, or over 50 ms",
+              f"{found['fuzz_failures']:,}; the slowest took {found['slowest_check_ms']:.0f} ms"),
+             ("as many checks a second as sympy's sympify and simplify", f"×{found['times_as_fast']:.0f}"),
+             ("trainings killed (SIGKILL); of these, the same bits at the end",
+              f"{found['kills']}; {found['kills_bit_identical']}"),
+             ("bad files tried; refused in a sentence", f"{found['bad_files_tried']}; {found['bad_files_refused']}"),
+             ("Math23k's recorded equations that have the recorded answer", agreement("math23k")),
+             (f"ASDiv-A's, {found['asdiv_a']['remainder_divisions']} divisions with remainder aside",
+              agreement("asdiv_a"))]
+    rest = {**found["math23k"]["rest"], **found["asdiv_a"]["rest"]}
+    return "\n".join(markdown(["checked", "found"], lines)
+                     + ["", "Not in agreement with themselves: " + "; ".join(f"{id} ({cause})" for id, cause in
+                                                                             rest.items()) + "."])
+
+
 def rows_of(pattern):
     """All rows of the result files in lessons/results/ whose name fits."""
     return [row for path in sorted(RESULTS.glob(pattern))
@@ -302,7 +323,8 @@ if __name__ == "__main__":
     made = {data: whole_method_table(rows) for data, rows in found.items()}
     made |= {"teacher": teacher_table(rows_of("teacher-*-seed0.json")),
              "failures": failures_table(rows_of("teacher-*-seed0.json")),
-             "ingredients": ingredients_table(rows_of("ingredients-*.json"))}
+             "ingredients": ingredients_table(rows_of("ingredients-*.json")),
+             "trust": trust_table(json.loads((RESULTS / "trust.json").read_text(encoding="utf-8")))}
     write_text(readme, update(readme.read_text(encoding="utf-8"), made))
     print(f"{readme}: tables of {', '.join(made)}")
     accuracy_picture(found)

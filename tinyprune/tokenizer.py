@@ -49,7 +49,7 @@ class EquationError(ValueError):
     """Something is wrong with an equation: `reason` is the kind, one of those below, the message says what and where.
 
     unbalanced, empty, unknown token, missing operator, missing operand, division by zero, too long, too deep,
-    exponent, undefined, too large
+    exponent, undefined, too large, not a number
     """
 
     def __init__(self, reason, sentence):
@@ -60,12 +60,12 @@ class EquationError(ValueError):
 def read_number(literal):
     """The exact value, a Rational, of "12", "3.5", "20%", "1,250", "3/8", "(3/8)" or the mixed number "5(3/4)".
 
-    Raises EquationError (unknown token, too long).
+    Raises EquationError (not a number, too long).
     """
     if len(literal) > MOST_CHARACTERS:
         raise EquationError("too long", f"a number of {len(literal)} characters, at most {MOST_CHARACTERS} are read")
     if not LITERAL.fullmatch(literal):
-        raise EquationError("unknown token", f"{literal!r} is not a number")
+        raise EquationError("not a number", f"{literal!r} is not a number")
     if "/" in literal:
         *whole, above, below = map(int, re.findall("[0-9]+", literal))
         return sum(whole, Rational(above, below))
@@ -227,7 +227,7 @@ def name_numbers(prefix, literals):
 
     A number takes the first occurrence of its value that the equation has not used yet; if all are used, the first.
     One that the text doesn't have stays a constant, and so do exponents and the 0 of a unary minus.
-    prefix must be well-formed. Raises EquationError (unknown token) for an operand that is no number.
+    prefix must be well-formed. Raises EquationError (not a number) for an operand that is none.
     """
     values = [read_number(literal) for literal in literals]
     free = list(range(len(values)))

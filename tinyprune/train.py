@@ -5,6 +5,7 @@ is the run that was never stopped, and a checkpoint needs no state of a random g
 """
 import copy
 import hashlib
+import io
 import math
 import signal
 import sys
@@ -16,12 +17,13 @@ import torch
 
 from tinyprune import PAD, UNK
 from tinyprune.checker import judge, same_equation
-from tinyprune.data import Vocabularies, batches, write_whole
+from tinyprune.data import Vocabularies, batches, one_line, write_whole
 from tinyprune.decode import greedy
 from tinyprune.tokenizer import Vocabulary
 from tinyprune.transformer import Config, Transformer, token_loss
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+SAVE_EVERY = 60  # seconds between two checkpoints
 
 
 @dataclass
@@ -51,8 +53,10 @@ def learning_rate_at(step, steps, settings):
 
 
 def save(state, path):
-    """Writes a whole file that `read` understands, or nothing."""
-    write_whole(path, lambda temporary: torch.save(state, temporary))
+    """Writes a whole file that `read` understands, or nothing. Raises DataError where there is no room."""
+    whole = io.BytesIO()  # torch would call a full disk an internal error
+    torch.save(state, whole)
+    write_whole(path, lambda temporary: temporary.write_bytes(whole.getbuffer()))
 
 
 def read(path):
@@ -75,11 +79,20 @@ def load_model(path):
     """-> model in eval mode, Vocabularies. Raises CheckpointError."""
     state = read(path)
     try:
-        model = Transformer(Config(**state["config"])).to(DEVICE)
-        model.load_state_dict(state["weights"])
-        return model.eval(), Vocabularies(Vocabulary(state["source"]), Vocabulary(state["target"]))
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"{path} holds no model of this version ({str(error)[:200]}): delete it") from None
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds a {type(state).__name__}")
+        config = Config(**state["config"])
+        vocabularies = Vocabularies(Vocabulary(state["source"]), Vocabulary(state["target"]))
+        for name, words, size in (("source", vocabularies.source, config.source_tokens),
+                                  ("target", vocabularies.target, config.target_tokens)):
+            if words.tokens != [str(token) for token in state[name]] or len(words.index) != size:
+                raise ValueError(f"its {name} vocabulary is no list of {size} different words")
+        with torch.device("meta"):  # shapes alone: a config that asks for more room than there is does no harm
+            model = Transformer(config)
+        model.load_state_dict(state["weights"], assign=True)
+        return model.float().to(DEVICE).eval(), vocabularies
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path} holds no model of this version ({one_line(error)}): delete it") from None
 
 
 class Progress:
@@ -120,8 +133,9 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
 
     loss: (model, batch, gates) -> a number; pruning: None or a masking.DynamicPruning, whose gates the loss gets
     valid: problems that the averaged model answers ten times on the way, to be watched
-    checkpoint: a path. Written every minute, at the end and on Ctrl-C; a run found there is resumed.
-    Raises CheckpointError if what is found there is another run's; FloatingPointError if the loss is not finite.
+    checkpoint: a path. Written at once, every minute, at the end and on Ctrl-C; a run found there is resumed.
+    Raises CheckpointError if what is found there is another run's or damaged; DataError if it cannot be written;
+    FloatingPointError if the loss or its gradient is not finite.
     """
     problems = [problem for problem in problems if vocabularies.can_write(problem)]
     per_epoch = math.ceil(len(problems) / settings.batch_size)
@@ -130,27 +144,36 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay,
                                   betas=(0.9, 0.98), fused=True)
     average = copy.deepcopy(model)
+    content = [vocabularies.source.tokens, vocabularies.target.tokens, *((p.id, p.words, p.equation) for p in problems)]
     identity = {"settings": asdict(settings), "config": asdict(model.config),
-                "problems": hashlib.sha256(repr([problem.id for problem in problems]).encode()).hexdigest(),
+                "problems": hashlib.sha256(repr(content).encode()).hexdigest(),
                 "pruning": pruning.settings if pruning else None}
-    done, log = 0, []
+    done, log, threads = 0, [], torch.get_num_threads()
 
     def state():
-        return {"identity": identity, "done": done, "log": log, "model": model.state_dict(),
+        return {"identity": identity, "done": done, "log": log, "threads": threads, "model": model.state_dict(),
                 "average": average.state_dict(), "optimizer": optimizer.state_dict(),
                 "pruning": pruning.state() if pruning else None}
 
     if Path(checkpoint).exists():
         found = read(checkpoint)
-        if found.get("identity") != identity:
+        if not isinstance(found, dict) or found.get("identity") != identity:
             raise CheckpointError(f"{checkpoint} belongs to a run with other settings: delete it to start afresh")
-        done, log = found["done"], found["log"]
-        model.load_state_dict(found["model"])
-        average.load_state_dict(found["average"])
-        optimizer.load_state_dict(found["optimizer"])
-        if pruning:
-            pruning.restore(found["pruning"], model)
+        try:
+            done, log = found["done"], found["log"]
+            model.load_state_dict(found["model"])
+            average.load_state_dict(found["average"])
+            optimizer.load_state_dict(found["optimizer"])
+            if pruning:
+                pruning.restore(found["pruning"], model)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"{checkpoint} is damaged ({one_line(error)}): delete it to start afresh") from None
         print(f"  {name}: going on at step {done} of {steps}")
+        if found["threads"] != threads:  # sums in another order
+            print(f"  it began with --threads {found['threads']} and goes on with {threads}: its last bits will differ "
+                  "from those of a run that was not stopped")
+    else:
+        save(state(), checkpoint)  # a disk that is full or read-only shows now, not after the first minute
 
     progress, saved = Progress(name, steps, done), time.time()
     stop = []  # Ctrl-C is heard between two steps: half a step must not be saved
@@ -170,13 +193,14 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
                 batch = batch.to(DEVICE)
                 batch.source = drop_words(batch.source, settings.word_dropout)
                 value = loss(model, batch, pruning.gates if pruning else None)
-                if not math.isfinite(value.item()):
-                    ids = [problems[p].id for p in batch.places[:3]]
-                    raise FloatingPointError(f"the loss is {value.item()} at step {done}, on the problems {ids}…: "
-                                             "lower the learning rate")
                 optimizer.zero_grad()
                 value.backward()
-                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                for what, number in (("loss", value.item()), ("gradient's norm", norm.item())):
+                    if not math.isfinite(number):  # before the optimizer writes it into the weights
+                        ids = [problems[p].id for p in batch.places[:3]]
+                        raise FloatingPointError(f"the {what} is {number} at step {done}, on the problems {ids}…: "
+                                                 "lower the learning rate")
                 optimizer.step()
                 if pruning:
                     pruning.after_step(model, optimizer)
@@ -194,7 +218,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
                 progress.show(done, text)
                 if stop:
                     raise KeyboardInterrupt
-                if time.time() - saved > 60:
+                if time.time() - saved > SAVE_EVERY:
                     save(state(), checkpoint)
                     saved = time.time()
     finally:  # the end, Ctrl-C, or a loss that is not finite: the last whole step stays

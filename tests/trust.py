@@ -1,0 +1,603 @@
+"""What must hold under bad input and crashes. `python tests/trust.py` checks all of it, for about ten minutes, and
+writes lessons/results/trust.json; test_trust.py runs a small part of each check.
+"""
+import argparse
+import contextlib
+import functools
+import io
+import json
+import multiprocessing
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # as a program of its own, this file lies outside the package's reach
+
+import sympy
+import torch
+
+from tinyprune import train as training
+from tinyprune.checker import canonical, evaluate, evaluate_text, read_answer, verdict
+from tinyprune.data import DataError, Vocabularies, load, read_asdiv, read_math23k, read_problem
+from tinyprune.distill import Distillation
+from tinyprune.masking import DynamicPruning
+from tinyprune.results import RESULTS, provenance, write_text
+from tinyprune.scorer import head_scores
+from tinyprune.tokenizer import OPERATORS, EquationError, infix_to_prefix, mirror, prefix_to_infix, read_number
+from tinyprune.train import CheckpointError, Settings, load_model, read, save, save_model, task_loss, train
+from tinyprune.transformer import Config, Transformer
+
+SLOW = 50  # milliseconds of processor time that no check may take
+
+
+# An evaluator that shares nothing with the library: recursive descent over the characters, Python's Fractions.
+
+class Refused(Exception):
+    pass
+
+
+def operate(operator, left, right):
+    if operator == "/" and right == 0 or operator == "^" and (right.denominator != 1 or abs(right) > 64
+                                                              or left == 0 and right <= 0):
+        raise Refused
+    return {"+": lambda: left + right, "-": lambda: left - right, "*": lambda: left * right,
+            "/": lambda: left / right, "^": lambda: left ** int(right)}[operator]()
+
+
+def exact_text(text):
+    """The value of an infix equation, a Fraction. Raises Refused."""
+    plain = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else {"×": "*", "÷": "/", "−": "-", "–": "-"}.get(c, c)
+                    for c in text)
+    plain = re.sub(r"\A\s*[xX]\s*=|(?<!\A)=\s*[xX]\s*\Z", "", plain, count=1).replace("**", "^")
+    rest = [plain]  # what is not read yet
+
+    def take(pattern):
+        match = re.match(rf"\s*({pattern})", rest[0], re.ASCII)
+        if match:
+            rest[0] = rest[0][match.end():]
+        return match and match[1]
+
+    def sum_of():
+        value = product()
+        while operator := take("[+-]"):
+            value = operate(operator, value, product())
+        return value
+
+    def product():
+        value = signed()
+        while operator := take("[*/]"):
+            value = operate(operator, value, signed())
+        return value
+
+    def signed():
+        sign = take("[+-]")
+        return power() if not sign else signed() if sign == "+" else -signed()
+
+    def power():
+        value = atom()
+        return operate("^", value, signed()) if take(r"\^") else value
+
+    def atom():
+        if bracket := take(r"[\[({]"):
+            value = sum_of()
+            if not take({"(": r"\)", "[": r"\]", "{": r"\}"}[bracket]):
+                raise Refused
+            return value
+        whole = take(r"\d+(?=\s*\(\s*(?:\d+|\(\d+\))\s*/\s*(?:0*[1-9]\d*|\(0*[1-9]\d*\))\s*\))")
+        if whole:  # a mixed number: a whole one, then a fraction in brackets
+            return int(whole) + atom()
+        number = take(r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?%?")
+        if not number:
+            raise Refused
+        return Fraction(number.replace(",", "").rstrip("%")) / (100 if number.endswith("%") else 1)
+
+    value = sum_of()
+    if rest[0].strip():
+        raise Refused
+    return value
+
+
+def exact_prefix(tokens, numbers):
+    """The value of a prefix equation, a Fraction, where numbers[i] is that of Ni. Raises Refused."""
+    def read_from(place):
+        if place >= len(tokens):
+            raise Refused
+        token = tokens[place]
+        if token not in ["+", "-", "*", "/", "^"]:
+            if re.fullmatch(r"N\d+", token, re.ASCII):
+                if int(token[1:]) >= len(numbers) or token[1:] != str(int(token[1:])):
+                    raise Refused
+                return numbers[int(token[1:])], place + 1
+            if "(" in token:  # a literal fraction or mixed number; brackets elsewhere are no operand
+                return exact_text(token), place + 1
+            if re.fullmatch(r"\d+/\d+", token, re.ASCII) or re.fullmatch(r"[\d.,]+%?", token, re.ASCII):
+                return exact_text(token), place + 1
+            raise Refused
+        left, place = read_from(place + 1)
+        right, place = read_from(place)
+        return operate(token, left, right), place
+
+    value, end = read_from(0)
+    if end < len(tokens):
+        raise Refused
+    return value
+
+
+# Fuzzing
+
+HARD = ["9**9**9**9", "9^9^9^9", "(" * 10_000 + "1" + ")" * 10_000, "(" * 990, "1" * 1_000_000, "-" * 999 + "1",
+        "(9^64)^64", "9^64*9^64*" * 90 + "1", "1/(1/(" * 60, " " * 1000, " " * 500 + "(" + "a" * 490 + ")", "(a" * 499,
+        "5(" * 499, "1," * 499, "(1/" * 300, "%" * 999, "x=" * 499, "+".join(["1/7"] * 249), "^".join("2" * 499),
+        "/".join(["0.0001"] * 140), "1(1/3)" * 160, "(((" + "0" * 990 + "1)))", "0" * 500 + "/" + "0" * 499]
+SIGNS = list("0123456789" * 2 + "+-*/^()[]{}.,%= xN") + ["**", "(3/8)", "5(1/2)", "x=", "=x", "１", "（", "÷", "−", "千",
+                                                        "e", "1/2", "20%", "1,250", "0", "²", "٣", "\n", "\0", "😀"]
+TOKENS = OPERATORS * 3 + ["N0", "N1", "N2", "N3", "1", "2", "0", "3.14", "50%", "(3/8)", "5(1/2)", "1/2", "(", ")",
+                          "N7", "N01", "N٣", "<unk>", "", "x", "nan", "-3", "1e5", "²", "7,000", "1.", "N99999999999"]
+NUMBERS = [Fraction(5), Fraction(-3, 4), Fraction(2), Fraction(0)]
+
+
+def mutated(items, rng, alphabet):
+    """A copy of a list with one to three pieces removed, doubled, exchanged or put in."""
+    items = list(items)
+    for _ in range(rng.randint(1, 3)):
+        place, length = rng.randrange(len(items) + 1), rng.randint(1, 3)
+        kind = rng.randrange(4)
+        if kind == 0:
+            del items[place:place + length]
+        elif kind == 1:
+            items[place:place] = items[place:place + length]
+        elif kind == 2:
+            items[place:place] = [rng.choice(alphabet)]
+        else:
+            items[place:place + 1] = [rng.choice(alphabet)]
+    return items
+
+
+def inputs(count, real, seed=0):
+    """Texts and token lists in turn, half of them mutations of real ones: real = ([infix text], [prefix list])."""
+    rng = random.Random(seed)
+    yield from HARD
+    yield from (list(text) for text in HARD)
+    for number in range(count - 2 * len(HARD)):
+        length = rng.choice([rng.randrange(4), rng.randrange(12), rng.randrange(12), rng.randrange(60)])
+        if number % 4 == 0:
+            yield "".join(rng.choices(SIGNS, k=length))
+        elif number % 4 == 1:
+            yield rng.choices(TOKENS, k=length)
+        elif number % 4 == 2:
+            yield "".join(mutated(rng.choice(real[0]), rng, SIGNS))
+        else:
+            yield mutated(rng.choice(real[1]), rng, TOKENS)
+
+
+def value_of(function, *arguments, refusal):
+    try:
+        return function(*arguments)
+    except refusal:
+        return None
+
+
+def complaint(given, numbers):
+    """What is wrong with how the library takes this text or token list, or None."""
+    if isinstance(given, str):
+        got = value_of(evaluate_text, given, refusal=EquationError)
+        value_of(read_answer, given, refusal=EquationError)
+        value_of(read_number, given, refusal=EquationError)
+        if got is not None:
+            expected = value_of(exact_text, given, refusal=Refused)
+    else:
+        got = value_of(evaluate, given, numbers, refusal=EquationError)
+        value_of(infix_to_prefix, given, refusal=EquationError)
+        text = value_of(canonical, given, refusal=EquationError)
+        shown = value_of(prefix_to_infix, given, refusal=EquationError)
+        turned = value_of(mirror, given, refusal=EquationError)
+        if len({text is None, shown is None, turned is None}) > 1 or turned and mirror(turned) != given:
+            return "canonical, prefix_to_infix and mirror do not agree whether it is an equation"
+        if (verdict(given, numbers, numbers[0], True) in ("right", "right by rounding", "wrong")) != (got is not None):
+            return "verdict and evaluate do not agree"
+        if got is not None:
+            expected = value_of(exact_prefix, given, NUMBERS, refusal=Refused)
+    if got is not None and (expected is None or (got.p, got.q) != (expected.numerator, expected.denominator)):
+        return f"has the value {str(got)[:40]}, but should {'have none' if expected is None else f'be {expected}'[:40]}"
+    return None
+
+
+def fuzz(count, real, seed=0):
+    """-> {"fuzz_inputs", "fuzz_accepted", "fuzz_failures", "slowest_check_ms", "fuzz_examples"}
+
+    A failure is an exception that is no EquationError, a check of more than SLOW ms of processor time, or a value that
+    the independent evaluator does not give.
+    """
+    numbers = [sympy.Rational(n.numerator, n.denominator) for n in NUMBERS]
+    failures, slowest, accepted, asked = [], 0.0, 0, 0
+    for given in inputs(count, real, seed):
+        started = time.thread_time()
+        try:
+            accepted += value_of(*((evaluate_text, given) if isinstance(given, str) else (evaluate, given, numbers)),
+                                 refusal=EquationError) is not None
+            took = 1000 * (time.thread_time() - started)
+            problem = complaint(given, numbers)
+        except Exception as error:
+            took, problem = 0.0, f"{type(error).__name__}: {error}"[:80]
+        slowest = max(slowest, took)
+        if problem or took > SLOW:
+            failures.append(f"{str(given)[:80]}: {problem or f'{took:.0f} ms'}")
+        asked += 1
+    return {"fuzz_inputs": asked, "fuzz_accepted": accepted, "fuzz_failures": len(failures),
+            "slowest_check_ms": round(slowest, 2), "fuzz_examples": failures[:20]}
+
+
+# Speed
+
+def speed(problems):
+    """Checks a second, ours and sympy's own, on the same texts, taken in turn.
+
+    The texts are written here, of digits, signs and brackets alone: sympify uses eval, and no text of a file or a model
+    may reach it.
+    """
+    texts = []
+    for problem in problems:
+        numbers = {f"N{i}": f"({value.p}/{value.q})" if value.q != 1 else str(value.p)
+                   for i, value in enumerate(problem.numbers)}
+        filled = [numbers.get(token) or (token if token in OPERATORS else f"({read_number(token)})")
+                  for token in problem.equation]
+        texts.append((prefix_to_infix(filled), problem.answer))
+    ours, theirs, agree = 0.0, 0.0, 0
+    for text, answer in texts:
+        started = time.perf_counter()
+        mine = evaluate_text(text) == answer
+        between = time.perf_counter()
+        other = sympy.simplify(sympy.sympify(text.replace("^", "**")) - answer) == 0
+        ours, theirs = ours + between - started, theirs + time.perf_counter() - between
+        agree += mine == bool(other)
+    return {"checks_per_second": round(len(texts) / ours), "sympy_checks_per_second": round(len(texts) / theirs),
+            "times_as_fast": round(theirs / ours, 1), "speed_texts": len(texts), "speed_agree": agree}
+
+
+# Agreement with the records
+
+def agreement(data):
+    """How many recorded equations have the recorded answer, and each that has not, by cause. The divisions with
+    remainder, whose recorded answer is a rounded quotient, are counted apart."""
+    splits = load(data)
+    problems = splits.train + splits.valid + splits.test
+    remainders = [problem for problem in problems if problem.recorded != problem.answer]
+    plain = [problem for problem in problems if problem.recorded == problem.answer]
+    found = [(verdict(p.equation, p.numbers, p.recorded, p.decimal), p) for p in plain]
+    right = sum(said.startswith("right") for said, _ in found)
+    rest = {}
+    for said, problem in found:
+        if not said.startswith("right"):
+            cause = f"the equation cannot be read: {problem.flaw}" if problem.flaw else \
+                f"{said}: it has the value {float(evaluate(problem.equation, problem.numbers)):.6g}, " \
+                f"recorded {float(problem.recorded):.6g}"
+            rest[problem.id] = cause
+    return {"asked": len(plain), "right": right, "exactly": sum(said == "right" for said, _ in found),
+            "remainder_divisions": len(remainders), "share": right / len(plain), "rest": rest}
+
+
+# Kills
+
+def train_for_a_while(folder):
+    """A small student that is distilled while heads close: all the state that a checkpoint has to hold."""
+    torch.set_num_threads(1)
+    training.SAVE_EVERY = 0.2
+    problems = [read_problem(str(n), f"tom {verb} {n} and {n % 7 + 2} pens".split(), f"{n}{sign}{n % 7 + 2}", str(n), True)
+                for n in range(10, 90) for verb, sign in (("gets", "+"), ("loses", "-"))]
+    vocabularies = Vocabularies.of(problems)
+    sizes = dict(width=32, heads=4, head_width=8, encoder_layers=2, feedforward=32)
+    torch.manual_seed(1)
+    model, teacher = (Transformer(Config(len(vocabularies.source), len(vocabularies.target), **sizes)) for _ in "ab")
+    settings = Settings(epochs=5, batch_size=8, learning_rate=2e-3)
+    steps = settings.epochs * -(-sum(map(vocabularies.can_write, problems)) // settings.batch_size)
+    pruning = DynamicPruning(model, lambda model: head_scores(model, [], "norm_qkvo"), 0.4, end=steps // 2,
+                             every=steps // 20)
+    with contextlib.redirect_stdout(io.StringIO()):
+        log = train(model, problems, vocabularies, settings, Distillation(teacher, smoothing=0.1),
+                    folder / "checkpoint", pruning=pruning)
+    save({"weights": model.state_dict(), "log": log, "pruning": pruning.log, "closed": sorted(pruning.closed)},
+         folder / "end")
+
+
+def same(a, b):
+    """Equal bit for bit: dicts, lists, tensors and all else."""
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+
+
+def kills(runs, per_run, seed=0):
+    """Trains once without a break, then `runs` times with `per_run` SIGKILLs at random moments each, and compares."""
+    rng = random.Random(seed)
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["sympy", "torch._dynamo"])  # a new process begins at once
+
+    def start(folder):
+        child = processes.Process(target=train_for_a_while, args=(folder,))
+        child.start()
+        return child
+
+    def finish(folder):
+        start(folder).join()
+        return read(folder / "end")
+
+    done, identical, unreadable, moments = 0, 0, 0, []
+    with tempfile.TemporaryDirectory() as base:
+        expected = finish(Path(base) / "whole")
+        for number in range(runs):
+            folder = Path(base) / str(number)
+            for _ in range(per_run):
+                child = start(folder)
+                child.join(timeout=rng.uniform(0.0, 4.0))
+                if child.is_alive():
+                    child.kill()
+                    child.join()
+                    moments.append(0)
+                    if (folder / "checkpoint").exists():
+                        try:
+                            moments[-1] = read(folder / "checkpoint")["done"]
+                        except CheckpointError:
+                            unreadable += 1
+            ended = same(finish(folder), expected)
+            identical += ended * (len(moments) - done)
+            done = len(moments)
+    return {"kills": done, "kills_bit_identical": identical, "kills_unreadable_checkpoints": unreadable,
+            "kills_found_at_step": sorted(moments)}
+
+
+# Bad files
+
+RECORD = {"id": "7", "new_split": "有 12 个 苹果 ， 吃 了 ( 3 / 8 ) ， 剩 多少 ？", "equation": "x=12*(1-(3/8))", "ans": "7.5"}
+BOMB = '<!DOCTYPE a [<!ENTITY b "bb">' + "".join(f'<!ENTITY b{n} "{f"&b{n - 1};" * 10}">' for n in range(1, 12)) + "]>"
+
+
+def math(content):
+    """Reads this as a file of Math23k: bytes, text, or what JSON can write."""
+    def attempt(folder):
+        path = folder / "math.json"
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        read_math23k(path)
+    return attempt
+
+
+def asdiv(xml=lambda text: text, lists=lambda names: names):
+    """Reads ASDiv with a changed ASDiv.xml or changed fold lists."""
+    def attempt(folder):
+        (folder / "nfolds" / "asdiv-a").mkdir(parents=True)
+        for number, names in enumerate(lists([f"f{n}" for n in range(5)])):
+            (folder / "nfolds" / "asdiv-a" / f"fold{number}.txt").write_text(names)
+        problems = "".join(f'<Problem ID="f{n}"><Body>Tom has 7 pens.</Body><Question>How many with 5 more?</Question>'
+                           f"<Formula>5+7=12</Formula><Answer>12 (pens)</Answer></Problem>" for n in range(5))
+        made = xml(f'<?xml version="1.0" encoding="UTF-8"?><Machine>{problems}</Machine>')
+        (folder / "ASDiv.xml").write_bytes(made if isinstance(made, bytes) else made.encode())
+        read_asdiv(folder)
+    return attempt
+
+
+def endless_line(folder):
+    with open(folder / "math.json", "wb") as file:
+        file.truncate(2 ** 30)  # 1 GB that takes no room
+    read_math23k(folder / "math.json")
+
+
+@functools.cache
+def own_problems():
+    return load("sample").train[:40]
+
+
+def small_model(vocabularies):
+    torch.manual_seed(0)
+    return Transformer(Config(len(vocabularies.source), len(vocabularies.target), width=12, heads=3, head_width=4,
+                              encoder_layers=1, decoder_layers=1, feedforward=10))
+
+
+def model_file(change):
+    """Loads a model's file after change(what the file holds)."""
+    def attempt(folder):
+        vocabularies = Vocabularies.of(own_problems(), least=1, least_constant=1)
+        save_model(small_model(vocabularies), vocabularies, folder / "model.pt")
+        state = read(folder / "model.pt")
+        other = change(state)
+        save(state if other is None else other, folder / "model.pt")
+        load_model(folder / "model.pt")
+    return attempt
+
+
+def checkpoint(change=lambda path: None, loss=task_loss(0.1), **settings):
+    """Trains, then change(path of the checkpoint), then goes on, with other settings or another loss."""
+    def attempt(folder):
+        problems = own_problems()
+        vocabularies = Vocabularies.of(problems, least=1, least_constant=1)
+
+        def run(loss=task_loss(0.1), **more):
+            train(small_model(vocabularies), problems, vocabularies, Settings(**{"epochs": 1, "batch_size": 8} | more),
+                  loss, folder / "run")
+
+        run()
+        change(folder / "run")
+        run(loss, **settings)
+    return attempt
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def changed(change):
+    def apply(path):
+        state = read(path)
+        other = change(state)
+        save(state if other is None else other, path)
+    return apply
+
+
+def no_room(attempt):
+    """The same where no file may grow beyond a few bytes, as on a full disk."""
+    def limited(folder):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+        try:
+            attempt(folder)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    return limited
+
+
+def without_folder(attempt):
+    """The same in a place where no folder can be made."""
+    def nowhere(folder):
+        (folder / "file").touch()
+        attempt(folder / "file")
+    return nowhere
+
+
+class Trap:
+    """Unpickled, it would make a file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def trap(folder):
+    torch.save({"config": Trap(folder / "sprung")}, folder / "model.pt")
+    try:
+        load_model(folder / "model.pt")
+    finally:
+        assert not (folder / "sprung").exists(), "reading the file ran its code"
+
+
+def too_large(state):
+    state["config"]["width"] = 10 ** 9
+
+
+BAD_FILES = {
+    "JSON cut off": math(json.dumps([RECORD])[:-20]), "empty file": math(""), "JSON of a number": math(7),
+    "JSON of an object": math(RECORD), "an empty list": math([]), "a list of numbers": math([1, 2]),
+    "UTF-16": math(json.dumps([RECORD], ensure_ascii=False).encode("utf-16")),
+    "GB18030": math(json.dumps([RECORD], ensure_ascii=False).encode("gb18030")),
+    "binary": math(bytes(range(256))), "nested without end": math("[" * 100_000), "1 GB in a line": endless_line,
+    "half a character": math([RECORD | {"new_split": "有 \ud800 3 个"}]),
+    "a number of 5,000 digits as the answer": math('[{"id": "7", "ans": ' + "9" * 5000 + "}]"),
+    "a number of 5,000 digits in the text": math([RECORD | {"new_split": "9" * 5000}]),
+    "duplicate ids": math([RECORD, RECORD]), "an answer that is no number": math([RECORD | {"ans": "seven"}]),
+    "an answer NaN": math('[{"id": "7", "new_split": "3", "equation": "x=3", "ans": NaN}]'),
+    "an empty text": math([RECORD | {"new_split": " "}]), "an equation of the wrong kind": math([RECORD | {"equation": 7}]),
+    **{f"without {name}": math([{key: value for key, value in RECORD.items() if key != name}]) for name in RECORD},
+    "XML cut off": asdiv(lambda text: text[:-30]), "empty XML": asdiv(lambda text: ""),
+    "XML in UTF-16": asdiv(lambda text: text.replace("UTF-8", "UTF-16").encode("utf-16")),
+    "entity bomb": asdiv(lambda text: text.replace("<Machine>", BOMB + "<Machine>").replace("Tom", "&b11;")),
+    "outside entity": asdiv(lambda text: text.replace("<Machine>", '<!DOCTYPE a [<!ENTITY p SYSTEM "file:///etc/passwd">]>'
+                                                      "<Machine>").replace("Tom", "&p;")),
+    "JSON in place of XML": asdiv(lambda text: "[]"), "a null character": asdiv(lambda text: text.replace("Tom", "\0")),
+    "no Formula": asdiv(lambda text: text.replace("Formula", "Formulas")),
+    "an empty Answer": asdiv(lambda text: text.replace("12 (pens)", "")),
+    "duplicate problems": asdiv(lambda text: text.replace('"f1"', '"f0"')),
+    "a problem without its ID": asdiv(lambda text: text.replace('ID="f1"', "")),
+    "a problem in two folds": asdiv(lists=lambda names: names[:4] + ["f0"]),
+    "a fold of unknown problems": asdiv(lists=lambda names: names[:4] + ["ghost"]),
+    "an empty fold": asdiv(lists=lambda names: names[:4] + [""]), "a missing fold": asdiv(lists=lambda names: names[:4]),
+    "a model's file that runs code": trap,
+    "a model's file with another shape": model_file(lambda state: state["config"].update(width=20)),
+    "a model's file with a layer too many": model_file(lambda state: state["config"].update(encoder_layers=2)),
+    "a model's file that asks for all memory": model_file(too_large),
+    "a model's file with an unknown setting": model_file(lambda state: state["config"].update(colour=1)),
+    "a model's file with a word too few": model_file(lambda state: state["source"].pop() and None),
+    "a model's file with a word twice": model_file(lambda state: state["target"].__setitem__(-1, state["target"][-2])),
+    "a model's file with a number for a word": model_file(lambda state: state["source"].__setitem__(-1, 7)),
+    "a model's file without weights": model_file(lambda state: state.pop("weights") and None),
+    "a model's file that lacks a weight": model_file(lambda state: state["weights"].popitem() and None),
+    "a model's file of a list": model_file(lambda state: [1, 2]),
+    "a model's file of one tensor": model_file(lambda state: torch.zeros(3)),
+    "a checkpoint cut off": checkpoint(cut), "an empty checkpoint": checkpoint(lambda path: path.write_bytes(b"")),
+    "a text as a checkpoint": checkpoint(lambda path: path.write_text("step 7")),
+    "a folder as a checkpoint": checkpoint(lambda path: (path.unlink(), path.mkdir())),
+    "a checkpoint of a list": checkpoint(changed(lambda state: [1, 2])),
+    "a checkpoint without its weights": checkpoint(changed(lambda state: state.pop("model") and None)),
+    "a checkpoint of another seed": checkpoint(seed=1), "a checkpoint of more epochs": checkpoint(epochs=2),
+    "a checkpoint of another config": checkpoint(changed(lambda state: state["identity"]["config"].update(heads=2))),
+    "a checkpoint of other problems": checkpoint(changed(lambda state: state["identity"].update(problems="0"))),
+    "a full disk": no_room(checkpoint()), "a place where nothing can be written": without_folder(checkpoint()),
+}
+
+
+def bad_file(name, folder):
+    """Tries one of BAD_FILES. -> the one sentence with which it is refused; raises AssertionError if it is not."""
+    try:
+        BAD_FILES[name](folder)
+    except (DataError, CheckpointError) as error:
+        sentence = str(error)
+        assert "\n" not in sentence and str(folder) in sentence and len(sentence) < 800, sentence
+        assert any(word in sentence for word in ("delete", "download", "mend", "remove", "make room")), sentence
+        return sentence
+    raise AssertionError(f"{name}: was not refused")
+
+
+def bad_files():
+    refused, surprises = 0, []
+    for name in BAD_FILES:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                bad_file(name, Path(folder))
+                refused += 1
+            except Exception as error:  # whatever it is, it is no refusal
+                surprises.append(f"{name}: {type(error).__name__}: {error}"[:200])
+    return {"bad_files_tried": len(BAD_FILES), "bad_files_refused": refused, "bad_files_surprises": surprises}
+
+
+# All of it
+
+def real_equations(data):
+    """Recorded equations as infix texts with their numbers, and as prefix lists over names."""
+    splits = load(data)
+    problems = [problem for problem in splits.train + splits.test if problem.equation]
+    texts = []
+    for problem in problems:
+        numbers = {f"N{i}": str(value) if value.q == 1 else f"({value})" for i, value in enumerate(problem.numbers)}
+        texts.append("x=" + prefix_to_infix([numbers.get(token, token) for token in problem.equation]))
+    return texts, [problem.equation for problem in problems]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inputs", type=int, default=1_000_000, help="how many to fuzz with")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    started = time.time()
+    torch.set_num_threads(1)
+    found = {}
+    for name, check in {
+            "agreement": lambda: {"math23k": agreement("math23k"), "asdiv_a": agreement("asdiv-a")},
+            "speed": lambda: speed([p for p in load("math23k").test if p.equation]),
+            "bad files": bad_files, "kills": lambda: kills(6, 5),
+            "fuzz": lambda: fuzz(args.inputs, real_equations("math23k"))}.items():
+        print(f"{name} …", flush=True)
+        found |= check()
+        print(f"  {time.time() - started:.0f} s", flush=True)
+    found["math23k_agree"], found["asdiv_a_agree"] = found["math23k"]["share"], found["asdiv_a"]["share"]
+    tests = subprocess.run([sys.executable, "-m", "pytest", "-q", *(f"tests/test_{name}.py" for name in
+                            ("checker", "tokenizer", "data", "train", "download", "main"))], cwd=ROOT,
+                           capture_output=True, text=True)
+    found["tests"] = tests.stdout.strip().splitlines()[-1]
+    write_text(args.out / "trust.json", json.dumps({**provenance(started), **found}, ensure_ascii=False, indent=1) + "\n")
+    print(json.dumps({key: value for key, value in found.items() if not isinstance(value, (dict, list))}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
