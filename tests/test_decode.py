@@ -333,8 +333,10 @@ def test_given_equations_are_scored_as_the_model_sees_them():
                     for first, scores in ((start, expected), (BOS + MIRROR - start, others)):
                         logits = model(alone.source, alone.lengths, ids, start=torch.tensor([first]))
                         steps = logits.log_softmax(-1)[0, range(len(equation)), ids[0]]
-                        scores.append(steps.sum() / len(equation) ** 0.5)
+                        scores.append(steps.mean())
             check(torch.tensor(got[row]), torch.stack(expected), f"scores of problem {row}, start {start}", {
+                "a mean is taken, or a long equation has no chance": torch.stack(
+                    [score * len(equation) for score, equation in zip(expected, equations)]),
                 "the other direction's start token": torch.stack(others)})
 
 

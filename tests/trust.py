@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from tinyprune.checker import canonical, evaluate, evaluate_text, read_answer, v
 from tinyprune.data import DataError, Vocabularies, load, read_asdiv, read_math23k, read_problem
 from tinyprune.distill import Distillation
 from tinyprune.masking import DynamicPruning
+from tinyprune.recipe import steps_of
 from tinyprune.results import RESULTS, provenance, write_text
 from tinyprune.scorer import head_scores
 from tinyprune.tokenizer import OPERATORS, EquationError, infix_to_prefix, mirror, prefix_to_infix, read_number
@@ -291,14 +291,14 @@ def train_for_a_while(folder):
     """A small student that is distilled while heads close: all the state that a checkpoint has to hold."""
     torch.set_num_threads(1)
     training.SAVE_EVERY = 0.2
-    problems = [read_problem(str(n), f"tom {verb} {n} and {n % 7 + 2} pens".split(), f"{n}{sign}{n % 7 + 2}", str(n), True)
+    problems = [read_problem(f"{n}{sign}", f"tom {verb} {n} and 7 pens".split(), f"{n}{sign}7", "1", english=True)
                 for n in range(10, 90) for verb, sign in (("gets", "+"), ("loses", "-"))]
     vocabularies = Vocabularies.of(problems)
     sizes = dict(width=32, heads=4, head_width=8, encoder_layers=2, feedforward=32)
     torch.manual_seed(1)
     model, teacher = (Transformer(Config(len(vocabularies.source), len(vocabularies.target), **sizes)) for _ in "ab")
     settings = Settings(epochs=5, batch_size=8, learning_rate=2e-3)
-    steps = settings.epochs * -(-sum(map(vocabularies.can_write, problems)) // settings.batch_size)
+    steps = steps_of(settings, problems, vocabularies)
     pruning = DynamicPruning(model, lambda model: head_scores(model, [], "norm_qkvo"), 0.4, end=steps // 2,
                              every=steps // 20)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -498,13 +498,13 @@ BAD_FILES = {
     "a number of 5,000 digits in the text": math([RECORD | {"new_split": "9" * 5000}]),
     "duplicate ids": math([RECORD, RECORD]), "an answer that is no number": math([RECORD | {"ans": "seven"}]),
     "an answer NaN": math('[{"id": "7", "new_split": "3", "equation": "x=3", "ans": NaN}]'),
-    "an empty text": math([RECORD | {"new_split": " "}]), "an equation of the wrong kind": math([RECORD | {"equation": 7}]),
+    "an empty text": math([RECORD | {"new_split": " "}]), "a number for an equation": math([RECORD | {"equation": 7}]),
     **{f"without {name}": math([{key: value for key, value in RECORD.items() if key != name}]) for name in RECORD},
     "XML cut off": asdiv(lambda text: text[:-30]), "empty XML": asdiv(lambda text: ""),
     "XML in UTF-16": asdiv(lambda text: text.replace("UTF-8", "UTF-16").encode("utf-16")),
     "entity bomb": asdiv(lambda text: text.replace("<Machine>", BOMB + "<Machine>").replace("Tom", "&b11;")),
-    "outside entity": asdiv(lambda text: text.replace("<Machine>", '<!DOCTYPE a [<!ENTITY p SYSTEM "file:///etc/passwd">]>'
-                                                      "<Machine>").replace("Tom", "&p;")),
+    "an entity from outside": asdiv(lambda text: text.replace(
+        "<Machine>", '<!DOCTYPE a [<!ENTITY p SYSTEM "file:///etc/passwd">]><Machine>').replace("Tom", "&p;")),
     "JSON in place of XML": asdiv(lambda text: "[]"), "a null character": asdiv(lambda text: text.replace("Tom", "\0")),
     "no Formula": asdiv(lambda text: text.replace("Formula", "Formulas")),
     "an empty Answer": asdiv(lambda text: text.replace("12 (pens)", "")),
@@ -512,7 +512,8 @@ BAD_FILES = {
     "a problem without its ID": asdiv(lambda text: text.replace('ID="f1"', "")),
     "a problem in two folds": asdiv(lists=lambda names: names[:4] + ["f0"]),
     "a fold of unknown problems": asdiv(lists=lambda names: names[:4] + ["ghost"]),
-    "an empty fold": asdiv(lists=lambda names: names[:4] + [""]), "a missing fold": asdiv(lists=lambda names: names[:4]),
+    "an empty fold": asdiv(lists=lambda names: names[:4] + [""]),
+    "a missing fold": asdiv(lists=lambda names: names[:4]),
     "a model's file that runs code": trap,
     "a model's file with another shape": model_file(lambda state: state["config"].update(width=20)),
     "a model's file with a layer too many": model_file(lambda state: state["config"].update(encoder_layers=2)),
@@ -595,7 +596,8 @@ def main():
                             ("checker", "tokenizer", "data", "train", "download", "main"))], cwd=ROOT,
                            capture_output=True, text=True)
     found["tests"] = tests.stdout.strip().splitlines()[-1]
-    write_text(args.out / "trust.json", json.dumps({**provenance(started), **found}, ensure_ascii=False, indent=1) + "\n")
+    whole = json.dumps({**provenance(started), **found}, ensure_ascii=False, indent=1)
+    write_text(args.out / "trust.json", whole + "\n")
     print(json.dumps({key: value for key, value in found.items() if not isinstance(value, (dict, list))}, indent=1))
 
 

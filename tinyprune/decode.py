@@ -116,7 +116,7 @@ def gates_of_rows(gates, places):
 
 @torch.no_grad()
 def equation_scores(model, batch, vocabulary, candidates, gates=None, start=BOS):
-    """log-probability / sqrt(length) of given equations, [[equation]] a problem -> [[score]]: among all tokens, not
+    """Mean log-probability of the tokens of given equations, [[equation]] a problem -> [[score]]: among all tokens, not
     among the allowed ones as in the beam, so that both directions are measured alike."""
     memory, mask = model.encode(batch.source, batch.lengths, gates)
     device = memory.device
@@ -126,7 +126,7 @@ def equation_scores(model, batch, vocabulary, candidates, gates=None, start=BOS)
     logits = model.decode(read, memory[places], mask[places], gates_of_rows(gates, places))
     log_probability = logits.log_softmax(dim=-1).gather(2, target[..., None])[..., 0]  # (rows, T)
     real = target != PAD
-    scores = iter(((log_probability * real).sum(dim=1) / real.sum(dim=1).clamp(min=1).sqrt()).tolist())
+    scores = iter(((log_probability * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)).tolist())
     return [[next(scores) for _ in found] for found in candidates]
 
 
