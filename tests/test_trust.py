@@ -66,6 +66,5 @@ def test_the_samples_equations_have_the_recorded_answers():
 
 
 def test_a_killed_run_ends_as_if_it_had_never_been():
-    found = trust.kills(1, 2)
-    assert found["kills"] == found["kills_bit_identical"] and not found["kills_unreadable_checkpoints"], found
-    assert found["kills"] and found["kills_found_at_step"][-1] > 0, "it was never killed in the middle"
+    found = trust.kills(3)
+    assert found["kills"] == found["kills_bit_identical"] == 3 and not found["kills_unreadable_checkpoints"], found

@@ -33,7 +33,7 @@ def values(prefix, numbers=()):
     parts = []
 
     def leaf(token):
-        if token not in named and re.fullmatch("N[0-9]+", token):
+        if token not in named and token[:1] == "N" and token[1:].isdigit():
             raise EquationError("unknown token", f"the problem has no number {token}, only {len(named)} numbers")
         value = named[token] if token in named else read_number(token)
         if not isinstance(value, Rational):  # a float, or sympy's nan or infinity

@@ -8,7 +8,7 @@ Infix to prefix is Dijkstra's shunting-yard algorithm (1961).
 import re
 from collections import Counter
 
-from sympy import Rational
+from sympy import Integer, Rational
 
 from tinyprune import PAD, UNK
 
@@ -20,6 +20,7 @@ NEGATE = "negate"  # the minus of -3, while it waits for its operand
 BINDS = {"+": 1, "-": 1, "*": 2, "/": 2, NEGATE: 3, "^": 4}
 OPERATORS = ["+", "-", "*", "/", "^"]
 CLOSES = {"(": ")", "[": "]", "{": "}"}
+CLOSING = set(CLOSES.values())
 
 # Not Unicode's NFKC, which would read 3² as 32. One character becomes one, so that places in messages stay right.
 PLAIN_SIGNS = {0xFF01 + i: 0x21 + i for i in range(94)} | str.maketrans("×÷−–", "*/--")
@@ -64,6 +65,8 @@ def read_number(literal):
     """
     if len(literal) > MOST_CHARACTERS:
         raise EquationError("too long", f"a number of {len(literal)} characters, at most {MOST_CHARACTERS} are read")
+    if literal.isascii() and literal.isdigit():  # by far the most, and three times as fast
+        return Integer(literal)
     if not LITERAL.fullmatch(literal):
         raise EquationError("not a number", f"{literal!r} is not a number")
     if "/" in literal:
@@ -111,15 +114,16 @@ def lex(text, fractions=frozenset()):
     place, end = (left.end(), len(text)) if left else (0, right.start() if right else len(text))
     tokens = []
     while place < end:
-        match = BRACKETED.match(text, place, end)
+        match = fractions and BRACKETED.match(text, place, end)
         if not match or read_number(match[0]) not in fractions:
             match = TOKEN.match(text, place, end)
         if not match:
             why = "follows no number" if text[place] == "%" else "is neither a number nor a sign"
             raise EquationError("unknown token", f"{text[place]!r} at character {place + 1} {why}")
-        tokens.append("^" if match[0] == "**" else re.sub(r"\s", "", match[0]))
-        place = match.end()
-    return [token for token in tokens if token]
+        place, token = match.end(), "".join(match[0].split())  # a mixed number may hold blanks; blanks alone are none
+        if token:
+            tokens.append("^" if token == "**" else token)
+    return tokens
 
 
 def infix_to_prefix(tokens):
@@ -141,18 +145,18 @@ def infix_to_prefix(tokens):
 
     operand_is_next = True
     for place, token in enumerate(tokens, 1):
-        if token in CLOSES.values() and not opened:
+        if token in CLOSING and not opened:
             raise EquationError("unbalanced", f"the {token} at token {place} closes nothing: a bracket is missing")
-        if operand_is_next and (token in CLOSES.values() or token in ["*", "/", "^"]):
+        if operand_is_next and (token in CLOSING or token in ["*", "/", "^"]):
             raise EquationError("missing operand", f"a number is missing before the {token} at token {place}")
-        if not operand_is_next and token not in OPERATORS and token not in CLOSES.values():
+        if not operand_is_next and token not in OPERATORS and token not in CLOSING:
             raise EquationError("missing operator", f"an operator is missing before {token} at token {place}")
         if token in CLOSES:
             waiting.append(token)
             opened.append((token, place))
             if len(opened) > MOST_LEVELS:
                 raise EquationError("too deep", f"more than {MOST_LEVELS} brackets are open at token {place}")
-        elif token in CLOSES.values():
+        elif token in CLOSING:
             bracket, opening_place = opened.pop()
             if CLOSES[bracket] != token:
                 raise EquationError("unbalanced", f"the {bracket} at token {opening_place} is closed by the {token} at "
