@@ -239,7 +239,7 @@ business with the third word of a problem.
 
 "5 more than", "5 fewer than": in word problems the words beside a number decide. So an encoder layer first adds, for
 every channel, a weight for the left neighbour, for the word itself and for the right one. At first all are 0, so a new
-model mixes nothing.
+model mixes nothing. (The layer multiplies them by the config's `gain`, as it does the embeddings; lesson 05 says why.)
 """
 
 # %% 2.7 Mixing neighbours

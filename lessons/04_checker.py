@@ -155,8 +155,8 @@ figures.table(rows, ["equation", "run", "evaluate", "verdict"])
 # %% [markdown]
 r"""
 Look at `N0 N1`: a value was left over, the top of the stack was 6, and 6 was the answer. Left-overs must be looked for.
-The library's verdict is one letter: `=` right, `~` right by rounding, `x` wrong, `!` not an equation. Only the first
-two count.
+The library's `judge` says it in one letter: `=` right, `~` right by rounding, `x` wrong, `!` not an equation. Only the
+first two count. `verdict` says it in words, and in place of `!` the reason.
 
 ## Rounded answers
 

@@ -58,7 +58,8 @@ What else is done to train it, each for one reason (`tinyprune/train.py`, `Setti
 - word dropout: some words are hidden and only their pieces shown, as tests will have words that nobody has seen;
 - channel dropout: a channel is dropped for all words of a text at once, or it could be guessed from the neighbours;
 - slow embeddings: Adam moves every weight by about the learning rate, whatever its size; an embedding that is small and
-  then multiplied by a large gain moves far, learns words by heart, and the fewer the problems the worse that is;
+  then multiplied by a large gain moves far, learns words by heart, and the fewer the problems the worse that is. The
+  neighbours' weights have the same gain: without one they hardly leave 0;
 - every equation is learnt twice, as it is and mirrored, from one reading of the text;
 - a moving average of the weights is what is kept: it is steadier than the last step.
 
@@ -91,8 +92,9 @@ Is that good? A number means nothing alone. Two solvers that learn nothing stand
 numbers there are and their order, the other copies the equation of the training text that shares most words.
 
 The model answers in four ways: greedily; with a beam of five; with two beams, one of which writes equations mirrored,
-each judging what both have found; and so that candidates are passed over if any of their values is 0 or less, for word
-problems count and measure. (On ASDiv-A also if whole numbers lead to a value that is not whole.)
+each judging what both have found by the mean log-probability of a token; and so that candidates are passed over if any
+of their values is 0 or less, for word problems count and measure. (On ASDiv-A also if whole numbers lead to a value
+that is not whole.)
 """
 
 # %% 5.4 Beside solvers that learn nothing
