@@ -58,7 +58,7 @@ def operate(operator, left, right):
     elif operator == "*":
         value = left * right
     elif operator == "/":
-        if right == 0:
+        if right.p == 0:  # sympy's own == takes longer than the division
             raise EquationError("division by zero", f"division by zero: {shown(left)} / 0")
         value = left / right
     else:

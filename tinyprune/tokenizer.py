@@ -34,7 +34,8 @@ DECIMAL = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?%?"
 QUOTIENT = rf"(?<![0-9/])[0-9]+/{NOT_ZERO}(?![0-9/])"
 LITERAL = re.compile(f"{MIXED}|{FRACTION}|{QUOTIENT}|{DECIMAL}")
 BRACKETED = re.compile(FRACTION)
-TOKEN = re.compile(rf"{MIXED}|{DECIMAL}|\s+|\*\*|[-+*/^()\[\]{{}}]")
+TOKEN = re.compile(rf"\*\*|[-+*/^()\[\]{{}}]|{MIXED}|{DECIMAL}|\s+")
+X_LEFT, X_RIGHT = re.compile(r"\s*[xX]\s*="), re.compile(r"=\s*[xX]\s*$")
 
 UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen " \
         "seventeen eighteen nineteen".split()
@@ -110,7 +111,7 @@ def lex(text, fractions=frozenset()):
     if len(text) > MOST_CHARACTERS:
         raise EquationError("too long", f"{len(text)} characters, at most {MOST_CHARACTERS} are read")
     text = text.translate(PLAIN_SIGNS)
-    left, right = re.match(r"\s*[xX]\s*=", text), re.search(r"=\s*[xX]\s*$", text)
+    left, right = X_LEFT.match(text), X_RIGHT.search(text)
     place, end = (left.end(), len(text)) if left else (0, right.start() if right else len(text))
     tokens = []
     while place < end:
