@@ -299,8 +299,8 @@ def agreement(data):
     for said, problem in found:
         if not said.startswith("right"):
             cause = f"the equation cannot be read: {problem.flaw}" if problem.flaw else \
-                f"{said}: it has the value {float(evaluate(problem.equation, problem.numbers)):.6g}, " \
-                f"recorded {float(problem.recorded):.6g}"
+                f"{said}: it has the value {float(evaluate(problem.equation, problem.numbers)):.12g}, " \
+                f"recorded {float(problem.recorded):.12g}"
             rest[problem.id] = cause
     return {"asked": len(plain), "right": right, "exactly": sum(said == "right" for said, _ in found),
             "remainder_divisions": len(remainders), "share": right / len(plain), "rest": rest}
