@@ -21,10 +21,10 @@ def test_the_files_are_good_before_they_are_spoilt(tmp_path):
         attempt(tmp_path / str(number))
 
 
-def test_ten_thousand_inputs_have_the_right_value_or_none():
-    found = trust.fuzz(10_000, trust.real_equations("sample"), seed=3)
+def test_five_thousand_inputs_have_the_right_value_or_none():
+    found = trust.fuzz(5_000, trust.real_equations("sample"), seed=3)
     assert not found["fuzz_failures"], found["fuzz_examples"]
-    assert found["fuzz_inputs"] == 10_000 and found["fuzz_accepted"] > 500, "too few of them have a value at all"
+    assert found["fuzz_inputs"] == 5_000 and found["fuzz_accepted"] > 300, "too few of them have a value at all"
 
 
 @pytest.mark.parametrize("mistake", ["wrong", "accepts", "crashes"])
@@ -42,7 +42,7 @@ def test_the_fuzzer_finds_a_mistake(mistake, monkeypatch):
 
     evaluate_text = trust.evaluate_text
     monkeypatch.setattr(trust, "evaluate_text", broken)
-    assert trust.fuzz(1500, trust.real_equations("sample"))["fuzz_failures"]
+    assert trust.fuzz(600, trust.real_equations("sample"))["fuzz_failures"]
 
 
 def test_both_evaluators_agree_on_all_short_texts():
@@ -67,5 +67,5 @@ def test_the_samples_equations_have_the_recorded_answers():
 
 
 def test_a_killed_run_ends_as_if_it_had_never_been():
-    found = trust.kills(3)
-    assert found["kills"] == found["kills_bit_identical"] == 3 and not found["kills_unreadable_checkpoints"], found
+    found = trust.kills(1)
+    assert found["kills"] == found["kills_bit_identical"] == 1 and not found["kills_unreadable_checkpoints"], found
