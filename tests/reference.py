@@ -5,6 +5,8 @@ B batch, N heads, T queries or target tokens, S keys or source tokens, K head wi
 """
 import cmath
 import math
+import re
+from fractions import Fraction
 from itertools import product
 
 import torch
@@ -200,3 +202,103 @@ def attention_kl(student, teacher, real):
     losses = [kl(teacher[b, n, t].tolist(), student[b, n, t].tolist())
               for b, n, t in product(*(range(size) for size in student.shape[:3])) if real[b, t]]
     return torch.tensor(sum(losses) / len(losses), dtype=torch.double)
+
+
+# equations: recursive descent over the characters, Python's Fractions
+
+class Refused(Exception):
+    pass
+
+
+def value_of(function, *arguments, refusal):
+    try:
+        return function(*arguments)
+    except refusal:
+        return None
+
+
+def exact_operation(operator, left, right):
+    if operator == "/" and right == 0 or operator == "^" and (right.denominator != 1 or abs(right) > 64
+                                                              or left == 0 and right <= 0):
+        raise Refused
+    return {"+": lambda: left + right, "-": lambda: left - right, "*": lambda: left * right,
+            "/": lambda: left / right, "^": lambda: left ** int(right)}[operator]()
+
+
+def exact_text(text):
+    """The value of an infix equation, a Fraction. Raises Refused."""
+    plain = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else {"×": "*", "÷": "/", "−": "-", "–": "-"}.get(c, c)
+                    for c in text)
+    plain = re.sub(r"\A\s*[xX]\s*=|(?<!\A)=\s*[xX]\s*\Z", "", plain, count=1).replace("**", "^")
+    rest = [plain]  # what is not read yet
+
+    def take(pattern):
+        match = re.match(rf"\s*({pattern})", rest[0], re.ASCII)
+        if match:
+            rest[0] = rest[0][match.end():]
+        return match and match[1]
+
+    def sum_of():
+        value = product_of()
+        while operator := take("[+-]"):
+            value = exact_operation(operator, value, product_of())
+        return value
+
+    def product_of():
+        value = signed()
+        while operator := take("[*/]"):
+            value = exact_operation(operator, value, signed())
+        return value
+
+    def signed():
+        sign = take("[+-]")
+        return power() if not sign else signed() if sign == "+" else -signed()
+
+    def power():
+        value = atom()
+        return exact_operation("^", value, signed()) if take(r"\^") else value
+
+    def atom():
+        if bracket := take(r"[\[({]"):
+            value = sum_of()
+            if not take({"(": r"\)", "[": r"\]", "{": r"\}"}[bracket]):
+                raise Refused
+            return value
+        whole = take(r"\d+(?=\s*\(\s*(?:\d+|\(\d+\))\s*/\s*(?:0*[1-9]\d*|\(0*[1-9]\d*\))\s*\))")
+        if whole:  # a mixed number: a whole one, then a fraction in brackets
+            return int(whole) + atom()
+        number = take(r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?%?")
+        if not number:
+            raise Refused
+        return Fraction(number.replace(",", "").rstrip("%")) / (100 if number.endswith("%") else 1)
+
+    value = sum_of()
+    if rest[0].strip():
+        raise Refused
+    return value
+
+
+def exact_prefix(tokens, numbers):
+    """The value of a prefix equation, a Fraction, where numbers[i] is that of Ni. Raises Refused."""
+    def read_from(place):
+        if place >= len(tokens):
+            raise Refused
+        token = tokens[place]
+        if token not in ["+", "-", "*", "/", "^"]:
+            if re.fullmatch(r"N\d+", token, re.ASCII):
+                if int(token[1:]) >= len(numbers) or token[1:] != str(int(token[1:])):
+                    raise Refused
+                return numbers[int(token[1:])], place + 1
+            if "(" in token:  # a literal fraction or mixed number; brackets elsewhere are no operand
+                return exact_text(token), place + 1
+            if re.fullmatch(r"\d+/\d+", token, re.ASCII) or re.fullmatch(r"[\d.,]+%?", token, re.ASCII):
+                return exact_text(token), place + 1
+            raise Refused
+        left, place = read_from(place + 1)
+        right, place = read_from(place)
+        return exact_operation(token, left, right), place
+
+    value, end = read_from(0)
+    if end < len(tokens):
+        raise Refused
+    return value

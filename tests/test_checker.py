@@ -9,10 +9,10 @@ import sympy
 from sympy import Rational
 
 from checks import check
+from reference import Refused, exact_prefix, value_of
 from tinyprune.checker import (canonical, evaluate, evaluate_text, is_decimal, judge, operate, read_answer,
                                same_equation, values, verdict)
 from tinyprune.tokenizer import EquationError, infix_to_prefix, read_number
-from trust import Refused, exact_prefix, value_of
 
 
 def reason(function, *arguments):

@@ -10,8 +10,6 @@ import json
 import multiprocessing
 import os
 import random
-import re
-import resource
 import sys
 import tempfile
 import time
@@ -24,6 +22,7 @@ sys.path.insert(0, str(ROOT))  # as a program of its own, this file lies outside
 import sympy
 import torch
 
+from reference import Refused, exact_prefix, exact_text, value_of
 from tinyprune import train as training
 from tinyprune.checker import canonical, evaluate, evaluate_text, read_answer, verdict
 from tinyprune.data import DataError, Vocabularies, load, read_asdiv, read_math23k, read_problem
@@ -36,100 +35,8 @@ from tinyprune.tokenizer import OPERATORS, EquationError, infix_to_prefix, mirro
 from tinyprune.train import CheckpointError, Settings, load_model, read, save, save_model, task_loss, train
 from tinyprune.transformer import Config, Transformer
 
+splits_of = functools.cache(load)  # each set is read once
 SLOW = 50  # milliseconds of processor time that no check may take
-
-
-# An evaluator that shares nothing with the library: recursive descent over the characters, Python's Fractions.
-
-class Refused(Exception):
-    pass
-
-
-def operate(operator, left, right):
-    if operator == "/" and right == 0 or operator == "^" and (right.denominator != 1 or abs(right) > 64
-                                                              or left == 0 and right <= 0):
-        raise Refused
-    return {"+": lambda: left + right, "-": lambda: left - right, "*": lambda: left * right,
-            "/": lambda: left / right, "^": lambda: left ** int(right)}[operator]()
-
-
-def exact_text(text):
-    """The value of an infix equation, a Fraction. Raises Refused."""
-    plain = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else {"×": "*", "÷": "/", "−": "-", "–": "-"}.get(c, c)
-                    for c in text)
-    plain = re.sub(r"\A\s*[xX]\s*=|(?<!\A)=\s*[xX]\s*\Z", "", plain, count=1).replace("**", "^")
-    rest = [plain]  # what is not read yet
-
-    def take(pattern):
-        match = re.match(rf"\s*({pattern})", rest[0], re.ASCII)
-        if match:
-            rest[0] = rest[0][match.end():]
-        return match and match[1]
-
-    def sum_of():
-        value = product()
-        while operator := take("[+-]"):
-            value = operate(operator, value, product())
-        return value
-
-    def product():
-        value = signed()
-        while operator := take("[*/]"):
-            value = operate(operator, value, signed())
-        return value
-
-    def signed():
-        sign = take("[+-]")
-        return power() if not sign else signed() if sign == "+" else -signed()
-
-    def power():
-        value = atom()
-        return operate("^", value, signed()) if take(r"\^") else value
-
-    def atom():
-        if bracket := take(r"[\[({]"):
-            value = sum_of()
-            if not take({"(": r"\)", "[": r"\]", "{": r"\}"}[bracket]):
-                raise Refused
-            return value
-        whole = take(r"\d+(?=\s*\(\s*(?:\d+|\(\d+\))\s*/\s*(?:0*[1-9]\d*|\(0*[1-9]\d*\))\s*\))")
-        if whole:  # a mixed number: a whole one, then a fraction in brackets
-            return int(whole) + atom()
-        number = take(r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?%?")
-        if not number:
-            raise Refused
-        return Fraction(number.replace(",", "").rstrip("%")) / (100 if number.endswith("%") else 1)
-
-    value = sum_of()
-    if rest[0].strip():
-        raise Refused
-    return value
-
-
-def exact_prefix(tokens, numbers):
-    """The value of a prefix equation, a Fraction, where numbers[i] is that of Ni. Raises Refused."""
-    def read_from(place):
-        if place >= len(tokens):
-            raise Refused
-        token = tokens[place]
-        if token not in ["+", "-", "*", "/", "^"]:
-            if re.fullmatch(r"N\d+", token, re.ASCII):
-                if int(token[1:]) >= len(numbers) or token[1:] != str(int(token[1:])):
-                    raise Refused
-                return numbers[int(token[1:])], place + 1
-            if "(" in token:  # a literal fraction or mixed number; brackets elsewhere are no operand
-                return exact_text(token), place + 1
-            if re.fullmatch(r"\d+/\d+", token, re.ASCII) or re.fullmatch(r"[\d.,]+%?", token, re.ASCII):
-                return exact_text(token), place + 1
-            raise Refused
-        left, place = read_from(place + 1)
-        right, place = read_from(place)
-        return operate(token, left, right), place
-
-    value, end = read_from(0)
-    if end < len(tokens):
-        raise Refused
-    return value
 
 
 @contextlib.contextmanager
@@ -186,13 +93,6 @@ def inputs(count, real, seed=0):
             yield "".join(mutated(rng.choice(real[0]), rng, SIGNS))
         else:
             yield mutated(rng.choice(real[1]), rng, TOKENS)
-
-
-def value_of(function, *arguments, refusal):
-    try:
-        return function(*arguments)
-    except refusal:
-        return None
 
 
 def taken(given, numbers):
@@ -289,7 +189,7 @@ def speed(problems):
 def agreement(data):
     """How many recorded equations have the recorded answer, and each that has not, by cause. The divisions with
     remainder, whose recorded answer is a rounded quotient, are counted apart."""
-    splits = load(data)
+    splits = splits_of(data)
     problems = splits.train + splits.valid + splits.test
     remainders = [problem for problem in problems if problem.recorded != problem.answer]
     plain = [problem for problem in problems if problem.recorded == problem.answer]
@@ -339,7 +239,7 @@ def same(a, b):
 
 
 def kills(count, seed=0):
-    """Trains once without a break, then again and again with SIGKILLs at random moments, `count` in all, and compares."""
+    """Trains once without a break, then again and again with SIGKILLs at random moments, `count` in all: same end?"""
     rng = random.Random(seed)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload(["sympy", "torch._dynamo"])  # a new process begins at once
@@ -413,9 +313,8 @@ def endless_line(folder):
     read_math23k(folder / "math.json")
 
 
-@functools.cache
 def own_problems():
-    return load("sample").train[:40]
+    return splits_of("sample").train[:40]
 
 
 def small_model(vocabularies):
@@ -424,40 +323,8 @@ def small_model(vocabularies):
                               encoder_layers=1, decoder_layers=1, feedforward=10))
 
 
-def model_file(change):
-    """Loads a model's file after change(what the file holds)."""
-    def attempt(folder):
-        vocabularies = Vocabularies.of(own_problems(), least=1, least_constant=1)
-        save_model(small_model(vocabularies), vocabularies, folder / "model.pt")
-        state = read(folder / "model.pt")
-        other = change(state)
-        save(state if other is None else other, folder / "model.pt")
-        load_model(folder / "model.pt")
-    return attempt
-
-
-def checkpoint(change=lambda path: None, loss=task_loss(0.1), **settings):
-    """Trains, then change(path of the checkpoint), then goes on, with other settings or another loss."""
-    def attempt(folder):
-        problems = own_problems()
-        vocabularies = Vocabularies.of(problems, least=1, least_constant=1)
-
-        def run(loss=task_loss(0.1), **more):
-            train(small_model(vocabularies), problems, vocabularies, Settings(**{"epochs": 1, "batch_size": 8} | more),
-                  loss, folder / "run")
-
-        with contextlib.redirect_stdout(io.StringIO()):
-            run()
-            change(folder / "run")
-            run(loss, **settings)
-    return attempt
-
-
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-1000])
-
-
 def changed(change):
+    """Reads a file, then writes what change(its content) gives, or the content as it changed it."""
     def apply(path):
         state = read(path)
         other = change(state)
@@ -465,9 +332,42 @@ def changed(change):
     return apply
 
 
+def model_file(change):
+    """Loads a model's file after change(what the file holds)."""
+    def attempt(folder):
+        vocabularies = Vocabularies.of(own_problems(), least=1, least_constant=1)
+        save_model(small_model(vocabularies), vocabularies, folder / "model.pt")
+        changed(change)(folder / "model.pt")
+        load_model(folder / "model.pt")
+    return attempt
+
+
+def checkpoint(change=lambda path: None, **settings):
+    """Trains, then change(path of the checkpoint), then goes on, with other settings."""
+    def attempt(folder):
+        problems = own_problems()
+        vocabularies = Vocabularies.of(problems, least=1, least_constant=1)
+
+        def run(**more):
+            train(small_model(vocabularies), problems, vocabularies, Settings(**{"epochs": 1, "batch_size": 8} | more),
+                  task_loss(0.1), folder / "run")
+
+        with contextlib.redirect_stdout(io.StringIO()):
+            run()
+            change(folder / "run")
+            run(**settings)
+    return attempt
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
 def no_room(attempt):
     """The same where no file may grow beyond a few bytes, as on a full disk."""
     def limited(folder):
+        import resource  # Windows has none, and that is no reason for all other checks to fail there
+
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
         try:
@@ -586,7 +486,7 @@ def bad_files():
 
 def real_equations(data):
     """Recorded equations as infix texts with their numbers, and as prefix lists over names."""
-    splits = load(data)
+    splits = splits_of(data)
     problems = [problem for problem in splits.train + splits.test if problem.equation]
     texts = []
     for problem in problems:
@@ -605,7 +505,7 @@ def main():
     found = {}
     for name, check in {
             "agreement": lambda: {"math23k": agreement("math23k"), "asdiv_a": agreement("asdiv-a")},
-            "speed": lambda: speed([p for p in load("math23k").test if p.equation]),
+            "speed": lambda: speed([p for p in splits_of("math23k").test if p.equation]),
             "bad files": bad_files, "kills": lambda: kills(30),
             "fuzz": lambda: fuzz(args.inputs, real_equations("math23k"))}.items():
         print(f"{name} …", flush=True)
