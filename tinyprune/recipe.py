@@ -65,7 +65,7 @@ def options(**more):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
     parser.add_argument("--threads", type=int, default=2, help="the same number, seed and machine give the same result")
-    parser.add_argument("--out", type=Path, default=RUNS, help="where lesson 10 writes its results")
+    parser.add_argument("--out", type=Path, default=RUNS, help="where result files are written")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     parser.add_argument("-f", help=argparse.SUPPRESS)
