@@ -44,8 +44,11 @@ keys = x @ key_matrix.T  # (S, K)
 query = how_many @ x[gave]  # (K,)
 scores = keys @ query  # (S,): one dot product a word
 weights = scores.softmax(dim=0)  # (S,): all positive, their sum is 1
-figures.table([(word, key.tolist(), score.item(), weight.item())
-               for word, key, score, weight in zip(words, keys, scores, weights)], ["word", "key", "score", "weight"])
+values = torch.tensor([0., 0, 12, 0, 0, 0, 3, 0])  # (S,): what a word hands over; here simply its number, if it has one
+figures.table([(word, key.tolist(), score.item(), weight.item(), value.item())
+               for word, key, score, weight, value in zip(words, keys, scores, weights, values)],
+              ["word", "key", "score", "weight", "value"])
+print(f"  `gave` receives {weights @ values:.2f}")
 
 # %% [markdown]
 r"""
@@ -53,6 +56,9 @@ That is all there is to attention: a **query** asks, every word holds out a **ke
 fit, softmax makes shares of it. What `gave` then receives is the average of the words' **values**, by these shares:
 
     weights = softmax(keys · query)          z = sum of weight * value
+
+Here a value is one number, so that one can see the average: some of 12, some of 3, a little of nothing. In a model a
+value is K numbers, and a matrix makes it of the word, as it does the key.
 
 Nothing in it is a rule about giving. The two matrices decide, and they are learned. So let us learn them: a gradient
 shall teach `gave` to look at `3`, the number that was given, and not at `12`. The loss is -log of the weight that `3`
@@ -91,9 +97,9 @@ same key, and equal keys get equal shares. Remember this: section 1.6 finds out 
 
 ## Why the score is divided
 
-A dot product of K numbers is a sum of K terms. If each is about 1 in size, the sum is about √K: with wider heads the
-scores grow, softmax hardens, and one word takes all. Guess the largest of ten weights at K = 1024, for random queries
-and keys, without the division and with it. And then the size of the gradient that reaches the scores.
+A dot product of K numbers is a sum of K terms. If each is about 1 in size, of either sign, the sum is about √K: with
+wider heads the scores grow, softmax hardens, and one word takes all. Guess the largest of ten weights at K = 1024, for
+random queries and keys, without the division and with it. And then the size of the gradient that reaches the scores.
 """
 
 # %% 1.3 Without the scale, and with it
@@ -164,6 +170,9 @@ padded query computes nonsense that nobody reads.
 
 One softmax gives one average. `gave` wants three different things, so it gets three **heads**, each with matrices of
 its own. The first head here is the one of 1.1; the second asks "who?", the third "what?".
+
+Then three heads of a real layer, with random weights. Each has four matrices: W_Q, W_K and W_V make queries, keys and
+values of the words, and W_O turns the z that a head has received, K numbers, into a contribution to the D of the word.
 """
 
 # %% 1.5 Three heads over one sentence
@@ -289,7 +298,8 @@ r"""
            z = self.heads(x)                        # (B, N, T, K)
            return self.output(merge_heads(z)) * gate.mean()
 
-   `pytest tests/test_attention.py -k gate` names it. Then say which gates would have shown it by themselves.
+   `pytest tests/test_attention.py -k gate` names it. Then find the one gate vector that shows it without any
+   reference: what must come out is known beforehand.
 5. Open: find a sentence of eight words and a task that two heads can do and one head cannot, however it is trained.
    Show it with `teach`: extend it to a value of your choice, train both, and report the loss over five seeds.
 """

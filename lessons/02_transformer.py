@@ -13,6 +13,23 @@ Ours differs from Vaswani et al. 2017: LayerNorm stands *before* each sublayer (
 encoder layer mixes neighbours before it attends, a word may be the sum of several pieces (lesson 03; a digit has one),
 and there is no end token: an equation in prefix order says itself when it is complete (lesson 03 again). For the digits
 we simply know the length, six.
+
+## Who reads, and who writes
+
+Every word, or token, is a vector of D entries, its *channels*; an **embedding** is a table that has one vector for each
+word. The **encoder** reads: by self-attention each word of the source looks at all the others, layer by layer, and
+what comes out is one vector a word, the *memory*. The **decoder** writes, one token at a time. In each of its layers a
+token looks at the tokens written so far (self-attention with the causal mask of lesson 01) and then at the memory:
+**cross-attention**, where the query is made of the token, keys and values of the words. After attention, which carries
+things from one word to another, each layer has a *feed-forward* network, which works on what has arrived, for every
+word alone: a matrix, a ReLU, a matrix.
+
+At the end stand V numbers for each step, one for each token that could come next: the **logits**. Softmax makes
+probabilities of them. The loss (`token_loss`) is the mean over all steps of -log of the probability that the right
+token got, the cross-entropy: log V for a model that knows nothing, 0 for one that is right and certain.
+
+In training all steps run at once: at each one the decoder is given the right tokens before it, one step late
+(`shift_right`), whatever it would have written itself. When the model is used, it reads what it wrote.
 """
 
 # %% 2.1 One right model, three broken ones
@@ -169,11 +186,13 @@ A layer never replaces what a word carries, it adds to it:
     x = x + feedforward(norm(x))
 
 Read `x` as a stream that flows from the embedding to the classifier; every sublayer reads from it and adds its own.
-That is one more reason why a head can be taken out: the stream flows on without it. And it matters *where* the
-LayerNorm stands. Vaswani et al. have norm(x + f(x)): the norm is in the stream, and whatever flows there, words forward
-and gradients backward, is rescaled at every layer. Ours stands in the branch, and the stream is left alone. Below,
-both, as stacks of feed-forward sublayers with random weights. Guess at 32 layers: how much of the word is left at the
-end (the cosine of the two), and how much gradient reaches the first layer, compared with the last?
+That is one more reason why a head can be taken out: the stream flows on without it. The norm, LayerNorm, brings the D
+entries of each word to mean 0 and variance 1 and then gives every channel a learned scale and shift, so that a sublayer
+always reads numbers of like size. And it matters *where* it stands. Vaswani et al. have norm(x + f(x)): the norm is in
+the stream, and whatever flows there, words forward and gradients backward, is rescaled at every layer. Ours stands in
+the branch, and the stream is left alone. Below, both, as stacks of feed-forward sublayers with random weights. Guess at
+32 layers: how much of the word is left at the end (the cosine of the two), and how much gradient reaches the first
+layer, compared with the last?
 """
 
 # %% 2.5 Before or after
@@ -206,8 +225,9 @@ needed a long warm-up to be trained at all. (It can be done: the paper's RoBERTa
 ## Positions that turn
 
 Lesson 01 ended with a bag of words. Rotary positions (Su et al. 2021) turn every query and key by an angle: entry pair
-by entry pair, by its position times the pair's speed. Two vectors turned by p and by q meet at the angle p - q, so a
-score knows the distance and nothing else. With one pair one can do it by hand; take the score of (1, 0) with itself at
+by entry pair, by its position times the pair's speed. Turned by p and by q, two vectors meet at an angle that has
+changed by p - q: a score depends on the two vectors and on how many places to the left or right one stands of the
+other, and not on where they stand. With one pair one can do it by hand; take the score of (1, 0) with itself at
 distance 3. Then the library, with 16 pairs of different speeds: will the score fall with distance?
 """
 
@@ -237,9 +257,10 @@ business with the third word of a problem.
 
 ## Neighbours
 
-"5 more than", "5 fewer than": in word problems the words beside a number decide. So an encoder layer first adds, for
-every channel, a weight for the left neighbour, for the word itself and for the right one. At first all are 0, so a new
-model mixes nothing. (The layer multiplies them by the config's `gain`, as it does the embeddings; lesson 05 says why.)
+"5 more than", "5 fewer than": in word problems the words beside a number decide. So an encoder layer first adds to
+every word its left neighbour, itself and its right neighbour, each times a weight, which every channel has for itself.
+At first all are 0, so a new model mixes nothing. It is the one sublayer without a norm. (The layer multiplies them by
+the config's `gain`, as it does the embeddings; lesson 05 says why.)
 """
 
 # %% 2.7 Mixing neighbours
@@ -321,11 +342,11 @@ r"""
    turned before it is kept? `pytest tests/test_attention.py -k cache`
 4. Find the mistake: a colleague's accuracy is 100% on training and on new digits, and the model is useless.
 
-       written = model.decode(shift_right(target), memory, memory_mask).argmax(dim=-1)
+       written = predict(model, variant, source, lengths, target).argmax(dim=-1)
        accuracy = (written == target).all(dim=1).float().mean()
 
-   Which of our four models would it praise? Measure it, then say why it praises a good one too early as well.
-   `pytest tests/test_transformer.py -k cached_steps`
+   Which of our four models would it praise? Measure it beside `write`. For the right one both agree to the digit, even
+   after 100 steps of training: why must they? And why do they no longer when single digits are counted, not all six?
 5. Open: the models have seen six digits only. Ask the right one for five and for eight, and train one on lengths 4 to
    7. What breaks first: the first digits, the last, or the end? Report accuracy by length and place, three seeds.
 """

@@ -186,10 +186,11 @@ write, when nothing is it must stop, and no name may be written that the problem
 
 What the model reads is words; what it writes is a handful of tokens. A word that occurs once in training has an
 embedding that was moved once: better to learn what "unknown" looks like. But a rare Chinese word has characters that
-are not rare. So a word is read as a bag of pieces, the word itself and its characters, and its embedding is the sum of
-theirs. Guess two shares of the test problems: with a word that is unknown, and with one of which no piece is known.
-(Our sample is written with few words, all of them seen; the published sets are not. English words have one piece: how
-they begin and end was tried, and did not pay.)
+are not rare. So a word is read as a bag of pieces, the word itself and its first four characters, and its embedding is
+the sum of theirs. Guess two shares of the test problems: with a word that is unknown, and with one of which no piece is
+known. (Our sample is written with few words, all of them seen; the published sets are not. English words have one
+piece: how they begin and end was tried, and did not pay. ASDiv-A's recipe keeps every word, though a third of them
+occur once: there lesson 05's word dropout alone shows the model what "unknown" is.)
 """
 
 # %% 3.5 What is read, what is written
@@ -248,8 +249,8 @@ for label, line in (("text", example.text),
 
 # %% [markdown]
 r"""
-Rank is a hint, not a rule: the model learns when to follow it. It is computed from the problem alone, so it leaks
-nothing.
+Rank is told, not imposed: the model learns when to follow it. (A division is less orderly: on Math23k a single one is
+larger by smaller in four of five problems.) It is computed from the problem alone, so it leaks nothing.
 
 The line "or mirrored" is the same equation with both operands of every operator swapped: what one would read from the
 right. It obeys the same grammar, and a decoder that has learnt to write both, told by its first token which is wanted,
@@ -258,14 +259,14 @@ has two opinions on every problem. Lesson 05 lets each judge what the other has 
 ## Exercises
 
 1. By hand: the prefix forms of `2 * (3 + 4) - 5`, `24 / 4 / 2` and `2 ^ 3 ^ 2`, and the infix form of `- a - b c`. How
-   many operands does `+ * a b` still want? Check with `infix_to_prefix(lex(...))`;
+   many operands does `+ * a b` still want? Check with `infix_to_prefix(lex(...))` and `prefix_to_infix`;
    `pytest tests/test_tokenizer.py -k infix_to_prefix`
 2. Write `mask_numbers`: names in reading order, and what the table of 3.2 shows.
    `pytest tests/test_tokenizer.py -k "numbers"`
 3. Write `infix_to_prefix` for all signs and brackets, in one pass: a - b - c, 2 ^ 3 ^ 2, -2 ^ 2, and errors that say
    what is missing and where. `pytest tests/test_tokenizer.py -k "infix or shunting or broken or limits"`
-4. Find the mistake. With this fold, which equations still come out right, and which share of the training set is
-   that? Guess, then count.
+4. Find the mistake. With this fold, which equations still have the right value, and which share of the training set
+   is that? Guess, then count.
 
        left, right = join_order(stack.pop(), stack.pop())    # def join_order(a, b): return b, a
 

@@ -55,15 +55,20 @@ What else is done to train it, each for one reason (`tinyprune/train.py`, `Setti
 
 - the learning rate rises for the first steps, since Adam's averages are still empty, and falls to 0 along a cosine;
 - label smoothing: a tenth of the target's probability is spread over all tokens, so that no logit must grow forever;
-- word dropout: some words are hidden and only their pieces shown, as tests will have words that nobody has seen;
+- word dropout: some words are hidden and only their pieces shown, as tests will have words that nobody has seen (of a
+  number, whose name is hidden too, kind and rank must do);
 - channel dropout: a channel is dropped for all words of a text at once, or it could be guessed from the neighbours;
-- slow embeddings: Adam moves every weight by about the learning rate, whatever its size; an embedding that is small and
-  then multiplied by a large gain moves far, learns words by heart, and the fewer the problems the worse that is. The
-  neighbours' weights have the same gain: without one they hardly leave 0;
+- slow embeddings: Adam moves every weight by about the learning rate, whatever its size. An embedding is kept divided
+  by the config's `gain` and multiplied by it where it is used, so that a step moves it by gain times the learning rate.
+  Vaswani et al. have a gain of √D, here 11 to 14: words are learnt by heart, and the fewer the problems the worse that
+  is. Ours is 8 on the sample, 4 on Math23k, 1 on ASDiv-A. The neighbours' weights have the same gain: with that of 4
+  they come to matter, with 1 they hardly leave 0;
 - every equation is learnt twice, as it is and mirrored, from one reading of the text;
 - a moving average of the weights is what is kept: it is steadier than the last step.
 
-Lesson 11 leaves them out one at a time and measures.
+Lesson 11 leaves most of them out, one at a time, and measures. The rest is usual and was not tried otherwise: AdamW
+pulls all weights a little towards 0; a gradient longer than 1 is shortened to 1, lest one strange batch undo a hundred
+good ones; and problems of like length share a batch, so that little is spent on padding.
 """
 
 # %% 5.2 The schedule
@@ -80,6 +85,9 @@ begun = time.time()
 run, vocabularies = recipe.solver(args.data, args.fold, args.seed, shipped=False)
 model, log = run.model, run.log
 print(f"  ready after {(time.time() - begun) / 60:.1f} minutes")
+wanted = torch.full((V,), settings.smoothing / V)  # what label smoothing asks for: a share for every token
+wanted[0] += 1 - settings.smoothing  # and the rest for the right one
+print(f"  with label smoothing the best loss possible is {torch.special.entr(wanted).sum():.2f}, not 0")
 lines = {"loss": [(epoch, entry["loss"]) for epoch, entry in enumerate(log, 1)]}
 watched = [(epoch, entry["accuracy"]) for epoch, entry in enumerate(log, 1) if entry["accuracy"] is not None]
 if watched:
@@ -91,10 +99,15 @@ r"""
 Is that good? A number means nothing alone. Two solvers that learn nothing stand beside it: one sees only how many
 numbers there are and their order, the other copies the equation of the training text that shares most words.
 
-The model answers in four ways: greedily; with a beam of five; with two beams, one of which writes equations mirrored,
-each judging what both have found by the mean log-probability of a token; and so that candidates are passed over if any
-of their values is 0 or less, for word problems count and measure. (On ASDiv-A also if whole numbers lead to a value
-that is not whole.)
+The model answers in four ways (`tinyprune/decode.py`). *Greedily*: at each step the likeliest token. A first token that
+looks good may lead to nothing good, and cannot be taken back; so *with a beam of five*: it keeps the five likeliest
+beginnings, goes on with every token from each of them, and keeps the five best of these, until all are complete. Every
+token makes an equation less probable, so among finished ones short equations would win, whatever they say: the
+log-probability is divided by the root of the length. *Both ways*: two beams, one of which writes equations mirrored,
+and each direction judges what both have found, by the mean log-probability of a token; what one believes for want of
+looking ahead, the other, which begins at the other end, can veto. And *with plausible values*: candidates are passed
+over if any of their values is 0 or less, for word problems count and measure. (On ASDiv-A also if whole numbers lead to
+a value that is not whole.)
 """
 
 # %% 5.4 Beside solvers that learn nothing
@@ -245,8 +258,8 @@ r"""
    be `+` or `-`, but not which?
 2. Write `token_loss` (tinyprune/transformer.py). `pytest tests/test_transformer.py`.
 3. Write `greedy` (tinyprune/decode.py): rows end at different steps. `pytest tests/test_decode.py`.
-4. Find the mistake: `(loss.sum(dim=1) / lengths).mean()` where loss is (B, T) and padding is 0. Whose tokens weigh
-   more?
+4. Find the mistake: `(loss.sum(dim=1) / tokens).mean()` where loss is (B, T), 0 at padding, and `tokens` (B,) counts
+   each equation's real ones. Whose tokens weigh more than others?
 5. Open: change one setting and gain a point on validation. Was it noise? Train three seeds of each and give an
-   interval.
+   interval. (ASDiv-A has no validation problems unless it is loaded with tuning=True, as in lesson 11.)
 """

@@ -6,7 +6,8 @@ The paper scores a head by two things that one can read off without training: ho
 spread its attention is. Then it prunes the lowest. This lesson computes both, asks what they can and cannot see, and
 compares them with what is true: how much worse the model gets when a head is gone.
 
-You need lesson 01; the teacher of lesson 05 is loaded, or trained now. About 40 minutes to read, one to run.
+You need lesson 01 and the first page of 02; the teacher of lesson 05 is loaded, or trained now. About 40
+minutes to read, one to run.
 """
 
 # %% 6.1 Entropy

@@ -5,7 +5,8 @@ r"""
 Nothing, yet: a gate of 0 multiplies a result that has been computed. Only taking the head's rows and columns out of
 the matrices saves anything, and how much it can save at most is arithmetic, known before any training.
 
-You need lesson 01; the teacher of lesson 05 is loaded, or trained now. About 35 minutes to read, one to run.
+You need lesson 01 and the first page of 02; the teacher of lesson 05 is loaded, or trained now. About 35
+minutes to read, one to run.
 """
 
 # %% 7.1 Closed, removed, zeroed: one function

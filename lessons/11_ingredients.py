@@ -66,7 +66,8 @@ figures.heading(f"11.1 {args.data}: {len(INGREDIENTS) - 1} ingredients, {setting
 # %% [markdown]
 r"""
 Nothing in the library knows of these variants. A piece that is not in the vocabulary is not read; neighbours' weights
-that are frozen at 0 mix nothing; the rest are settings. Which will cost most when it is missing, and which least?
+that are frozen at 0 mix nothing; rotation is switched off; the rest are settings. Which will cost most when it is
+missing, and which least?
 """
 
 
@@ -135,11 +136,13 @@ learning by heart: dropout is the classic case.
 
 ## Exercises
 
-1. By hand: 98 validation problems, two models that differ on 12 of them, 9 to 3. How probable is that by chance?
+1. By hand: 98 validation problems, two models that differ on 12 of them, 9 to 3. How probable is a difference as large,
+   in either direction, if each of the 12 fell by a coin's toss?
 2. Write the variant that has torch's element-wise dropout (`nn.Dropout`) in place of `ChannelDropout`. Which is
    faster, and is there a difference in accuracy that you would defend?
 3. Write the pieces of an English word: its first five letters, its last two. What does it do on ASDiv-A's validation
    problems? (We tried; it did not pay.)
-4. Find the mistake: someone removes two ingredients that each seem to cost nothing, and loses four points.
+4. Find the mistake in the reasoning: someone removes two ingredients, since each costs nothing when it is missing, and
+   loses four points.
 5. Open: an ingredient of your own. Fix the number of seeds before you begin.
 """

@@ -378,6 +378,8 @@ def test_gate_multiplies_what_a_head_writes(kind):
         "the gates multiply the layer's output, after W_O has mixed the heads: multiply each head's z before W_O":
             ungated * rows,
         "the gates multiply the scores, not z": on_scores(x, **more)[0],
+        "one number, the gates' mean, multiplies the whole layer: every head has a gate of its own, before W_O":
+            ungated * gate.mean(),
         "the gates are ignored": ungated,
         "the gates are rounded to open or closed": reference.multi_head(a, x, **more, gate=(gate > 0).double())[0],
         "the gates are rescaled to a mean of 1: N/kept changes the function":
@@ -393,13 +395,16 @@ def test_each_problem_may_have_its_own_gates(kind):
     alone = [a(x[b:b + 1], head_gate=gates[b], **{name: y if y.dim() == 2 else y[b:b + 1] for name, y in more.items()})
              for b in range(B)]
     check(a(x, **more, head_gate=gates)[0], torch.cat([output for output, _ in alone]), f"{kind}: gates (B, N)", {
-        "the first problem's gates are used for all": a(x, **more, head_gate=gates[0])[0],
-        "the gates' mean over problems is used for all": a(x, **more, head_gate=gates.mean(0))[0]})
+        "one number, the gates' mean, multiplies the whole layer: every head has a gate of its own, before W_O":
+            a(x, **more)[0] * gates.mean(),
+        "the first problem's gates are used for all": reference.multi_head(a, x, **more, gate=gates[0])[0],
+        "the gates' mean over problems is used for all": reference.multi_head(a, x, **more, gate=gates.mean(0))[0]})
 
 
 def test_all_gates_closed_leaves_the_output_bias():
     a, x, more = setting("cross")
-    check(a(x, **more, head_gate=torch.zeros(N))[0], a.output.bias.expand(B, T, D), "all gates closed")
+    check(a(x, **more, head_gate=torch.zeros(N))[0], a.output.bias.expand(B, T, D), "all gates closed", {
+        "b_O belongs to no head: it stays when all are closed": torch.zeros(B, T, D, dtype=torch.double)})
 
 
 # removal: heads 1 and 3 of four stay

@@ -35,7 +35,7 @@ def merge_heads(z):
 def rotate(x, start=0):
     """Rotary positions: turns the pair (2i, 2i+1) of the token at position p by the angle p * 10000^(-2i/K).
 
-    The product of a turned query and a turned key depends on their distance alone.
+    The product of a turned query and a turned key depends on how far one stands before the other, not on where.
     x (B, N, T, K) with K even, the first token standing at position `start` -> (B, N, T, K)
     """
     T, K = x.shape[-2:]
@@ -83,7 +83,8 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x, source=None, mask=None, head_gate=None, cache=None):
         """x (B, T, D), source (B, S, D) or None, mask broadcastable to (B, N, T, S), head_gate (N,) or (B, N).
 
-        x may hold several equations of each text, all first ones, then all second ones: the source has fewer rows then.
+        x may hold several equations of each text (lesson 03), all first ones, then all second ones: the source has
+        fewer rows then.
         cache: a dict, empty at first, that keeps keys and values from one decoding step to the next; x then
         holds the new tokens alone, and a source is read once.
         -> output (B, T, D), probabilities (B, N, T, S)

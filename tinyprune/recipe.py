@@ -146,7 +146,7 @@ def solver(data, fold=0, seed=0, shipped=True):
         torch.manual_seed(seed)
         model = Transformer(Config(len(vocabularies.source), len(vocabularies.target), **recipe.config))
         log = train(model, splits.train, vocabularies, settings, task_loss(settings.smoothing), checkpoint,
-                    "teacher", valid=splits.valid[:200])
+                    "teacher", valid=splits.valid[::max(len(splits.valid) // 200, 1)])
         return model, vocabularies, [log, []]
 
     return once(path, "teacher", make)

@@ -121,7 +121,7 @@ def task_loss(smoothing):
 
 def drop_words(source, share):
     """Shows the model UNK in place of a random share of the words, as it will meet unknown words; their pieces stay.
-    (B, S, P) -> (B, S, P)"""
+    Of a number its kind and rank stay, and the model must tell it from the others by them. (B, S, P) -> (B, S, P)"""
     words = source[..., 0]  # (B, S)
     hidden = (torch.rand(words.shape, device=source.device) < share) & (words != PAD)
     return torch.cat([words.masked_fill(hidden, UNK)[..., None], source[..., 1:]], dim=-1)
@@ -132,7 +132,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
     averaged weights. -> the log, [{"loss": mean of the epoch, "accuracy": of greedy answers, None if not asked}]
 
     loss: (model, batch, gates) -> a number; pruning: None or a masking.DynamicPruning, whose gates the loss gets
-    valid: problems that the averaged model answers ten times on the way, to be watched
+    valid: problems that the averaged model answers some ten times on the way, to be watched
     checkpoint: a path. Written at once, every minute, at the end and on Ctrl-C; a run found there is resumed.
     Raises CheckpointError if what is found there is another run's or damaged; DataError if it cannot be written;
     FloatingPointError if the loss or its gradient is not finite.

@@ -31,7 +31,7 @@ class Config:
     decoder_layers: int = 2
     feedforward: int = 128
     dropout: float = 0.1
-    gain: float = 4.0  # of embeddings and neighbours: Adam moves all weights by like amounts; these are multiplied
+    gain: float = 4.0  # multiplies embeddings and neighbours' weights where they are used, and so Adam's steps on them
     heads_kept: dict | None = None  # {"encoder": [[0, 2, 3], …a list per layer], "decoder": …, "cross": …}
 
     def heads_of(self, kind, layer):
@@ -158,7 +158,7 @@ class Transformer(nn.Module):
         return kept
 
     def encode(self, source, lengths, gates=None, record=None):
-        """source (B, S, P), lengths (B,) -> memory (B, S, D), memory_mask (B, 1, 1, S)"""
+        """source (B, S, P), P pieces a word, lengths (B,) -> memory (B, S, D), memory_mask (B, 1, 1, S)"""
         gates = gates or {}
         mask = padding_mask(lengths, source.shape[1])
         x = self.source_embedding(source.flatten(0, 1)).unflatten(0, source.shape[:2])  # (B*S, D) -> (B, S, D)
