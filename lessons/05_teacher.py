@@ -168,9 +168,9 @@ print(f"  {sum(equal_texts)} texts equal one of training once numbers are named;
 # %% [markdown]
 r"""
 And how does it fail? Compare what was written with what is recorded: the number of steps, the operators, the numbers
-used. And sometimes the data is wrong: all 263 problems of Math23k's test split that one such teacher got wrong were
-read by hand, and `data_errors.json` lists those whose recorded equation does not answer the text. (Of ASDiv-A's, two
-folds were read, and none was found.) Guess how many of the 263.
+used. And sometimes the data is wrong: all 314 problems of Math23k's test split that one or the other of two such
+teachers got wrong were read by hand, and `data_errors.json` lists those whose recorded equation does not answer the
+text. (Of ASDiv-A's, two folds were read, and none was found.) Guess how many of the 314.
 """
 
 # %% 5.6 How it fails
@@ -196,7 +196,8 @@ wrong = [place for place in range(len(test)) if best.verdicts[place] not in "=~"
 causes = Counter(cause(best.equations[place], test[place].equation) for place in wrong)
 figures.table(causes.most_common(), ["cause", "problems"])
 faulty = [test[place].id for place in wrong if test[place].id in data_errors]
-print(f"  of these {len(wrong)} the data itself is at fault in at least {len(faulty)} (lessons/data_errors.json)")
+print(f"  of these {len(wrong)} the data itself is at fault in at least {len(faulty)}; of Math23k's 314, in "
+      f"{len(data_errors)} (lessons/data_errors.json)")
 for place in wrong[:args.wrong]:
     print(f"\n  {test[place].id}: {test[place].text}\n    wrote    {prefix_to_infix(best.equations[place])}"
           f"\n    recorded {prefix_to_infix(test[place].equation) if test[place].equation else test[place].flaw}"
