@@ -112,8 +112,9 @@ Equations of + and * do not notice, so a test with `2 + 3` proves nothing. Test 
 `eval` runs Python. A model's output, or a user's, is not Python to be run: `__import__('os')` is the beginning of a
 sentence that deletes files, and `9**9**9**9` is a plain sum that outlives the computer. Filters on top of `eval` are a
 race that the filter loses; sympy's own parser uses eval too. So the library knows numbers, five signs and brackets,
-and every other character is an error with its place. All limits are set before the work, not after it. Nothing below
-is ever given to `eval`.
+and every other character is an error with its place. How long a text may be and how large an exponent (64) is asked
+before the work, so that no single operation can take long, and a value of more than 4000 bits is refused before more
+is done with it. Nothing below is ever given to `eval`.
 """
 
 # %% 4.4 What the library says to what must not be run
@@ -131,9 +132,10 @@ print(f"  while 5(3/4) is a mixed number, {evaluate_text('5(3/4)')}, and 480/(1-
 r"""
 ## Errors that are answers
 
-A model that has just begun to learn writes `+ N0`, `N0 N0` and `N7`. Those are not accidents of the checker, they are
-answers, and they are wrong. A checker that crashes on them stops an evaluation in the middle of the night; one that
-shrugs counts them as right. Our `run` above handles no error. Guess, for each line: a crash, or a value?
+A model that may write what it likes (ours may not: lesson 05) writes `+ N0`, `N0 N0` and `N7`. Those are not accidents
+of the checker, they are answers, and they are wrong. A checker that crashes on them stops an evaluation in the middle
+of the night; one that shrugs counts them as right. Our `run` above handles no error. Guess, for each line: a crash, or
+a value?
 """
 
 # %% 4.5 A crash, a value, or a verdict
@@ -226,7 +228,8 @@ for verdict, problem in doubtful[:8]:
     print(f"  {verdict} {problem.id}: {why}"[:80])
 divisions = [problem for problem in problems if problem.recorded != problem.answer]
 up = sum(bool(problem.recorded > problem.answer) for problem in divisions)
-print(f"  divisions with remainder, where the record rounds the quotient: {len(divisions)} ({up} up)")
+print(f"  divisions with remainder, where the record rounds the quotient: {len(divisions)} ({up} up)"
+      + ("; ASDiv-A has some" if not divisions else ""))
 for problem in divisions[:3]:
     print(f"    … {problem.text[-50:]}  {float(problem.answer):.4g}, recorded {problem.recorded}")
 
@@ -267,8 +270,8 @@ All three figures are reported side by side, and none of them alone is the truth
 
 ## Exercises
 
-1. By hand: 0.1 + 0.2 == 0.3, 0.5 + 0.25 == 0.75, 0.1 * 3 == 0.3, 1 / 3 * 3 == 1, in floats. Which hold, and what have
-   these numbers in common? Then with fractions. `pytest tests/test_checker.py -k exact_value`
+1. By hand: 0.1 + 0.2 == 0.3, 0.5 + 0.25 == 0.75, 0.1 * 3 == 0.3, 1 / 3 * 3 == 1, in floats. Two of them hold: which
+   for a reason, and which by luck of rounding? Then with fractions. `pytest tests/test_checker.py -k exact_value`
 2. Write `values` on a prefix equation: the value of every part, the whole last.
    `pytest tests/test_checker.py -k "operands_in_order or values"`
 3. Write `operate` and `power` with the errors that are answers: division by zero, 0 ^ 0, exponents without a value,

@@ -32,12 +32,14 @@ for name, p in (("half, half, nothing", [0.5, 0.5, 0.0]), ("one word alone", [1.
 
 # %% [markdown]
 r"""
-Divided by log n, n the number of words the query may see, entropy is a share in [0, 1]; otherwise long problems
-would look undecided. A query with one key has no choice and is left out. Over many problems, sum what is on top and
-what is below separately and divide once: a mean of batch means lets short batches speak too loudly.
+Entropy is the mean surprise, the sum of p log(1/p): 0 if the next look is certain, log n if all n words are equally
+likely. With the natural logarithm it counts in nats. Divided by log n, n the number of words the query may see, it is a
+share in [0, 1]; otherwise long problems would look undecided. A query with one key has no choice and is left out. Over
+all batches, add up the shares, count the queries, and divide once at the end: a mean of batch means lets short batches
+speak too loudly.
 
-The weight norm is easier to compute, and easier to fool. Take any head, make its W_V four times larger and its W_O
-four times smaller: what does the output do, and what the norm?
+The weight norm (Frobenius': square all entries, add, take the root) is easier to compute, and easier to fool. Take any
+head, make its W_V four times larger and its W_O four times smaller: what does the output do, and what the norm?
 """
 
 # %% 6.2 What the norm sees and the function does not
@@ -64,10 +66,13 @@ print(f"  norm of the product W_O W_V:         {product:.3f} -> {product_after:.
 # %% [markdown]
 r"""
 The score has seen what the function has not: `norm_qkvo` is the plain reading of the paper, `norm_ov` does not have
-this defect. (Neither is free of all: a larger gain of the LayerNorm before it is the same function as larger weights,
-so the library folds that gain into the weights first. Biases are left out of both.)
+this defect. (Neither is free of all: the LayerNorm before an attention multiplies each channel by a learnt scale, and a
+larger scale is the same function as larger weights. So the library first multiplies the weights by it. Biases are left
+out of both.)
 
-Norm and entropy are then scaled to [0, 1] within each kind of attention, and mixed half and half.
+Norm and entropy are then scaled to [0, 1] within each kind of attention, and mixed half and half. Both are read off a
+few hundred training problems drawn by lot, the *calibration* problems: no model learns from them here, they are only
+what the heads look at.
 """
 
 # %% 6.3 The paper's score
@@ -87,7 +92,8 @@ r"""
 Now the truth, as far as one head at a time can tell it: close each head alone and see how much the loss rises. This
 oracle costs one pass over the calibration problems for each head. Which criterion ranks the heads as it does? The
 answer is a rank correlation: 1 the same order, 0 none in common, -1 the reverse. Guess first: does a head that looks
-everywhere (high entropy) matter more, as the paper has it, or less?
+everywhere (high entropy) matter more, as the paper has it, or less? (What `gradient` and `activation` measure is said
+in `scorer.py`.)
 """
 
 # %% 6.4 Against the oracle
@@ -116,7 +122,9 @@ for name, scores in candidates.items():
                         torch.cat([oracle[key] for key in scores if key[0] == kind])) for kind in kinds]
     rows.append((name, *by_kind, sum(by_kind) / 3))
 figures.table(rows, ["criterion", *kinds, "mean"])
-print("  so few heads a kind: a single column within ±0.7 may be chance; other seeds (--seed) move it")
+least = min(sum(len(row) for key, row in oracle.items() if key[0] == kind) for kind in kinds)
+print(f"  with {least} heads of a kind a correlation within ±{1.96 / math.sqrt(least - 1):.1f} may be chance; another "
+      "--seed (which trains another teacher) moves it")
 
 # %% [markdown]
 r"""
@@ -129,6 +137,7 @@ over what the closed ones did, and then the order matters less (lesson 09).
 1. By hand: the normalised entropy of (3/4, 1/4) and of (3/4, 1/4, 0), for two and for three keys.
 2. Write `entropy_sums` so that padding changes nothing. `pytest tests/test_scorer.py`.
 3. Write `norm_qkvo`: whose rows, whose columns?
-4. Find the mistake: `torch.stack([entropy(batch) for batch in batches]).mean()`.
-5. Open: invent a score of your own and compare it with the oracle; give an interval over five seeds.
+4. Find the mistake: `torch.stack([entropy(batch) for batch in batches]).mean(dim=0)`, where entropy(batch) is (N,).
+5. Open: invent a score of your own and compare it with the oracle; give an interval over five seeds. (Each `--seed`
+   trains its own teacher: on the sample some two minutes each.)
 """

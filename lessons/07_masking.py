@@ -6,7 +6,8 @@ Nothing, yet: a gate of 0 multiplies a result that has been computed. Only takin
 the matrices saves anything, and how much it can save at most is arithmetic, known before any training.
 
 You need lesson 01 and the first page of 02; the teacher of lesson 05 is loaded, or trained now. About 35
-minutes to read, one to run.
+minutes to read, one to run. Which heads are closed is said by the score of lesson 06; for this lesson any choice
+would do.
 """
 
 # %% 7.1 Closed, removed, zeroed: one function
@@ -56,6 +57,10 @@ belongs to no head, and the scale 1/sqrt(K), which belongs to a head's width. Th
 nothing minds.
 
 Which is faster, closed or removed? Guess before you look.
+
+A clock depends on the machine and what else it does. A count does not: FLOPs are floating-point operations, two for
+each multiply-and-add of a matrix product. `tinyprune/measure.py` counts those of one problem, read once and answered
+greedily.
 """
 
 # %% 7.2 The clock
@@ -95,7 +100,8 @@ print("  MFLOPs of one head: " + ", ".join(f"{kind} {value / 1e6:.3f}" for kind,
 
 # %% [markdown]
 r"""
-Of the parameters, what is saved is attention's share times the ratio, whichever heads go. A model whose feed-forward
+Of the parameters, what is saved is attention's share times the share of heads that really go (the ratio, rounded to
+whole heads), whichever they are. A model whose feed-forward
 layers are wide has a small share, and so little to win; ours are narrow.
 
 FLOPs depend on *which* heads go, for they work on texts of different lengths: an encoder head reads a whole problem, a
@@ -122,8 +128,8 @@ figures.curves(lines, "share of this kind's heads closed", "answer accuracy", f"
 r"""
 ## Exercises
 
-1. By hand: D = 128, 4 heads of width 32, feed-forward 128 wide. What share of a layer's weights is attention? And
-   with a feed-forward of 512?
+1. By hand: D = 128, 4 heads of width 32, feed-forward 128 wide. What share of an encoder layer's matrices is
+   attention? And with a feed-forward of 512?
 2. Write `MultiHeadAttention.keep` (which rows, which columns, which biases). `pytest tests/test_attention.py`.
 3. Write `heads_to_close`: the exact count, one head left in every layer. `pytest tests/test_masking.py`.
 4. Find the mistake: a removal that recomputes K as D // number of heads.

@@ -6,7 +6,11 @@ The recorded equation names one right token at each step. A teacher says more: w
 good, and how sure it was. This lesson builds the loss that passes that on, and takes it apart: which way round the
 KL divergence goes, what the temperature does, and why its square stands before the loss.
 
-You need lesson 02; the teacher of lesson 05 is loaded, or trained now. About 35 minutes to read, two to run.
+You need lesson 02, and for 8.5 lessons 06 and 07; the teacher of lesson 05 is loaded, or trained now. About 35 minutes
+to read, two to run.
+
+The measure of how far a distribution q is from another, p, is the Kullback-Leibler divergence, KL(p || q): the mean of
+log(p / q), taken under p. It is 0 if they agree, never less, and not the same both ways round.
 """
 
 # %% 8.1 Which way round?
@@ -100,7 +104,10 @@ the recorded equation names one. Elsewhere it hesitates between two readings of 
 told what its teacher was torn between, and not only who won.
 
 The second part of the loss compares where heads look: the KL of attention probabilities, head by head. The student
-began as a copy, so its head 3 is compared with the teacher's head 3, even if it is now the student's second.
+began as a copy, so its head 3 is compared with the teacher's head 3, even if it is now the student's second. The third
+part is the recorded equation, as before. Together (`distill.py`; the weights and t = 3 stand in `recipe.py`):
+
+    1 * (t^2 * KL(teacher || student at temperature t) + 0.1 * attention) + 0.5 * cross-entropy
 """
 
 # %% 8.4 Attention alignment
@@ -120,6 +127,10 @@ print(f"  whole loss of a perfect copy, task left out: {distillation(copied, bat
 r"""
 Now the question that counts: two students lose the same share of their heads at once and train on for the same
 number of steps. One sees the recorded equations alone, the other its teacher as well.
+
+Both answer the same test problems, so the difference is taken problem by problem: 1, 0 or -1. Would other problems say
+the same? The bootstrap asks that of the problems at hand: draw as many of them again, with replacement, take the mean
+difference, two thousand times, and report the range of the middle 95% (`tinyprune/results.py`, `interval`).
 """
 
 # %% 8.5 With and without

@@ -28,10 +28,11 @@ print("  spared at first, and the last ones need the model's time to adapt")
 
 # %% [markdown]
 r"""
-At every scoring all gates are opened, or closed heads could never look useful again; the new score is averaged with
-the old ones, so that one noisy scoring decides nothing; and a closed head's weights *and their moments in the
-optimizer* are kept as they are. Without that, weight decay and leftover momentum would move a head that learns
-nothing, shrink its norm, and so confirm the decision.
+At every scoring all gates are opened: otherwise later layers would be judged on what a pruned model feeds them, and a
+criterion that measures what a head adds (activation) would give a closed head 0 for ever. The new score is averaged
+with the old ones, so that one noisy scoring decides nothing; and a closed head's weights *and Adam's averages of their
+gradients* are kept as they are. Without that, weight decay and leftover momentum would move a head that learns nothing,
+shrink its norm, and so confirm the decision.
 """
 
 # %% 9.2 Heads that close and come back
@@ -61,7 +62,11 @@ print(f"  {len(dynamic.pruning_log)} scorings, {returns} returns; heads not show
 # %% [markdown]
 r"""
 Is it worth it? Beside the dynamic student stand: one that closed its lowest heads at the first step, for good; one
-whose heads were drawn by lot; one that closed nothing and only trained on. All had the same teacher and steps.
+whose heads were drawn by lot; one that closed nothing and only trained on. All four trained on beside the same teacher,
+for the same number of steps. (Another `--seed` trains another teacher first.)
+
+And do "dynamic" and "one-shot" keep the same heads? The Jaccard index is the number of heads that both keep, over the
+number that at least one of them keeps. Two draws of 17 out of 24 by lot would share about 55%.
 """
 
 # %% 9.3 Controls
@@ -79,7 +84,7 @@ figures.table(rows, ["schedule", "heads", "answers right", "against dynamic (95%
 kept = {name: {(*key, head) for key, a in r.model.attentions().items() for head in a.heads} for name, r in runs.items()}
 same = len(kept["dynamic"] & kept["one-shot"]) / len(kept["dynamic"] | kept["one-shot"])
 print(f"  dynamic and one-shot keep the same heads to {same:.0%} (Jaccard)")
-print("  an interval that contains 0 is no difference; another seed would move it further")
+print("  an interval that contains 0 cannot tell the difference from none; another seed would move it further")
 
 # %% [markdown]
 r"""
@@ -110,6 +115,7 @@ r"""
 1. By hand: the cubic schedule at half way, for a ratio of 0.3.
 2. Write `ratio_at` and `heads_to_close`. `pytest tests/test_masking.py`.
 3. Write `DynamicPruning.after_step`: what must be put back, weights alone?
-4. Find the mistake: scores taken with the gates closed. Which heads can never return, and why?
+4. Find the mistake: scores taken with the gates closed. Under which criteria of lesson 06 can a closed head never
+   return, and for which does its own gate change nothing?
 5. Open: a schedule of your own against the controls above, three seeds, with intervals.
 """

@@ -67,8 +67,8 @@ figures.table([(f"{ratio:.0%}", len(heads_to_close(scores, ratio)), report.answe
 r"""
 Now the method: the student starts as a copy of its teacher and trains on, heads close and may come back for half of
 the steps, then the mask is frozen; in the end the closed heads are removed. Beside it stand two controls with the
-same number of steps: the same pruning without the teacher, and the same extra training without any pruning. Without
-the second, what training alone brings would be counted as the method's merit.
+same number of steps: the same pruning without the teacher, and the same extra training without pruning and without the
+teacher. Without the second, what training alone brings would be counted as the method's merit.
 """
 
 # %% 10.4 Students
@@ -122,9 +122,10 @@ r"""
 ## 10.6 The ledger
 
 What the paper reports for 30% of the heads on Math23k, beside what ours does at the same definition, and beside what
-arithmetic allows. Removing heads removes attention and nothing else: of the parameters, `attention's share x ratio` is
-all there is to save; of the FLOPs it depends on which heads go, and the least and the most that any choice of so many
-heads could save stand beside. A speed-up above `1 / (1 - FLOPs saved)` must have another cause than FLOPs.
+arithmetic allows. Removing heads removes attention and nothing else: of the parameters, attention's share times the
+share of heads that go is all there is to save; of the FLOPs it depends on which heads go, and the least and the most
+that any choice of so many heads could save stand beside. A speed-up above `1 / (1 - FLOPs saved)` must have another
+cause than FLOPs.
 """
 
 # %% 10.6 The ledger
@@ -145,7 +146,7 @@ low, high = interval(drop[0] - drop[1])
 figures.table([
     ("parameters saved, no embeddings", f"{PAPER['parameters']:.1%}",
      f"{1 - parameters(student, embeddings=False) / blocks:.1%}",
-     f"{args.ratio * head_parameters(teacher) / blocks:.1%}"),
+     f"{gone / everything * head_parameters(teacher) / blocks:.1%}"),
     ("FLOPs saved a problem", f"{PAPER['FLOPs']:.1%}", f"{saved_flops:.1%}", f"{least:.1%} … {most:.1%}"),
     ("faster by", f"{PAPER['speed']:.1%}",
      f"{seconds['teacher'] / seconds['student: pruned, distilled'] - 1:.1%}", f"{1 / (1 - saved_flops) - 1:.1%}"),
@@ -193,11 +194,13 @@ print(f"  written: {args.out / stem}.json, and what each model answered beside i
 r"""
 ## Exercises
 
-1. By hand: a layer has width 192 and 6 heads of width 32, and a feed-forward of width 192. What share of its weights
-   can 30% of its heads save? Compare with the ledger.
-2. Write the ledger's row for the encoder alone.
-3. `--ratio 0.5`: predict the student's accuracy first. Where does the student fall below the curve's start?
+1. By hand: an encoder layer has width 192, 6 heads of width 32, and a feed-forward of width 192. What share of its
+   matrices can 30% of its heads save? Compare with the ledger, which also counts decoder layers: two attentions each.
+2. Write the ledger's first two rows for the encoder alone: its parameters, and the FLOPs of reading a problem.
+3. `--ratio 0.5`: predict the student's accuracy first. How many heads, closed without training after (10.3), cost as
+   much as this student lost?
 4. Someone tried ratios 0.1 to 0.7 and reports the one with the best test accuracy. What is wrong, and how large can
-   the error become? Draw verdicts at random to find out (`tinyprune.results.interval` helps).
+   the error become? Suppose all seven are right on 75% of all problems there are: draw seven rows of a thousand
+   verdicts, take the best, and do it often.
 5. Open: reproduce one claim of another paper on head pruning with these tools, with an interval.
 """

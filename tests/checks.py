@@ -18,20 +18,23 @@ def same(a, b):
 def check(got, expected, what, mistakes=None):
     """Fails with `what`, the expected and the given result, and the mistake that gives just that result.
 
-    mistakes: sentence -> the wrong result itself, or a function of no arguments that computes it
+    mistakes: sentence -> the wrong result itself, or a function of no arguments that computes it; None, which no
+    mistake gives, and a result of NaN alone, which too many do, are never named
     """
     if isinstance(expected, torch.Tensor):
         assert isinstance(got, torch.Tensor), f"{what}: expected a tensor, got {type(got).__name__}"
     if same(got, expected):
         return
     for sentence, wrong in (mistakes or {}).items():
-        if same(got, wrong() if callable(wrong) else wrong):
+        wrong = wrong() if callable(wrong) else wrong
+        nothing = wrong is None or isinstance(wrong, torch.Tensor) and wrong.isnan().all()
+        if not nothing and same(got, wrong):
             raise AssertionError(f"{what}: {sentence} (your result is exactly what that mistake gives)")
     if not isinstance(expected, torch.Tensor):
         raise AssertionError(f"{what}: expected {expected!r}, got {got!r}; no known mistake gives this")
     assert got.shape == expected.shape, f"{what}: expected the shape {tuple(expected.shape)}, got {tuple(got.shape)}"
     nan = got.isnan().sum().item() if got.is_floating_point() else 0
-    assert not nan, f"{what}: {nan} of {got.numel()} values are NaN; a row with every key masked, or 0 * inf?"
+    assert not nan, f"{what}: {nan} of {got.numel()} values are NaN; a row with every key masked, 0 * inf, 0 / log 1?"
     distance = (got.double() - expected.double()).abs()
     place = tuple((distance > 1e-6 + 1e-5 * expected.double().abs()).nonzero()[0].tolist())
     raise AssertionError(f"{what}: first differs at {place}: expected {expected[place].item():.6g}, "

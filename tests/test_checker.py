@@ -99,7 +99,8 @@ def test_value_reads_operands_in_order():
     for operator, right_way, wrong_way in [("-", 4, -4), ("/", 3, Rational(1, 3)), ("^", 36, 64)]:
         check(evaluate([operator, "N0", "N1"], [Rational(6), Rational(2)]), Rational(right_way),
               f"{operator} N0 N1 with N0 = 6, N1 = 2",
-              {f"{operator} N0 N1 is N0 {operator} N1, not N1 {operator} N0: read the left operand first": wrong_way})
+              {f"{operator} N0 N1 is N0 {operator} N1, not N1 {operator} N0: take the left operand off the stack first":
+               wrong_way})
 
 
 def test_values_names_every_part_the_whole_last():

@@ -36,10 +36,12 @@ def logits(model, gates=None):
 def test_the_largest_remainders_get_what_is_left():
     check(share_out(5, [8, 4, 4]), [3, 1, 1], "5 shared among 8, 4 and 4: exactly 2.5, 1.25 and 1.25", {
         "what is left over goes to the largest remainder, not to the last": [2, 1, 2],
-        "rounding down loses one": [2, 1, 1], "each share was rounded up": [3, 2, 2]})
+        "each share was rounded, down or to the nearest (2.5 to 2): the sum is 4": [2, 1, 1],
+        "each share was rounded up": [3, 2, 2]})
     check(share_out(3, [4, 2, 2]), [1, 1, 1], "3 shared among 4, 2 and 2: exactly 1.5, 0.75 and 0.75", {
         "the largest remainder goes first, not the largest share": [2, 1, 0],
-        "what is left over goes to the largest remainder, not to the first": [2, 1, 1]})
+        "each share was rounded: the sum is 4": [2, 1, 1],
+        "what is left over goes to the largest remainders, one each, not all to the first": [3, 0, 0]})
     assert share_out(0, [4, 2, 2]) == [0, 0, 0] and share_out(8, [4, 2, 2]) == [4, 2, 2] and share_out(3, [7]) == [3]
 
 

@@ -93,7 +93,10 @@ def test_ingredients_table_pairs_each_seed_with_its_own_teacher():
             report = Report(verdicts, verdicts, [["N0"]] * 4, 0.0, 0.0)
             rows.append(result_row(report, study="ingredients", data="asdiv-a", fold=seed, seed=seed, settings={
                 "without": name, "decoding": BEST, "epochs": 20}))
+    report = Report("=xxx", "=xxx", [["N0"]] * 4, 0.0, 0.0)
+    rows.append(result_row(report, study="ingredients", data="asdiv-a", fold=0, seed=0, settings={
+        "without": "nothing", "decoding": BEST, "epochs": 50}))
     header, _, whole, less, _, note = ingredients_table(rows).splitlines()
-    assert note == "asdiv-a: 2 seed(s), 20 epochs, 4 validation problems each."
-    assert whole.startswith(f"| nothing | {BEST} | 50.0% |"), whole
-    assert less.startswith(f"| dropout | {BEST} | 37.5% | -12.5 ("), less
+    assert "asdiv-a, 20 epochs: right" in header and note == "asdiv-a: 2 seed(s), 4 validation problems each."
+    assert whole == f"| nothing | {BEST} | 50.0% |  | 25.0% |  |"
+    assert less.startswith(f"| dropout | {BEST} | 37.5% | -12.5 (") and less.endswith(") |  |  |"), less

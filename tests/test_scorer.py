@@ -59,6 +59,8 @@ def test_entropy_is_a_share_of_the_most_possible():
         "divided by log of the padded length; n is the number of keys this query may see":
             (entropy / math.log(S) * q).sum((0, 2)) / 6,
         "divided by n, not by log n": (entropy / keys * q).sum((0, 2)) / 6,
+        "all entropies over all log n: every query is a share of its own":
+            (entropy * q).sum((0, 2)) / (keys.log() * q).sum(),
         "padded queries are averaged in": own.mean((0, 2)),
         "padded queries are left out of the sum but counted in the mean": (own * q).sum((0, 2)) / (B * T),
         "averaged over problems first: sum numerators and denominators over the whole set, then divide once":
@@ -78,7 +80,7 @@ def test_a_query_with_one_key_is_left_out():
     own = (entropy[..., 1:] / logs[1:]).sum((0, 2))
     check(share(p, mask, real), slow_share(p, mask, real), "causal rows", {
         "row 0 has one key and no choice, log 1 = 0: row 0 was counted": own / 7,
-        "row 0 was divided by log 1 = 0": (entropy / logs).sum((0, 2)) / 5,
+        "all entropies over all log n: every row is a share of its own": entropy.sum((0, 2)) / (logs * real).sum(),
         "n is t + 1 in row t of a causal mask, not T": entropy.sum((0, 2)) / math.log(T) / 5})
 
 

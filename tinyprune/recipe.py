@@ -23,7 +23,7 @@ from tinyprune.train import DEVICE, CheckpointError, Settings, load_model, read,
 from tinyprune.transformer import Config, Transformer
 
 
-# The weights of the distillation loss: tau, l1, l2 and beta of distill.py.
+# The temperature and weights of the distillation loss: t, l1, l2 and beta of distill.py.
 DISTILLATION = {"temperature": 3.0, "distill": 1.0, "task": 0.5, "alignment": 0.1}
 RUNS = ROOT / "runs"  # models, checkpoints and results that are made here
 SHIPPED = ROOT / "data" / "teachers"  # teachers that came with the project, in half precision
@@ -170,7 +170,7 @@ def steps_of(settings, problems, vocabularies):
 
 
 def calibration_batches(problems, vocabularies, count, seed=0):
-    """`count` random training problems, always the same for a seed: what heads are scored on."""
+    """`count` of these problems, always the same for a seed: what heads are scored on. -> [Batch]"""
     problems = [problem for problem in problems if vocabularies.can_write(problem)]
     chosen = torch.randperm(len(problems), generator=torch.Generator().manual_seed(seed))[:count].tolist()
     return [batch.to(DEVICE) for batch in batches([problems[place] for place in chosen], vocabularies, 64)]

@@ -115,8 +115,8 @@ def markdown(header, rows):
 
 
 def whole_method_table(rows):
-    """Rows of lesson 10 on one data set, one file or five folds -> a Markdown table; accuracies are means of the
-    files, intervals are drawn over all their problems, and costs are shares of the teacher's."""
+    """Rows of lesson 10 on one data set, one file or five folds -> a Markdown table; accuracies and differences are
+    means of the files, intervals are drawn over all their problems, and costs are shares of the teacher's."""
     def of(name, decoding=None):
         return [row for row in rows if name_of(row) == name and decoding in (None, row["settings"].get("decoding"))
                 and (row["model"] != "pruned" or row["speedup"])]
@@ -138,7 +138,8 @@ def whole_method_table(rows):
             differences = np.concatenate([right(row["verdicts"]) - right(base["verdicts"])
                                           for row, base in zip(mine, teacher)])
             low, high = interval(differences)
-            gain = f"{100 * differences.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+            difference = mean(mine, "answer_accuracy") - mean(teacher, "answer_accuracy")
+            gain = f"{100 * difference:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
             cells += ["" if name == "teacher" else gain]
             cells += [f"{mean(of(name, decoding), 'answer_accuracy'):.1%}" for decoding in ("greedy", "both ways")]
             cells += [f"{mean(mine, 'equation_accuracy'):.1%}"]
@@ -242,19 +243,21 @@ def failures_table(rows):
 
 def ingredients_table(rows):
     """Rows of lesson 11 -> a Markdown table: what the teacher loses on validation problems without each ingredient,
-    over all seeds, with paired intervals."""
+    over all seeds, with paired intervals, for each data set and number of epochs."""
+    def verdicts(data, epochs, name, decoding):
+        return {(row["seed"], row["fold"]): right(row["verdicts"]) for row in rows if (row["data"], *(
+            row["settings"][key] for key in ("epochs", "without", "decoding"))) == (data, epochs, name, decoding)}
+
     names = list(dict.fromkeys((row["settings"]["without"], row["settings"]["decoding"]) for row in rows))
-    sets = sorted({row["data"] for row in rows})
-    header = ["without", "written"] + [f"{data}: {what}" for data in sets for what in ("right", "difference (95%)")]
+    sets = sorted({(row["data"], row["settings"]["epochs"]) for row in rows})
+    header = ["without", "written"] + [f"{data}, {epochs} epochs: {what}" for data, epochs in sets
+                                       for what in ("right", "difference (95%)")]
     made, notes = [], []
     for name, decoding in names:
         cells = [name, decoding]
-        for data in sets:
-            found = {(row["seed"], row["fold"]): right(row["verdicts"]) for row in rows if row["data"] == data
-                     and (row["settings"]["without"], row["settings"]["decoding"]) == (name, decoding)}
-            whole = {(row["seed"], row["fold"]): right(row["verdicts"]) for row in rows if row["data"] == data
-                     and (row["settings"]["without"], row["settings"]["decoding"])
-                     == ("nothing", BEST if name == "nothing" else decoding)}
+        for data, epochs in sets:
+            found = verdicts(data, epochs, name, decoding)
+            whole = verdicts(data, epochs, "nothing", BEST if name == "nothing" else decoding)
             if not found:
                 cells += ["", ""]
                 continue
@@ -264,10 +267,10 @@ def ingredients_table(rows):
                       "" if (name, decoding) == ("nothing", BEST) else
                       f"{100 * differences.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"]
         made.append(cells)
-    for data in sets:
+    for data in dict(sets):
         mine = [row for row in rows if row["data"] == data]
-        notes += ["", f"{data}: {len({row['seed'] for row in mine})} seed(s), {mine[0]['settings']['epochs']} epochs, "
-                      f"{mine[0]['problems']} validation problems each."]
+        notes += ["", f"{data}: {len({row['seed'] for row in mine})} seed(s), {mine[0]['problems']} validation problems "
+                      "each."]
     return "\n".join(markdown(header, made) + notes)
 
 

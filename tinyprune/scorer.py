@@ -155,7 +155,7 @@ def activations(model, batches):
 
 @torch.no_grad()
 def oracle(model, batches):
-    """Leave-one-out: how much the mean loss over [Batch] rises when this head alone is closed. N passes."""
+    """Leave-one-out: how much the mean loss over [Batch] rises when this head alone is closed. One pass a head."""
     def loss(gates):
         return torch.cat([example_losses(model(b.source, b.lengths, b.target, gates), b.target)
                           for b in batches]).mean()
