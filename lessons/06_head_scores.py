@@ -70,9 +70,9 @@ this defect. (Neither is free of all: the LayerNorm before an attention multipli
 larger scale is the same function as larger weights. So the library first multiplies the weights by it. Biases are left
 out of both.)
 
-Norm and entropy are then scaled to [0, 1] within each kind of attention, and mixed half and half. Both are read off a
-few hundred training problems drawn by lot, the *calibration* problems: no model learns from them here, they are only
-what the heads look at.
+Norm and entropy are then scaled to [0, 1] within each kind of attention, and mixed half and half. The norm needs no
+problems; the entropy is read off a few hundred training problems drawn by lot, the *calibration* problems: no model
+learns from them here, they are only what the heads look at.
 """
 
 # %% 6.3 The paper's score

@@ -101,8 +101,8 @@ print("  MFLOPs of one head: " + ", ".join(f"{kind} {value / 1e6:.3f}" for kind,
 # %% [markdown]
 r"""
 Of the parameters, what is saved is attention's share times the share of heads that really go (the ratio, rounded to
-whole heads), whichever they are. A model whose feed-forward
-layers are wide has a small share, and so little to win; ours are narrow.
+whole heads), whichever they are. A model whose feed-forward layers are wide has a small share, and so little to win;
+ours are narrow.
 
 FLOPs depend on *which* heads go, for they work on texts of different lengths: an encoder head reads a whole problem, a
 decoder head a short equation. The rule that each kind loses the same share fixes that too. Which kind can be spared

@@ -244,23 +244,22 @@ def failures_table(rows):
 def ingredients_table(rows):
     """Rows of lesson 11 -> a Markdown table: what the teacher loses on validation problems without each ingredient,
     over all seeds, with paired intervals, for each data set and number of epochs."""
-    def verdicts(data, epochs, name, decoding):
-        return {(row["seed"], row["fold"]): right(row["verdicts"]) for row in rows if (row["data"], *(
-            row["settings"][key] for key in ("epochs", "without", "decoding"))) == (data, epochs, name, decoding)}
-
-    names = list(dict.fromkeys((row["settings"]["without"], row["settings"]["decoding"]) for row in rows))
-    sets = sorted({(row["data"], row["settings"]["epochs"]) for row in rows})
+    answers = {}  # {(data, epochs, without, decoding): {(seed, fold): 0 or 1 for each problem}}
+    for row in rows:
+        key = row["data"], *(row["settings"][what] for what in ("epochs", "without", "decoding"))
+        answers.setdefault(key, {})[row["seed"], row["fold"]] = right(row["verdicts"])
+    sets, names = sorted({key[:2] for key in answers}), list(dict.fromkeys(key[2:] for key in answers))
     header = ["without", "written"] + [f"{data}, {epochs} epochs: {what}" for data, epochs in sets
                                        for what in ("right", "difference (95%)")]
     made, notes = [], []
     for name, decoding in names:
         cells = [name, decoding]
         for data, epochs in sets:
-            found = verdicts(data, epochs, name, decoding)
-            whole = verdicts(data, epochs, "nothing", BEST if name == "nothing" else decoding)
+            found = answers.get((data, epochs, name, decoding))
             if not found:
                 cells += ["", ""]
                 continue
+            whole = answers[data, epochs, "nothing", BEST if name == "nothing" else decoding]
             differences = np.concatenate([found[key] - whole[key] for key in found])
             low, high = interval(differences)
             cells += [f"{np.concatenate(list(found.values())).mean():.1%}",
