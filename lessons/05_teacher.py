@@ -63,8 +63,7 @@ What else is done to train it, each for one reason (`tinyprune/train.py`, `Setti
   Vaswani et al. have a gain of √D, here 11 to 14: words are learnt by heart, and the fewer the problems the worse that
   is. Ours is 8 on the sample, 4 on Math23k, 1 on ASDiv-A. The neighbours' weights have the same gain: with that of 4
   they come to matter, with 1 they hardly leave 0;
-- every equation is learnt twice, as it is and mirrored, from one reading of the text;
-- a moving average of the weights is what is kept: it is steadier than the last step.
+- every equation is learnt twice, as it is and mirrored, from one reading of the text.
 
 Lesson 11 leaves most of them out, one at a time, and measures. The rest is usual and was not tried otherwise: AdamW
 pulls all weights a little towards 0; a gradient longer than 1 is shortened to 1, lest one strange batch undo a hundred

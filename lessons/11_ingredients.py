@@ -5,7 +5,7 @@ r"""
 The teacher of lesson 05 has a dozen habits that the plain transformer of 2017 has not. Each was put there with a
 reason. A reason is not a measurement: so leave one out at a time, train again, and ask the same validation problems.
 
-You need lesson 05. About 15 minutes to read; it trains eleven small models, which takes a quarter of an hour on the
+You need lesson 05. About 15 minutes to read; it trains ten small models, which takes a quarter of an hour on the
 sample with 6 epochs each, and hours on the published sets: `--data asdiv-a --fold 1 --seed 1`, `--data math23k`.
 `--epochs 0` takes as many as the teacher gets, `--without dropout,slow` trains without those two alone (the names'
 beginnings). A stopped run goes on where it stopped. No test problem is asked: on ASDiv-A a tenth of the four training
@@ -54,7 +54,6 @@ INGREDIENTS = {
     "dropout": dict(config=dict(dropout=0.0)),
     "word dropout": dict(settings=dict(word_dropout=0.0)),
     "label smoothing": dict(settings=dict(smoothing=0.0)),
-    "averaged weights": dict(settings=dict(average=0.0)),
     "slow embeddings (gain as of 2017, the root of D)": dict(
         config=dict(gain=plan.config.get("width", Config.width) ** 0.5)),
 }

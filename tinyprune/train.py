@@ -1,9 +1,8 @@
-"""The training loop, for teachers and students alike: schedule, averaged weights, checkpoint, resume, evaluation.
+"""The training loop, for teachers and students alike: schedule, checkpoint, resume, evaluation.
 
 The order of the data and every dropout are functions of (seed, step) alone, so a run that was stopped and resumed
 is the run that was never stopped, and a checkpoint needs no state of a random generator.
 """
-import copy
 import hashlib
 import io
 import math
@@ -36,7 +35,6 @@ class Settings:
     word_dropout: float = 0.1  # share of the source words of which the model is shown the pieces alone
     mirrored: bool = True  # every equation is learnt in both directions
     weight_decay: float = 0.01
-    average: float = 0.999  # how much of the averaged weights stays at each step
     seed: int = 0
 
 
@@ -128,11 +126,11 @@ def drop_words(source, share):
 
 
 def train(model, problems, vocabularies, settings, loss, checkpoint, name="training", pruning=None, valid=()):
-    """Trains the model in place on those problems whose equation the vocabulary can write; at the end it has the
-    averaged weights. -> the log, [{"loss": mean of the epoch, "accuracy": of greedy answers, None if not asked}]
+    """Trains the model in place on those problems whose equation the vocabulary can write; at the end it is in eval
+    mode. -> the log, [{"loss": mean of the epoch, "accuracy": of greedy answers, None if not asked}]
 
     loss: (model, batch, gates) -> a number; pruning: None or a masking.DynamicPruning, whose gates the loss gets
-    valid: problems that the averaged model answers some ten times on the way, to be watched
+    valid: problems that the model answers some ten times on the way, to be watched
     checkpoint: a path. Written at once, every minute, at the end and on Ctrl-C; a run found there is resumed.
     Raises CheckpointError if what is found there is another run's or damaged; DataError if it cannot be written;
     FloatingPointError if the loss or its gradient is not finite.
@@ -143,7 +141,6 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
     model.to(DEVICE).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay,
                                   betas=(0.9, 0.98), fused=True)
-    average = copy.deepcopy(model)
     content = [vocabularies.source.tokens, vocabularies.target.tokens, *((p.id, p.words, p.equation) for p in problems)]
     identity = {"settings": asdict(settings), "config": asdict(model.config),
                 "problems": hashlib.sha256(repr(content).encode()).hexdigest(),
@@ -152,8 +149,7 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
 
     def state():
         return {"identity": identity, "done": done, "log": log, "threads": threads, "model": model.state_dict(),
-                "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-                "pruning": pruning.state() if pruning else None}
+                "optimizer": optimizer.state_dict(), "pruning": pruning.state() if pruning else None}
 
     if Path(checkpoint).exists():
         found = read(checkpoint)
@@ -162,7 +158,6 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
         try:
             done, log = found["done"], found["log"]
             model.load_state_dict(found["model"])
-            average.load_state_dict(found["average"])
             optimizer.load_state_dict(found["optimizer"])
             if pruning:
                 pruning.restore(found["pruning"], model)
@@ -205,15 +200,12 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
                 if pruning:
                     pruning.after_step(model, optimizer)
                 done += 1
-                keep = min(settings.average, done / (done + 10))  # early weights are soon forgotten
-                with torch.no_grad():
-                    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - keep)
                 log[epoch]["loss"] += value.item() / per_epoch
                 text = f"loss {value.item():.3f}" + (f"  {len(pruning.closed)} heads closed" if pruning else "")
                 if valid and done % per_epoch == 0 and (epoch + 1) % max(settings.epochs // 10, 1) == 0:
                     gates = pruning.gates if pruning else None
-                    log[epoch]["accuracy"] = evaluate(average, valid, vocabularies, gates=gates).answer_accuracy
-                    average.train()
+                    log[epoch]["accuracy"] = evaluate(model, valid, vocabularies, gates=gates).answer_accuracy
+                    model.train()
                     text += f"  accuracy {log[epoch]['accuracy']:.3f}"
                 progress.show(done, text)
                 if stop:
@@ -224,7 +216,6 @@ def train(model, problems, vocabularies, settings, loss, checkpoint, name="train
     finally:  # the end, Ctrl-C, or a loss that is not finite: the last whole step stays
         signal.signal(signal.SIGINT, before)
         save(state(), checkpoint)
-    model.load_state_dict(average.state_dict())
     model.eval()
     return log
 
