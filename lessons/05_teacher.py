@@ -24,7 +24,7 @@ from tinyprune.checker import same_equation
 from tinyprune.data import Vocabularies, batches, load
 from tinyprune.decode import beam_both_ways, beam_search
 from tinyprune.measure import parameters, step_time
-from tinyprune.results import BEST, result_row, write_result
+from tinyprune.results import BEST, result_path, result_row, write_result
 from tinyprune.tokenizer import OPERATORS, prefix_to_infix
 from tinyprune.train import DEVICE, choose, evaluate, grade, learning_rate_at, solve, task_loss
 from tinyprune.transformer import Config, Transformer, token_loss
@@ -236,8 +236,7 @@ analysis = {"time": parts, "causes": causes, "data_errors": faulty, "equal_texts
             "kinds": {kind: [len(places), *(sum(report.verdicts[place] in "=~" for place in places)
                                             for report in (best, *baselines))]
                       for kind, places in sorted(groups.items())}}  # problems, and how many each got right
-fold = args.fold if args.data == "asdiv-a" else None
-facts = dict(study="teacher", data=args.data, split="test", fold=fold)
+facts = dict(study="teacher", data=args.data, split="test", fold=args.fold)
 steps = recipe.steps_of(settings, splits.train, vocabularies)
 rows = [result_row(reports[name], model="teacher", ratio=0.0, schedule="none", loss="ce", seed=args.seed, steps=steps,
                    parameters=parameters(model), parameters_without_embeddings=parameters(model, embeddings=False),
@@ -246,9 +245,9 @@ rows = [result_row(reports[name], model="teacher", ratio=0.0, schedule="none", l
         for name, decoding in DECODING.items()]
 rows += [result_row(report, model="baseline", settings={"baseline": name}, **facts)
          for name, report in list(reports.items())[:2]]
-stem = f"teacher-{args.data}" + ("" if fold is None else f"-fold{fold}") + f"-seed{args.seed}"
-write_result(args.out / f"{stem}.json", rows, started)
-print(f"  written: {args.out / stem}.json")
+path = result_path(args.out, rows[0])
+write_result(path, rows, started)
+print(f"  written: {path}")
 
 # %% [markdown]
 r"""

@@ -21,15 +21,14 @@ from tinyprune.data import batches, problem_lengths
 from tinyprune.decode import beam_both_ways
 from tinyprune.masking import gates_of, heads_to_close, remove_heads
 from tinyprune.measure import attentions_flops, flops, head_parameters, latencies, mean_flops, parameters
-from tinyprune.results import BEST, interval, result_row, right, write_predictions, write_result
+from tinyprune.results import BEST, interval, result_path, result_row, right, write_predictions, write_result
 from tinyprune.scorer import head_scores
 from tinyprune.train import DEVICE, choose, evaluate, grade, solve
 
 started = time.time()
 args = recipe.options()
-fold = args.fold if args.data == "asdiv-a" else None
 
-figures.heading(f"10.1 The teacher, on {args.data}" + ("" if fold is None else f", fold {fold} held out"))
+figures.heading(f"10.1 The teacher, on {args.data}" + ("" if args.fold is None else f", fold {args.fold} held out"))
 splits, vocabularies, teaching = recipe.teacher(args.data, args.fold, args.seed)
 teacher, test = teaching.model, splits.test
 print(f"  {len(splits.train)} problems to learn from, {len(test)} to be asked; "
@@ -167,7 +166,7 @@ def row(report, model, decoding, kind, ratio, schedule, loss, name=None):
     training = {"teacher": recipe.RECIPES[args.data].teacher, "student": recipe.RECIPES[args.data].student}.get(kind)
     steps = training and recipe.steps_of(training, splits.train, vocabularies)
     return result_row(
-        report, study="whole-method", data=args.data, split="test", fold=fold, model=kind, ratio=ratio,
+        report, study="whole-method", data=args.data, split="test", fold=args.fold, model=kind, ratio=ratio,
         criterion="paper" if ratio else None, schedule=schedule, loss=loss, seed=args.seed,
         teacher_seed=None if kind == "teacher" else args.seed, steps=steps, heads=everything,
         heads_kept=model.heads_kept(), parameters=parameters(model),
@@ -183,12 +182,12 @@ rows = [row(report, models[name], decoding, *facts[name], name=name)
         for name in models for decoding, report in zip(DECODING, reports[name])]
 rows += [row(report, remove_heads(teacher, heads_to_close(scores, ratio)), "greedy", "pruned", ratio, "one-shot", None)
          for ratio, report in curve if ratio not in (0, args.ratio)]
-rows += [result_row(report, study="whole-method", data=args.data, split="test", fold=fold, model="baseline",
+rows += [result_row(report, study="whole-method", data=args.data, split="test", fold=args.fold, model="baseline",
                     settings={"baseline": name}) for name, report in baselines.items()]
-stem = f"whole-method-{args.data}" + ("" if fold is None else f"-fold{fold}") + f"-seed{args.seed}-ratio{args.ratio}"
-write_result(args.out / f"{stem}.json", rows, started)
-write_predictions(args.out / f"{stem}.predictions.jsonl", test, {name: report[1] for name, report in reports.items()})
-print(f"  written: {args.out / stem}.json, and what each model answered beside it")
+path = result_path(args.out, rows[0], f"-ratio{args.ratio}")
+write_result(path, rows, started)
+write_predictions(path.with_suffix(".predictions.jsonl"), test, {name: report[1] for name, report in reports.items()})
+print(f"  written: {path}, and what each model answered beside it")
 
 # %% [markdown]
 r"""

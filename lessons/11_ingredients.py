@@ -22,7 +22,7 @@ from tinyprune import figures, recipe
 from tinyprune.data import Vocabularies, load
 from tinyprune.decode import beam_both_ways, beam_search, greedy
 from tinyprune.measure import parameters
-from tinyprune.results import BEST, ONE_WAY, interval, result_row, right, write_result
+from tinyprune.results import BEST, ONE_WAY, interval, result_path, result_row, right, write_result
 from tinyprune.tokenizer import Vocabulary
 from tinyprune.train import choose, grade, solve, task_loss, train
 from tinyprune.transformer import Config, Transformer
@@ -32,7 +32,6 @@ args = recipe.options(epochs=6, without="")
 splits = load(args.data, args.fold, tuning=True)
 plan = recipe.RECIPES[args.data]
 settings = replace(plan.teacher, seed=args.seed, epochs=args.epochs or plan.teacher.epochs)
-fold = args.fold if args.data == "asdiv-a" else None
 
 NUMBERS = ("·whole", "·decimal", "·percent", "·fraction", "·rank")
 
@@ -59,11 +58,12 @@ INGREDIENTS = {
 }
 if not any(is_character(piece) for problem in splits.train for word in problem.words for piece in word):
     del INGREDIENTS["a word's characters"]  # English words have none
-beginnings = ("nothing", *args.without.split(","))  # every name begins with ""
-chosen = {name: change for name, change in INGREDIENTS.items() if name.startswith(beginnings)}
-if list(chosen) == ["nothing"]:
-    raise SystemExit(f"--without {args.without}: no ingredient's name begins so; there are: "
-                     + ", ".join(name for name in INGREDIENTS if name != "nothing"))
+names = [name for name in INGREDIENTS if name != "nothing"]
+beginnings = tuple(args.without.split(","))  # every name begins with ""
+for beginning in beginnings:
+    if not any(name.startswith(beginning) for name in names):
+        raise SystemExit(f"--without {beginning}: no ingredient's name begins so; there are: {', '.join(names)}")
+chosen = ["nothing", *(name for name in names if name.startswith(beginnings))]
 
 figures.heading(f"11.1 {args.data}: {len(chosen) - 1} ingredients, {settings.epochs} epochs each, "
                 f"{len(splits.valid)} validation problems")
@@ -98,9 +98,9 @@ def trained(name):
 
 
 rows, reports = [], {}
-for name, change in chosen.items():
+for name in chosen:
     run, vocabularies = trained(name)
-    change.get("model", lambda model: None)(run.model)  # rotary positions are no part of a model's file
+    INGREDIENTS[name].get("model", lambda model: None)(run.model)  # rotary positions are no part of a model's file
     rule, ways = recipe.rule(args.data), {}
     if name != "mirrored equations":  # without them there is one way to write alone
         both = solve(run.model, splits.valid, vocabularies, beam_both_ways)
@@ -112,8 +112,9 @@ for name, change in chosen.items():
                  "greedy": choose(splits.valid, solve(run.model, splits.valid, vocabularies, greedy))}
     for decoding, equations in ways.items():
         report = reports[name, decoding] = grade(splits.valid, equations)
-        rows.append(result_row(report, study="ingredients", data=args.data, split="valid", fold=fold, model="teacher",
-                               loss="ce", seed=args.seed, steps=recipe.steps_of(settings, splits.train, vocabularies),
+        rows.append(result_row(report, study="ingredients", data=args.data, split="valid", fold=args.fold,
+                               model="teacher", loss="ce", seed=args.seed,
+                               steps=recipe.steps_of(settings, splits.train, vocabularies),
                                parameters_without_embeddings=parameters(run.model, embeddings=False),
                                settings={"without": name, "decoding": decoding, "epochs": settings.epochs,
                                          "recipe": repr(plan)}))
@@ -127,10 +128,9 @@ for (name, decoding), report in reports.items():
     low, high = interval(difference)
     table.append((name, decoding, report.answer_accuracy, f"{difference.mean():+.3f}", f"{low:+.3f} … {high:+.3f}"))
 figures.table(table, ["without", "written", "answers right", "difference", "95%"])
-stem = f"ingredients-{args.data}" + ("" if fold is None else f"-fold{fold}")
-stem += f"-seed{args.seed}-epochs{settings.epochs}"
-write_result(args.out / f"{stem}.json", rows, started)
-print(f"  written: {args.out / stem}.json")
+path = result_path(args.out, rows[0], f"-epochs{settings.epochs}")
+write_result(path, rows, started)
+print(f"  written: {path}")
 
 # %% [markdown]
 r"""

@@ -13,12 +13,21 @@ LESSONS = sorted((ROOT / "lessons").glob("[0-9]*.py"))
 
 @pytest.mark.parametrize("path", [path for path in LESSONS if "10_" not in path.name], ids=lambda path: path.stem)
 def test_lesson_runs_to_its_end(path, small, capsys):
-    copy = small / path.name  # lesson 02 trains four models of its own: 20 steps instead of 500
-    copy.write_text(path.read_text(encoding="utf-8").replace("steps=500", "steps=20"), encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    for long, short in (("steps=500", "steps=20"), ("epochs=6", "epochs=1")):  # lessons 02 and 11 train many models
+        text = text.replace(long, short)
+    copy = small / path.name
+    copy.write_text(text, encoding="utf-8")
     runpy.run_path(str(copy))
     printed = capsys.readouterr().out.splitlines()
     shown = [line for line in printed if "step " not in line]
     assert shown and len(shown) < 150, f"{path.name} prints {len(shown)} lines: a reader wants fewer than 150"
+
+
+def test_lesson_11_refuses_an_ingredient_that_there_is_not(small, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["11_ingredients.py", "--without", "dropout,colour"])
+    with pytest.raises(SystemExit, match="--without colour.*mirrored equations, dropout"):
+        runpy.run_path(str(ROOT / "lessons" / "11_ingredients.py"))
 
 
 def test_whole_method_writes_a_complete_result(small, capsys):

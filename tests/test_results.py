@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from tinyprune.results import (BEST, KEYS, failures_table, ingredients_table, interval, result_row, right,
-                               teacher_table, update, write_result, write_text)
+from tinyprune.results import (BEST, KEYS, failures_table, ingredients_table, interval, result_path, result_row,
+                               right, teacher_table, update, write_result, write_text)
 from tinyprune.train import Report
 
 REPORT = Report("=~x!=", "=xx!=", [["N0"]] * 5, 0.4, 0.6)
@@ -28,6 +28,13 @@ def test_result_file_says_how_it_was_made(tmp_path):
     result = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert len(result["rows"]) == 2 and result["command"].startswith("python")
     assert result["started"] == "1970-01-01T00:00:00Z" and result["threads"] >= 1
+
+
+@pytest.mark.parametrize("facts, more, name", [
+    (dict(data="asdiv-a", fold=0, seed=3), "-ratio0.3", "teacher-asdiv-a-fold0-seed3-ratio0.3.json"),
+    (dict(data="math23k", fold=None, seed=0), "", "teacher-math23k-seed0.json")])
+def test_result_files_are_named_after_what_they_are_about(tmp_path, facts, more, name):
+    assert result_path(tmp_path, result_row(REPORT, study="teacher", **facts), more) == tmp_path / name
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

@@ -61,7 +61,7 @@ def options(**more):
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=DATA, default="sample")
-    parser.add_argument("--fold", type=int, choices=range(5), default=0, help="the test fold of ASDiv-A")
+    parser.add_argument("--fold", type=int, choices=range(5), default=0, help="of ASDiv-A: the test fold")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
     parser.add_argument("--threads", type=int, default=2, help="the same number, seed and machine give the same result")
@@ -74,6 +74,7 @@ def options(**more):
         parser.error("--ratio must be between 0 and 0.7")
     if args.threads < 1:
         parser.error("--threads must be 1 or more")
+    args.fold = args.fold if args.data == "asdiv-a" else None
     torch.set_num_threads(args.threads)
     return args
 

@@ -73,6 +73,12 @@ def write_result(path, rows, started):
     write_text(path, f'{head},\n "rows": [\n{body}\n]}}\n')
 
 
+def result_path(folder, row, more=""):
+    """The result file of a lesson, named after what its first row is about: study, data, fold and seed, then `more`."""
+    fold = "" if row["fold"] is None else f"-fold{row['fold']}"
+    return folder / f"{row['study']}-{row['data']}{fold}-seed{row['seed']}{more}.json"
+
+
 def write_predictions(path, problems, predictions):
     """One JSON line a problem: its id and the equation and verdict of each model; predictions: {model: Report}."""
     lines = [json.dumps({"id": problem.id, **{name: {"equation": " ".join(report.equations[place]),
