@@ -153,5 +153,7 @@ chance) for slow embeddings. Whoever judges by the cheap experiment throws out w
    problems? (We tried; it did not pay.)
 4. Find the mistake in the reasoning: someone removes two ingredients, since each costs nothing when it is missing, and
    loses four points.
-5. Open: an ingredient of your own. Fix the number of seeds before you begin.
+5. Open: an ingredient of your own, or one that we threw out since it did not pay: the trained model's weights were a
+   moving average of those after each step (0.999 of the average, 0.001 of the new ones). Why should that do little
+   where the learning rate falls to 0? Fix the number of seeds before you begin.
 """
