@@ -26,6 +26,8 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(recipe, "RUNS", tmp_path)
     monkeypatch.setattr(recipe, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr(figures, "PICTURES", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["lesson.py", "-f", "kernel.json"])  # what a notebook's kernel passes
+    argv = ["lesson.py", "-f", "kernel.json",  # what a notebook's kernel passes
+            "--threads", "1"]  # two would wait for each other wherever another program keeps a core busy
+    monkeypatch.setattr(sys, "argv", argv)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     return tmp_path

@@ -25,7 +25,7 @@ def test_lesson_runs_to_its_end(path, small, capsys):
 
 
 def test_lesson_11_refuses_an_ingredient_that_there_is_not(small, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["11_ingredients.py", "--without", "dropout,colour"])
+    monkeypatch.setattr("sys.argv", ["11_ingredients.py", "--threads", "1", "--without", "dropout,colour"])
     with pytest.raises(SystemExit, match="--without colour.*mirrored equations, dropout"):
         runpy.run_path(str(ROOT / "lessons" / "11_ingredients.py"))
 
