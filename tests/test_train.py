@@ -224,7 +224,7 @@ def test_watching_answers_changes_nothing(tmp_path):
     assert not same_weights(plain, watched) and all(call["training"] for call in calls)
     assert [entry["accuracy"] for entry in log] == [None] * 3
     assert all(entry["accuracy"] in [n / 6 for n in range(7)] for entry in seen), "three epochs: asked after each"
-    check(seen[-1]["accuracy"], evaluate(watched, PROBLEMS[:6], WORDS).answer_accuracy, "asked of the model as it was then")
+    check(seen[-1]["accuracy"], evaluate(watched, PROBLEMS[:6], WORDS).answer_accuracy, "asked of the last weights")
 
 
 # stopping and going on
