@@ -10,11 +10,15 @@ from tinyprune.train import Settings
 torch.set_num_threads(1)
 
 
-@pytest.fixture
-def small(monkeypatch, tmp_path):
-    """A sample of a few problems, models of one epoch, and an empty folder for all that a lesson writes."""
-    whole = data.load("sample")
+@pytest.fixture(scope="session")
+def whole():
+    """The whole sample, read once."""
+    return data.load("sample")
 
+
+@pytest.fixture
+def small(whole, monkeypatch, tmp_path):
+    """A sample of a few problems, models of one epoch, and an empty folder for all that a lesson writes."""
     def load(name, fold=0, tuning=False):
         return Splits(whole.train[::20], whole.valid[::20], whole.test[::20])
 
