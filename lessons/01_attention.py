@@ -286,8 +286,7 @@ r"""
 ## Exercises
 
 1. By hand: the query (2, 0, 0, 0) meets the keys (1, 5, 5, 5) and (0, 0, 0, 0), the values are 10 and 20. What are the
-   scores after the division, and what comes out, to one digit? Check yourself with `attention` of the library, and
-   then with `pytest tests/test_attention.py -k equals_torch`.
+   scores after the division, and what comes out, to one digit? Check yourself with `attention` of the library.
 2. Write `causal_mask(queries, start)`: what does the row of a single new token look like when four are cached?
    `pytest tests/test_attention.py -k causal_mask`
 3. Write `attention` with its mask, for any leading dimensions, and return the probabilities too.

@@ -145,7 +145,7 @@ test for the leak itself: change a target token and see whether a prediction mov
 """
 
 # %% 2.3 A leak, caught in one line
-figures.heading("2.3 Change target digit 3: which predictions move?")
+figures.heading("2.3 Change the target at place 3, counted from 0: which predictions move?")
 source, lengths, target = (part[:1] for part in fresh)
 other = target.clone()
 other[0, 3] = FIRST_DIGIT + (other[0, 3] - FIRST_DIGIT + 5) % 10
@@ -154,12 +154,12 @@ for variant, model in models.items():
     with torch.no_grad():
         moved = predict(model, variant, source, lengths, target) - predict(model, variant, source, lengths, other)
     rows.append((variant, *moved[0].abs().amax(dim=-1).tolist()))  # (1, 6, V) -> (6,)
-figures.table(rows, ["prediction of digit", *"012345"])
-assert max(rows[0][1:5]) == 0, "the right model may learn of digit 3 only when it predicts digit 4"
+figures.table(rows, ["prediction at place", *"012345"])
+assert max(rows[0][1:5]) == 0, "the right model may learn of place 3 only when it predicts place 4"
 
 # %% [markdown]
 r"""
-The right model moves from digit 4 on: when it predicts digit 3 it has not read it. Anything else in columns 0 to 3 is
+The right model moves from place 4 on: when it predicts place 3 it has not read it. Anything else in columns 0 to 3 is
 a leak. The test takes one problem, no training, and is worth more than any loss curve.
 
 What did the right model learn? Its cross-attention says so: each row is a digit being written, each column a token of
@@ -251,7 +251,8 @@ figures.curves({"score": list(enumerate(curve.tolist()))}, "distance", "score", 
 
 # %% [markdown]
 r"""
-Fast pairs tell neighbours apart, slow ones near from far. Nothing is learned, nothing is added to the stream, and no
+It falls, but in waves: the fast pairs come round again. They tell neighbours apart, slow ones near from far. Nothing is
+learned, nothing is added to the stream, and no
 text is too long to have positions. In cross-attention there is no rotation: the third token of an equation has no
 business with the third word of a problem.
 

@@ -54,8 +54,8 @@ for equation, count in counts.most_common(3):
 r"""
 With numbers in them, nearly every equation is new, and so is nearly every one of the test: nothing to learn from. With
 names, a few shapes do most of the work. The rest is a tail, short in our own sample, long in the published sets, and
-the last column is a warning: a solver that could only *choose* among the equations it has seen would fail there for
-certain. Ours writes token by token, so it can write what it has never seen.
+the last column is a warning: a solver that could only *choose* among the equations it has seen could write none of
+those, and would be right there by luck alone. Ours writes token by token, so it can write what it has never seen.
 
 ## Names for numbers
 
@@ -217,8 +217,8 @@ print(f"  they can write {sum(map(vocabularies.can_write, train))} of {len(train
 
 # %% [markdown]
 r"""
-The last figure is a ceiling: no training gets a solver above it. Constants that hardly any equation uses are left out,
-for nobody could learn when to use them.
+The last figure is a ceiling: no training gets a solver to write more of the recorded equations. Constants that hardly
+any equation uses are left out, for nobody could learn when to use them.
 
 ## What a name hides
 
@@ -266,7 +266,7 @@ has two opinions on every problem. Lesson 05 lets each judge what the other has 
 3. Write `infix_to_prefix` for all signs and brackets, in one pass: a - b - c, 2 ^ 3 ^ 2, -2 ^ 2, and errors that say
    what is missing and where. `pytest tests/test_tokenizer.py -k "infix or shunting or broken or limits"`
 4. Find the mistake. With this fold, which equations still have the right value, and which share of the training set
-   is that? Guess, then count.
+   is that? Guess, then count, with the values kept from before the change: recorded answers are read by this fold too.
 
        left, right = join_order(stack.pop(), stack.pop())    # def join_order(a, b): return b, a
 

@@ -72,8 +72,9 @@ good ones; and problems of like length share a batch, so that little is spent on
 
 # %% 5.2 The schedule
 figures.heading("5.2 The learning rate: how long does it take to arrive, and to leave?")
-figures.curves({"learning rate": [(step, learning_rate_at(step, 400, settings)) for step in range(0, 401, 10)]},
-               "step of 400", "learning rate", "05_learning_rate")
+rates = [learning_rate_at(step, 400, settings) for step in range(401)]
+figures.curves({"learning rate": list(enumerate(rates))[::10]}, "step of 400", "learning rate", "05_learning_rate")
+print(f"  the most, {max(rates):.2g}, at step {rates.index(max(rates))}")
 
 # %% 5.3 Training
 figures.heading(f"5.3 Training on {args.data}: {len(splits.train)} problems, {settings.epochs} epochs")
@@ -127,8 +128,9 @@ r"""
 The answer may be right where the equation is not the recorded one: 3 + 5 and 5 + 3. "Up to order" forgives
 commutation and association (lesson 04), and what still remains is another way to the same value, or luck.
 
-Where does it fail? Longer equations give more occasions to be wrong, and some equations were never seen in training.
-Some *texts* were, all but the numbers: what is the accuracy worth without them?
+Where does it fail? Where equations are longer, with more occasions to be wrong (the sample hardly shows it, the
+README's table does)? Where they were never seen in training? Some *texts* were, all but the numbers: what is the
+accuracy worth without them?
 """
 
 # %% 5.5 Where it fails

@@ -2,14 +2,14 @@
 r"""
 # 11 Ingredients: what is each of the teacher's tricks worth?
 
-The teacher of lesson 05 has a dozen habits that the plain transformer of 2017 has not. Each was put there with a
-reason. A reason is not a measurement: so leave one out at a time, train again, and ask the same validation problems.
+The teacher of lesson 05 has habits that the plain transformer of 2017 has not. Each was put there with a reason. A
+reason is not a measurement: so leave one out at a time, train again, and ask the same validation problems.
 
-You need lesson 05. About 15 minutes to read; it trains ten small models, which takes a quarter of an hour on the
-sample with 6 epochs each, and hours on the published sets: `--data asdiv-a --fold 1 --seed 1`, `--data math23k`.
-`--epochs 0` takes as many as the teacher gets, `--without dropout,slow` trains without those two alone (the names'
-beginnings). A stopped run goes on where it stopped. No test problem is asked: on ASDiv-A a tenth of the four training
-folds is kept apart.
+You need lesson 05. About 15 minutes to read; it trains ten small models: about ten minutes on the sample, with 6 epochs
+each, and not much longer on ASDiv-A (`--data asdiv-a --fold 1 --seed 1 --epochs 20`), but hours on Math23k (`--data
+math23k --epochs 5`). `--epochs 0` takes as many as the teacher gets, `--without dropout,slow` trains without those two
+alone (the names' beginnings). A stopped run goes on where it stopped. No test problem is asked: on ASDiv-A a tenth of
+the four training folds is kept apart.
 """
 
 # %% 11.1 What can be left out
@@ -29,6 +29,8 @@ from tinyprune.transformer import Config, Transformer
 
 started = time.time()
 args = recipe.options(epochs=6, without="")
+if args.epochs < 0:
+    raise SystemExit("--epochs must be 1 or more, or 0 for as many as the teacher gets")
 splits = load(args.data, args.fold, tuning=True)
 plan = recipe.RECIPES[args.data]
 settings = replace(plan.teacher, seed=args.seed, epochs=args.epochs or plan.teacher.epochs)
@@ -65,8 +67,8 @@ for beginning in beginnings:
         raise SystemExit(f"--without {beginning}: no ingredient's name begins so; there are: {', '.join(names)}")
 chosen = ["nothing", *(name for name in names if name.startswith(beginnings))]
 
-figures.heading(f"11.1 {args.data}: {len(chosen) - 1} ingredients, {settings.epochs} epochs each, "
-                f"{len(splits.valid)} validation problems")
+figures.heading(f"11.1 {args.data}: ingredients to leave out: {len(chosen) - 1}; epochs: {settings.epochs}; "
+                f"validation problems: {len(splits.valid)}")
 
 # %% [markdown]
 r"""
@@ -134,9 +136,12 @@ print(f"  written: {path}")
 
 # %% [markdown]
 r"""
-One seed on few problems: most intervals hold 0. That is no reason to believe that the ingredient does nothing, nor
-that it does something; it says how many problems or seeds one would need. The README's table has three seeds on
-ASDiv-A.
+Each difference is from "nothing" written in the same way (mirrored equations: from the beam of 5); the rows of
+"nothing" are from its first.
+
+Where an interval holds 0, that is no reason to believe that the ingredient does nothing, nor that it does something; it
+says how many problems one would need. Where it does not, remember that this is one seed: the intervals are over
+problems, and do not cover what another seed would do. The README's table has three seeds on ASDiv-A.
 
 And an ablation at a fraction of the epochs flatters what learns fast and is unfair to what keeps a long training from
 learning by heart. Look at dropout and slow embeddings in the README's table: on Math23k both seem to do harm when
@@ -150,7 +155,8 @@ chance) for slow embeddings. Whoever judges by the cheap experiment throws out w
 2. Write the variant that has torch's element-wise dropout (`nn.Dropout`) in place of `ChannelDropout`. Which is
    faster, and is there a difference in accuracy that you would defend?
 3. Write the pieces of an English word: its first five letters, its last two. What does it do on ASDiv-A's validation
-   problems? (We tried; it did not pay.)
+   problems? (We tried; it did not pay. Models made before are known by their settings, not by the code: delete
+   `runs/ingredients-*` after each change.)
 4. Find the mistake in the reasoning: someone removes two ingredients, since each costs nothing when it is missing, and
    loses four points.
 5. Open: an ingredient of your own, or one that we threw out since it did not pay: the trained model's weights were a

@@ -62,6 +62,7 @@ def test_entropy_is_a_share_of_the_most_possible():
         "all entropies over all log n: every query is a share of its own":
             (entropy * q).sum((0, 2)) / (keys.log() * q).sum(),
         "padded queries are averaged in": own.mean((0, 2)),
+        "padded queries are in the sum but not counted in the mean": own.sum((0, 2)) / 6,
         "padded queries are left out of the sum but counted in the mean": (own * q).sum((0, 2)) / (B * T),
         "averaged over problems first: sum numerators and denominators over the whole set, then divide once":
             ((own * q).sum(2) / real.sum(1)[:, None]).mean(0),
@@ -347,6 +348,7 @@ def test_gradients_equal_finite_differences():
         "the batches' means were averaged: divide once by all problems":
             {name: (x[:2].abs().mean(0) + x[2:].abs().mean(0)) / 2 for name, x in slopes.items()},
         "summed over the problems, not averaged": {name: x.abs().sum(0) for name, x in slopes.items()},
+        "divided by the number of batches, not of problems": {name: x.abs().sum(0) / 2 for name, x in slopes.items()},
         "the losses are divided by the batch's size before the absolute value is taken":
             {name: (x[:2].abs().sum(0) / 2 + x[2:].abs().sum(0) / 4) / 6 for name, x in slopes.items()},
         "each problem's loss is a sum over its tokens, not a mean":

@@ -1,4 +1,4 @@
-"""What must hold under bad input and crashes. `python tests/trust.py` checks all of it, for about five minutes, and
+"""What must hold under bad input and crashes. `python tests/trust.py` checks all of it, for a few minutes, and
 writes lessons/results/trust.json; test_trust.py runs a small part of each check.
 """
 import argparse

@@ -94,7 +94,7 @@ def curves(lines, x_label, y_label, name, marks=()):
     for label, points in lines.items():
         ys = [y for _, y in points]
         bars = "".join("▁▂▃▄▅▆▇█"[int(7 * (y - low) / (high - low)) if high > low else 0] for y in ys)
-        print(f"  {label.ljust(width)}  {bars}  {ys[0]:.3f} … {ys[-1]:.3f}")
+        print(f"  {label.ljust(width)}  {bars}  {ys[0]:.3g} … {ys[-1]:.3g}")
 
     def draw(axes):
         for label, points in lines.items():

@@ -72,6 +72,8 @@ def options(**more):
     args = parser.parse_args()
     if not 0 <= args.ratio <= 0.7:  # with four heads a layer, and one that must stay, 3/4 would be the end
         parser.error("--ratio must be between 0 and 0.7")
+    if not 0 <= args.seed < 2 ** 31:
+        parser.error("--seed must be 0 or more, and less than 2^31")
     if args.threads < 1:
         parser.error("--threads must be 1 or more")
     args.fold = args.fold if args.data == "asdiv-a" else None
@@ -122,7 +124,7 @@ def once(path, name, make):
         save_model(model, vocabularies, path)
         checkpoint.unlink()
     else:
-        print(f"  {name}: loaded {path.name}")
+        print(f"  {name}: loaded {path.name} (after a change of the code delete it, to train anew)")
     model, vocabularies = load_model(path)
     return Run(model, *read(path.with_suffix(".log"))), vocabularies
 

@@ -176,7 +176,8 @@ def accuracy_picture(found):
                             if (row["model"], row["loss"], row["ratio"]) == ("student", loss, ratio)]
                     if mine:
                         axes.plot([ratio], [np.mean(mine)], marker=marker, linestyle="none", color=line.get_color(),
-                                  markersize=12 if marker == "*" else 6, fillstyle="none" if marker == "o" else "full",
+                                  markersize=10 if marker == "*" else 16,  # a ring stays in sight around a star
+                                  fillstyle="none" if marker == "o" else "full",
                                   label=f"{data}: {name}" if ratio else None)
         axes.set_xlabel("share of all heads removed")
         axes.set_ylabel("answers right (greedy)")
