@@ -144,9 +144,9 @@ says how many problems one would need. Where it does not, remember that this is 
 problems, and do not cover what another seed would do. The README's table has three seeds on ASDiv-A.
 
 And an ablation at a fraction of the epochs flatters what learns fast and is unfair to what keeps a long training from
-learning by heart. Look at dropout and slow embeddings in the README's table: on Math23k both seem to do harm when
-everything is trained for 5 epochs. Trained for all 52, leaving them out costs points, many for dropout, some (within
-chance) for slow embeddings. Whoever judges by the cheap experiment throws out what the long training needs.
+learning by heart. Look at dropout, word dropout and slow embeddings in the README's table: on Math23k all three seem to
+do harm when everything is trained for 5 epochs. Trained for all 52, leaving them out costs points, many for dropout,
+some (within chance) for the other two. Whoever judges by the cheap experiment throws out what the long training needs.
 
 ## Exercises
 
