@@ -39,7 +39,7 @@ we need a value for an equation in prefix order: `- N0 * N1 N2`. It takes one st
 goes onto the stack; an operator takes two from it and puts one back. At the end the value lies there alone.
 
 The same function serves floats and fractions; only the kind of number differs. Guess how many of the *recorded*
-equations, all of them right, a float checker calls wrong.
+equations, nearly all of them right, a float checker calls wrong.
 """
 
 # %% 4.2 Floats against fractions
@@ -83,7 +83,7 @@ print(f"  ours with fractions = the library's evaluate, {len(readable)} times")
 
 # %% [markdown]
 r"""
-Every one that floats call wrong is a student told that a right answer is wrong. Fractions have none of this. What they
+Every one that floats call wrong and fractions do not is a student told that a right answer is wrong. What fractions
 still call wrong (nothing in our sample, something in the published sets) is not arithmetic: the recorded answer was
 rounded, or the record is wrong. Section 4.7 lists them.
 
@@ -111,10 +111,10 @@ Equations of + and * do not notice, so a test with `2 + 3` proves nothing. Test 
 
 `eval` runs Python. A model's output, or a user's, is not Python to be run: `__import__('os')` is the beginning of a
 sentence that deletes files, and `9**9**9**9` is a plain sum that outlives the computer. Filters on top of `eval` are a
-race that the filter loses; sympy's own parser uses eval too. So the library knows numbers, five signs and brackets,
-and every other character is an error with its place. How long a text may be and how large an exponent (64) is asked
-before the work, so that no single operation can take long, and a value of more than 4000 bits is refused before more
-is done with it. Nothing below is ever given to `eval`.
+race that the filter loses; sympy's own parser uses eval too. So the library knows numbers, five signs and brackets, as
+the published sets spell them, and every other character is an error with its place. How long a text may be and how
+large an exponent (64) is asked before the work, so that no single operation can take long, and a value of more than
+4000 bits is refused before more is done with it. Nothing below is ever given to `eval`.
 """
 
 # %% 4.4 What the library says to what must not be run
@@ -163,10 +163,11 @@ first two count. `verdict` says it in words, and in place of `!` the reason.
 ## Rounded answers
 
 A book writes 1/3 as 0.3333. The exact value differs, and nobody is wrong. So a tolerance is needed, and the field uses
-anything from 1e-4 to 1e-2 of the value. What does a tolerance let in? For every problem, take the twenty commonest
-equations of the training set that its numbers allow, keep those with a wrong value, and count which are accepted all
-the same. On the other side: recorded equations that are refused though their recorded decimal was only rounded. Guess
-the row where the wrong ones begin to outnumber those. (Our sample's records are exact: there is nothing to save.)
+anything from 1e-4 to 1e-2, of the value or flat. What does a tolerance let in? For some 3,000 problems, take those of
+the training set's twenty commonest equations that the problem has numbers for, keep the ones with a wrong value, and
+count which are accepted all the same. On the other side: recorded equations that are refused, and whose recorded answer
+is a decimal that may have been rounded. Guess the row where the wrong ones begin to outnumber those. (Our sample's
+records are exact: there is nothing to save.)
 """
 
 # %% 4.6 What a tolerance lets in
@@ -186,7 +187,7 @@ common = [equation.split() for equation, _ in
 saved, let_in = [], {True: [], False: []}  # let_in[decimal]
 for problem in readable[::math.ceil(len(readable) / 3000)]:  # 3,000 are enough to see it
     value = evaluate(problem.equation, problem.numbers)
-    if value != problem.answer:
+    if problem.decimal and value != problem.answer:
         saved.append(distance(value, problem.answer))
     for equation in common:
         try:
@@ -266,7 +267,7 @@ print(f"  different training equations: {len(written)} as written, "
 # %% [markdown]
 r"""
 a * (b + c) and a * b + a * c are different ways to think, and stay different; nothing is cancelled or multiplied out.
-All three figures are reported side by side, and none of them alone is the truth.
+Lesson 05 reports all three figures side by side, and none of them alone is the truth.
 
 ## Exercises
 
@@ -278,10 +279,10 @@ All three figures are reported side by side, and none of them alone is the truth
    values without end. `pytest tests/test_checker.py -k "broken or refused or 4000"`
 4. Find the mistake. This checker reports too high an accuracy:
 
-       def judge(prefix, numbers, answer):
+       def judge(prefix, numbers, answer, decimal):
            try:
                return "=" if run(prefix, numbers, exact) == answer else "x"
-           except (IndexError, ZeroDivisionError):
+           except (EquationError, IndexError, ZeroDivisionError):
                return "!"
 
    Which row of 4.5 shows it, and what would a model have to write to gain from it?

@@ -3,7 +3,7 @@ r"""
 # 07 Masking and removal: a head's gate is closed. What did we gain?
 
 Nothing, yet: a gate of 0 multiplies a result that has been computed. Only taking the head's rows and columns out of
-the matrices saves anything, and how much it can save at most is arithmetic, known before any training.
+the matrices saves anything, and how much that saves is arithmetic, known before any training.
 
 You need lesson 01 and the first page of 02; the teacher of lesson 05 is loaded, or trained now. About 35
 minutes to read, one to run. Which heads are closed is said by the score of lesson 06; for this lesson any choice
@@ -82,8 +82,8 @@ asked = [b.to(DEVICE) for b in batches([p for p in splits.train[:96] if vocabula
 seconds = latencies({"whole": teacher, "gates closed": Gated(), "heads removed": removed}, asked)
 figures.table([(name, value / seconds["whole"]) for name, value in seconds.items()], ["", "time"])
 
-# %% 7.3 The ceiling
-figures.heading(f"7.3 What removing {args.ratio:.0%} of the heads can save at most")
+# %% 7.3 What it saves
+figures.heading(f"7.3 What removing {args.ratio:.0%} of the heads saves")
 lengths = problem_lengths(splits.train[:500])
 S = round(sum(pair[0] for pair in lengths) / len(lengths))
 T = round(sum(pair[1] for pair in lengths) / len(lengths))
@@ -105,8 +105,8 @@ whole heads), whichever they are. A model whose feed-forward layers are wide has
 ours are narrow.
 
 FLOPs depend on *which* heads go, for they work on texts of different lengths: an encoder head reads a whole problem, a
-decoder head a short equation. The rule that each kind loses the same share fixes that too. Which kind can be spared
-most easily?
+decoder head a short equation. The rule that each kind loses the same share, as nearly as whole heads allow, fixes that
+too. Which kind can be spared most easily?
 """
 
 # %% 7.4 One kind at a time
@@ -131,7 +131,12 @@ r"""
 1. By hand: D = 128, 4 heads of width 32, feed-forward 128 wide. What share of an encoder layer's matrices is
    attention? And with a feed-forward of 512?
 2. Write `MultiHeadAttention.keep` (which rows, which columns, which biases). `pytest tests/test_attention.py`.
-3. Write `heads_to_close`: the exact count, one head left in every layer. `pytest tests/test_masking.py`.
-4. Find the mistake: a removal that recomputes K as D // number of heads.
+3. Write `heads_to_close`: the exact count, one head left in every attention. `pytest tests/test_masking.py`.
+4. Find the mistake. In `keep`, someone finds the head's width K by division:
+
+       rows = head_rows([self.heads.index(head) for head in kept], self.query.in_features // len(self.heads))
+
+   The first removal is right, in a model where heads and widths fit. What does the second one take out?
+   `pytest tests/test_attention.py -k "removed or keep"`
 5. Open: prune by kind or over all kinds together (`scope="all"`)? Measure both at three ratios, with intervals.
 """

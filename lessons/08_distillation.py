@@ -99,8 +99,8 @@ for place in unsure.flatten().topk(4).indices.tolist():
 
 # %% [markdown]
 r"""
-These are the places where the teacher is least sure. Often both tokens would do: a + b and b + a are both right, and
-the recorded equation names one. Elsewhere it hesitates between two readings of the text. Either way the student is
+These are the places where the teacher is least sure. Sometimes both tokens would do: a + b and b + a are both right,
+and the recorded equation names one. Elsewhere it hesitates between two readings of the text. Either way the student is
 told what its teacher was torn between, and not only who won.
 
 The second part of the loss compares where heads look: the KL of attention probabilities, head by head. The student
@@ -147,12 +147,17 @@ print(f"  with the teacher, and without: a difference of {low:+.3f} to {high:+.3
 
 # %% [markdown]
 r"""
+If the interval holds 0, these problems cannot tell the two apart; and another seed, which would move it further, is not
+in it. The README asks the same on both published sets, and cannot tell either.
+
 ## Exercises
 
 1. By hand: KL of two coins, (1/2, 1/2) against (1/4, 3/4), both ways round.
 2. Write `kd_loss` so that padding counts nowhere. `pytest tests/test_distill.py`.
 3. Write `attention_alignment`: pair heads by their original index.
-4. Find the mistake: a teacher left in train mode. What does its dropout do to the target?
+   `pytest tests/test_distill.py -k "attention or align"`
+4. Find the mistake: from `self.teacher.eval().requires_grad_(False)` someone drops `eval()`, and the loss still falls.
+   What does the teacher's dropout do to the target? `pytest tests/test_distill.py -k teacher`
 5. Open: does the student copy its teacher's errors? Count, among the problems that both get wrong, how often they
    write the same equation.
 """

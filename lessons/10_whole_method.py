@@ -120,7 +120,7 @@ for name, report in baselines.items():
 r"""
 ## 10.6 The ledger
 
-What the paper reports for 30% of the heads on Math23k, beside what ours does at the same definition, and beside what
+What the paper reports for 30% of the heads on Math23k, beside what ours does by the same definitions, and beside what
 arithmetic allows. Removing heads removes attention and nothing else: of the parameters, attention's share times the
 share of heads that go is all there is to save; of the FLOPs it depends on which heads go, and the least and the most
 that any choice of so many heads could save stand beside. A speed-up above `1 / (1 - FLOPs saved)` must have another
@@ -150,7 +150,7 @@ figures.table([
     ("faster by", f"{PAPER['speed']:.1%}",
      f"{seconds['teacher'] / seconds['student: pruned, distilled'] - 1:.1%}", f"{1 / (1 - saved_flops) - 1:.1%}"),
     ("answers gained", f"{PAPER['accuracy']:.1%}", f"{(drop[0] - drop[1]).mean():.1%}", f"{low:.1%} … {high:.1%}"),
-], ["", "paper", "ours", "arithmetic allows"])
+], ["", "paper", f"ours, {args.ratio:.0%}, {args.data}", "arithmetic allows"])
 print("  last line, last column: the 95% interval of the difference, paired, over problems")
 print(f"  the paper's own {PAPER['FLOPs']:.1%} fewer FLOPs allow {1 / (1 - PAPER['FLOPs']) - 1:.1%} more speed at most")
 

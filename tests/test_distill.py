@@ -53,6 +53,9 @@ def test_kd_equals_torch_kl():
             t ** 2 * ((each * REAL).sum(1) / REAL.sum(1)).mean(),
         "averaged over the vocabulary too: sum over V, mean over tokens": right / V,
         "summed over the tokens, not averaged": right * 5,
+        "the sign is wrong: log teacher minus log student, weighed by the teacher": -right,
+        "weighed by the teacher's log-probabilities, not by its probabilities":
+            t ** 2 * ((q / t).log_softmax(-1) * ((q / t).log_softmax(-1) - (s / t).log_softmax(-1))).sum(-1).mean(),
         "this is the cross-entropy with the teacher, not KL: the teacher's own entropy is not taken off":
             -t ** 2 * ((q / t).softmax(-1) * (s / t).log_softmax(-1)).sum(-1).mean(),
         "the logits themselves are compared, not the distributions": F.mse_loss(s, q),

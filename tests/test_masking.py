@@ -117,7 +117,8 @@ def test_every_ratio_closes_exactly_its_share(heads, scope):
         closed = heads_to_close(scores, percent / 100, scope)
         check(len(closed), count, f"{percent}% of {everything} heads, {count} with halves rounded up", {
             "the budget was rounded down, or half a head to the even number (Python's round)":
-                math.floor(Fraction(percent * everything, 100))})
+                math.floor(Fraction(percent * everything, 100)),
+            "the budget was rounded up": math.ceil(Fraction(percent * everything, 100))})
         for name, row in scores.items():
             assert sum(head[:2] == name for head in closed) < len(row), f"{percent}%: {name} lost its last head"
         if scope == "all":

@@ -144,7 +144,7 @@ def canonical(prefix):
     a - b is read as a + (-b) and a / b as a * b^-1; sums within sums and products within products are flattened, the
     sign or inverse passing to each part (a - (b - c) = a - b + c), and sorted. Nothing is cancelled, multiplied out or
     computed: a*b/b, a*(b+c) and 0-a stay as they are. - N0 - N1 N2 -> "(+N0 +N2 -N1)".
-    Equal equations have equal values where both have one: b*0/c is 0, b/(c/0) is nothing. Raises EquationError.
+    Equal equations have equal values where both have one: b*0/c is 0, b/(c/0) has no value. Raises EquationError.
     """
     inverse = {"+": "-", "-": "+", "*": "/", "/": "*"}
 

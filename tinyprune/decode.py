@@ -20,7 +20,7 @@ LONGEST = 41  # tokens: the longest recorded equation of Math23k
 def token_slots(vocabulary):
     """How each target token changes the number of open slots, and which number it names.
 
-    -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR, never written;
+    -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR, of no equation;
        names (V,): i for Ni, -1 for every other token
     """
     tokens = vocabulary.tokens

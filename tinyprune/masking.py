@@ -25,7 +25,7 @@ def share_out(total, sizes):
 
 
 def lowest(scores, count):
-    """The `count` heads with the lowest scores, ties by (layer, index), but one head always stays in each layer.
+    """The `count` heads with the lowest scores, ties by (layer, index), but one head always stays in each attention.
 
     scores: {(kind, layer): (N,)} -> [(kind, layer, place)]. Raises ValueError if that many cannot go.
     """

@@ -1,7 +1,7 @@
 """What a model costs: parameters, floating-point operations, and time.
 
-FLOPs count 2 for a multiply-add of a matrix product; biases, norms, softmax, rotation and the neighbour mix, all
-elementwise, are left out, as torch.utils.flop_counter does.
+FLOPs count 2 for a multiply-add of a matrix product; biases, norms, softmax, rotation and the neighbour mix are left
+out, as torch.utils.flop_counter does.
 """
 import statistics
 import time
@@ -58,8 +58,8 @@ def mean_flops(model, lengths):
 
 @torch.no_grad()
 def forced_decoding(model, batch):
-    """One encoder pass and cached decoding of exactly the recorded equations' lengths, whatever the model would say:
-    two models then do the same number of steps."""
+    """One encoder pass and cached decoding of as many tokens as the batch's longest recorded equation has, whatever the
+    model would say: two models then do the same number of steps."""
     memory, mask = model.encode(batch.source, batch.lengths)
     cache, token = {}, torch.full_like(batch.target[:, :1], BOS)
     for step in range(batch.target.shape[1]):

@@ -198,7 +198,7 @@ def student(data, fold, seed, splits, vocabularies, teacher_model, ratio, schedu
                                  end=steps // 2, every=max(steps // 2 // recipe.scorings, 1),
                                  schedule="one-shot" if schedule == "random" else schedule)
         loss = task_loss(settings.smoothing)
-        if distil:  # with the same smoothing, so that the teacher is the only difference
+        if distil:  # with the same smoothing: what the teacher says is what is new
             loss = Distillation(copy.deepcopy(teacher_model), smoothing=settings.smoothing, **DISTILLATION)
         log = train(model, splits.train, vocabularies, settings, loss, checkpoint, name, pruning)
         return remove_heads(model, pruning.closed), vocabularies, [log, pruning.log]

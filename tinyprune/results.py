@@ -275,8 +275,8 @@ def ingredients_table(rows):
         made.append(cells)
     for data in dict(sets):
         mine = [row for row in rows if row["data"] == data]
-        notes += ["", f"{data}: {len({row['seed'] for row in mine})} seed(s), {mine[0]['problems']} validation problems "
-                      "each."]
+        notes += ["", f"{data}: {len({row['seed'] for row in mine})} seed(s), "
+                      f"{mine[0]['problems']} validation problems each."]
     return "\n".join(markdown(header, made) + notes)
 
 
