@@ -136,7 +136,7 @@ r"""
 
        rows = head_rows([self.heads.index(head) for head in kept], self.query.in_features // len(self.heads))
 
-   The first removal is right, in a model where heads and widths fit. What does the second one take out?
+   The first removal is right, in a model whose heads are together as wide as it is. What does the second one do?
    `pytest tests/test_attention.py -k "removed or keep"`
 5. Open: prune by kind or over all kinds together (`scope="all"`)? Measure both at three ratios, with intervals.
 """
