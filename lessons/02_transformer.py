@@ -252,9 +252,8 @@ figures.curves({"score": list(enumerate(curve.tolist()))}, "distance", "score", 
 # %% [markdown]
 r"""
 It falls, but in waves: the fast pairs come round again. They tell neighbours apart, slow ones near from far. Nothing is
-learned, nothing is added to the stream, and no
-text is too long to have positions. In cross-attention there is no rotation: the third token of an equation has no
-business with the third word of a problem.
+learned, nothing is added to the stream, and no text is too long to have positions. In cross-attention there is no
+rotation: the third token of an equation has no business with the third word of a problem.
 
 ## Neighbours
 

@@ -122,6 +122,5 @@ r"""
 3. Write `DynamicPruning.after_step`: what must be put back, weights alone?
 4. Find the mistake: scores taken with the gates closed. Under which criteria of lesson 06 can a closed head never
    return, and for which does its own gate change nothing?
-5. Open: a schedule of your own against the controls above, three seeds, with intervals. (A student made before is
-   known by its settings, not by the code: delete `runs/student-*` after each change.)
+5. Open: a schedule of your own against the controls above, three seeds, with intervals.
 """

@@ -155,8 +155,7 @@ some (within chance) for the other two. Whoever judges by the cheap experiment t
 2. Write the variant that has torch's element-wise dropout (`nn.Dropout`) in place of `ChannelDropout`. Which is
    faster, and is there a difference in accuracy that you would defend?
 3. Write the pieces of an English word: its first five letters, its last two. What does it do on ASDiv-A's validation
-   problems? (We tried; it did not pay. Models made before are known by their settings, not by the code: delete
-   `runs/ingredients-*` after each change.)
+   problems? (We tried; it did not pay.)
 4. Find the mistake in the reasoning: someone removes two ingredients, since each costs nothing when it is missing, and
    loses four points.
 5. Open: an ingredient of your own, or one that we threw out since it did not pay: the trained model's weights were a

@@ -57,7 +57,7 @@ def test_both_evaluators_agree_on_all_short_texts():
 
 
 def test_a_check_is_faster_than_sympys_own():
-    found = trust.speed([p for p in trust.load("sample").test if p.equation][:60])
+    found = trust.speed([p for p in trust.splits_of("sample").test if p.equation][:60])
     assert found["speed_agree"] == found["speed_texts"] == 60 and found["times_as_fast"] > 4, found
 
 

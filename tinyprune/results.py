@@ -169,15 +169,15 @@ def accuracy_picture(found):
                     curve.setdefault(row["ratio"], []).append(row["answer_accuracy"])
             line, = axes.plot(sorted(curve), [np.mean(curve[ratio]) for ratio in sorted(curve)], marker=".",
                               label=f"{data}: heads closed, no training after")
-            for loss, marker, name in (("ce+kl+attention", "*", "pruned and distilled"),
-                                       ("ce", "o", "trained on without the teacher")):
+            for loss, marker, size, fill, name in (  # a ring stays in sight around a star
+                    ("ce+kl+attention", "*", 10, "full", "pruned and distilled"),
+                    ("ce", "o", 16, "none", "trained on without the teacher")):
                 for ratio in sorted({row["ratio"] for row in greedy if row["model"] == "student"}):
                     mine = [row["answer_accuracy"] for row in greedy
                             if (row["model"], row["loss"], row["ratio"]) == ("student", loss, ratio)]
                     if mine:
-                        axes.plot([ratio], [np.mean(mine)], marker=marker, linestyle="none", color=line.get_color(),
-                                  markersize=10 if marker == "*" else 16,  # a ring stays in sight around a star
-                                  fillstyle="none" if marker == "o" else "full",
+                        axes.plot([ratio], [np.mean(mine)], marker=marker, markersize=size, fillstyle=fill,
+                                  linestyle="none", color=line.get_color(),
                                   label=f"{data}: {name}" if ratio else None)
         axes.set_xlabel("share of all heads removed")
         axes.set_ylabel("answers right (greedy)")
