@@ -3,9 +3,9 @@ import sys
 import pytest
 import torch
 
-from tinyprune import data, figures, recipe
+from tinyprune import data, figures, files, recipe
 from tinyprune.data import Splits
-from tinyprune.train import Settings
+from tinyprune.train import TrainConfig
 
 torch.set_num_threads(1)
 
@@ -18,20 +18,20 @@ def whole():
 
 @pytest.fixture
 def small(whole, monkeypatch, tmp_path):
-    """A sample of a few problems, models of one epoch, and an empty folder for all that a lesson writes."""
+    """A sample of a few problems, models of one epoch, and an empty folder for all that is written."""
     def load(name, fold=0, tuning=False):
         return Splits(whole.train[::20], whole.valid[::20], whole.test[::20])
 
     monkeypatch.setattr(recipe, "load", load)
     monkeypatch.setattr(data, "load", load)
-    monkeypatch.setitem(recipe.RECIPES, "sample", recipe.Recipe(
-        Settings(epochs=2), Settings(epochs=1), dict(width=32, head_width=8, encoder_layers=2, feedforward=32),
+    monkeypatch.setitem(recipe.EXPERIMENTS, "sample", recipe.ExperimentConfig(
+        teacher=TrainConfig(epochs=2), student=TrainConfig(epochs=1),
+        model=dict(width=32, head_width=8, encoder_layers=2, feedforward=32),
         calibration=32, scorings=1))
-    monkeypatch.setattr(recipe, "RUNS", tmp_path)
+    monkeypatch.setattr(files, "RUNS", tmp_path)
     monkeypatch.setattr(recipe, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr(figures, "PICTURES", tmp_path)
-    argv = ["lesson.py", "-f", "kernel.json",  # what a notebook's kernel passes
-            "--threads", "1"]  # two would wait for each other wherever another program keeps a core busy
-    monkeypatch.setattr(sys, "argv", argv)
+    # Two threads would wait for each other wherever another program keeps a core busy.
+    monkeypatch.setattr(sys, "argv", ["lesson.py", "--threads", "1"])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     return tmp_path

@@ -1,60 +1,83 @@
 """Solves a word problem: python -m tinyprune "Tom had 12 apples and gave 3 away. How many has he now?"
 
-A Chinese text is answered by the teacher that was trained on Math23k, an English one by ASDiv-A's; both came with the
-project. Beside the answer stand the words that the heads looked at while each number was written.
+A Chinese text is answered by the teacher that was trained on Math23k, an English one by ASDiv-A's.
+Both came with the project. Beside the answer stand the words that the heads attended to while each
+number was written.
 """
 import argparse
 import sys
 
 import torch
 
-from tinyprune import figures, recipe
-from tinyprune.checker import evaluate
-from tinyprune.data import DATA, Batch, chinese_words, english_words, is_name, pad, pad_words, read_text
-from tinyprune.decode import beam_both_ways
-from tinyprune.tokenizer import EquationError, prefix_to_infix
-from tinyprune.train import DEVICE
+from tinyprune import cli, figures, recipe
+from tinyprune.batching import make_batch
+from tinyprune.bidirectional import bidirectional_search
+from tinyprune.checker import evaluate_prefix
+from tinyprune.data import DATA, Problem, chinese_words, english_words, read_words
+from tinyprune.evaluate import best_equations, find_candidates
+from tinyprune.quantities import EquationError, is_name, name_index
+from tinyprune.tokenizer import prefix_to_infix
 
-MOST_CHARACTERS = 2000  # the longest published problem has under 600
+MAX_CHARACTERS = 2000  # the longest published problem has under 600
 
-parser = argparse.ArgumentParser(prog="python -m tinyprune", description=__doc__,
-                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("problem", help="the text of a word problem, Chinese or English")
-parser.add_argument("--data", choices=DATA, help="what the solver was trained on, if the language shall not decide; "
-                                                 "the sample's is trained now if it is not there yet")
-args = parser.parse_args()
 
-sys.excepthook = recipe.explain
-problem = args.problem.encode(errors="replace").decode()  # a terminal may pass on half a character
-if len(problem) > MOST_CHARACTERS:
-    sys.exit(f"The problem has {len(problem)} characters: at most {MOST_CHARACTERS} are read.")
-english = not any("\u4e00" <= character <= "\u9fff" for character in problem)
-data = args.data or ("asdiv-a" if english else "math23k")
-run, vocabularies = recipe.solver(data)
-model = run.model
-words, literals, numbers = read_text(
-    english_words(problem) if english else chinese_words(problem, vocabularies.source.index), english)
-if not numbers:
-    sys.exit("The problem has no numbers in it: nothing to calculate with.")
-nothing = torch.zeros(1, 1, dtype=torch.long)  # no recorded equation
-batch = Batch(pad_words([vocabularies.source.encode_words(words)]), torch.tensor([len(words)]), nothing,
-              torch.tensor([len(numbers)])).to(DEVICE)
-equation = recipe.rule(data)(beam_both_ways(model, batch, vocabularies.target)[0], numbers)
-filled = [literals[int(token[1:])] if is_name(token) else token for token in equation]
-filled = [f"({token})" if "/" in token[1:] and token[0] != "(" else token for token in filled]  # 3/8 is one number
-print(f"equation: x = {prefix_to_infix(filled)}")
-try:
-    value = evaluate(equation, numbers)
+def main():
+    sys.excepthook = cli.show_error
+    args = parse()
+    text = args.problem.encode(errors="replace").decode()  # a terminal may pass on half a character
+    if len(text) > MAX_CHARACTERS:
+        sys.exit(f"The problem has {len(text)} characters: at most {MAX_CHARACTERS} are read.")
+    english = not any("\u4e00" <= character <= "\u9fff" for character in text)
+    data = args.data or ("asdiv-a" if english else "math23k")
+    trained, vocabularies = recipe.load_or_train_teacher(data)
+    words = english_words(text) if english else chinese_words(text, vocabularies.source.index)
+    words, literals, numbers = read_words(words, english)
+    if not numbers:
+        sys.exit("The problem has no numbers in it: nothing to calculate with.")
+    problem = Problem("typed", text, words, numbers, equation=[])
+    candidates = find_candidates(trained.model, [problem], vocabularies, bidirectional_search)
+    problem.equation, = best_equations([problem], candidates, recipe.reranker(data))
+    print(f"equation: x = {prefix_to_infix([with_number(t, literals) for t in problem.equation])}")
+    try:
+        value = evaluate_prefix(problem.equation, numbers)
+    except EquationError as error:
+        sys.exit(f"It has no answer: {error}.")
     print(f"answer:   {value}" + (f" = {float(value):.6g}" if value.q != 1 else ""))
-except EquationError as error:
-    sys.exit(f"It has no answer: {error}.")
+    show_attention(trained.model, make_batch([problem], vocabularies), problem, literals)
 
-record = {}
-with torch.no_grad():
-    model(batch.source, batch.lengths, pad([vocabularies.target.encode(equation)]).to(DEVICE), record=record)
-last = max(layer for kind, layer in record if kind == "cross")
-heads, looks = model.attentions()["cross", last].heads, record["cross", last][0]  # (N, T, S)
-shown = [literals[int(word[1:])] if is_name(word) else word for word, *_ in words]
-print("\nWhile it wrote a number, each head of the last cross-attention looked most at")
-figures.table([(filled[step], *(shown[int(head[step].argmax())] for head in looks))
-               for step, token in enumerate(equation) if is_name(token)], ["", *(f"head {head}" for head in heads)])
+
+def parse():
+    parser = argparse.ArgumentParser(prog="python -m tinyprune", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("problem", help="the text of a word problem, Chinese or English")
+    parser.add_argument("--data", choices=DATA,
+                        help="what the solver was trained on, if the language shall not decide; the "
+                             "sample's is trained now if it is not there yet")
+    return parser.parse_args()
+
+
+def with_number(token, literals):
+    """N0 -> the number as it was written, a fraction in brackets; any other token stays."""
+    literal = literals[name_index(token)] if is_name(token) else token
+    return f"({literal})" if "/" in literal[1:] and literal[0] != "(" else literal
+
+
+@torch.no_grad()
+def show_attention(model, batch, problem, literals):
+    """Prints, for each number of the equation, the word that each head attended to most."""
+    attentions = {}
+    model(batch.source, batch.lengths, batch.target, attentions=attentions)
+    last = max(layer for kind, layer in attentions if kind == "cross")
+    most = attentions["cross", last][0].argmax(dim=-1)  # (N, T, S) -> (N, T)
+    rows = []
+    for token, positions in zip(problem.equation, most.T.tolist()):
+        if is_name(token):
+            attended = [problem.words[position][0] for position in positions]
+            rows.append([with_number(word, literals) for word in [token, *attended]])
+    print("\nWhile it wrote a number, each head of the last cross-attention attended most to")
+    heads = model.attention_layers()["cross", last].heads
+    figures.table(rows, ["", *(f"head {head}" for head in heads)])
+
+
+if __name__ == "__main__":
+    main()

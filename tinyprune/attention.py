@@ -1,8 +1,10 @@
-"""Multi-head attention by hand, with a gate per head, a key/value cache, and heads that can be taken out.
+"""Multi-head attention by hand, with a gate per head, a key/value cache, and removal of heads.
 
-    z[h] = softmax(Q[h] K[h]^T / sqrt(K)) V[h]          output = sum over h of gate[h] * z[h] W_O[h] + b_O
+    z[h] = softmax(Q[h] K[h]^T / sqrt(K)) V[h]
+    output = sum over h of gate[h] * z[h] W_O[h] + b_O
 
-Vaswani et al. 2017, section 3.2 (attention); Su et al. 2021 (rotary positions); Michel et al. 2019 (gates).
+Vaswani et al. 2017, section 3.2 (attention); Su et al. 2021 (rotary positions); Michel et al. 2019
+(gates).
 Letters: B batch, N heads, T queries, S keys, K head width, D model width.
 Masks have one convention everywhere: True = may attend, rows are queries, columns are keys.
 """
@@ -13,12 +15,15 @@ from torch import nn
 
 
 def padding_mask(lengths, size):
-    """Hides padded keys: lengths (B,), the number of real tokens of each text -> (B, 1, 1, size)."""
+    """Hides padded keys: lengths (B,), the number of real tokens of each text -> (B, 1, 1, size)"""
     return (torch.arange(size, device=lengths.device) < lengths[:, None])[:, None, None]
 
 
 def causal_mask(queries, start=0, device=None):
-    """Each token sees itself and the past: (queries, start + queries), the first query standing at `start`."""
+    """Each token sees itself and the past: (queries, start + queries).
+
+    start: the position of the first query
+    """
     return torch.ones(queries, start + queries, dtype=torch.bool, device=device).tril(start)
 
 
@@ -33,17 +38,19 @@ def merge_heads(z):
 
 
 def rotate(x, start=0):
-    """Rotary positions: turns the pair (2i, 2i+1) of the token at position p by the angle p * 10000^(-2i/K).
+    """Rotary positions: turns the pair (2i, 2i+1) of the token at position p by p * 10000^(-2i/K).
 
-    The product of a turned query and a turned key depends on how far one stands before the other, not on where.
-    x (B, N, T, K) with K even, the first token standing at position `start` -> (B, N, T, K)
+    The product of a turned query and a turned key depends on the distance between the two
+    positions, not on the positions themselves.
+    x (B, N, T, K) with K even, the first token at position `start` -> (B, N, T, K)
     """
     T, K = x.shape[-2:]
-    positions = torch.arange(start, start + T, device=x.device, dtype=x.dtype)
-    speeds = 10000.0 ** (-torch.arange(0, K, 2, device=x.device, dtype=x.dtype) / K)
+    positions = torch.arange(start, start + T, device=x.device, dtype=x.dtype)  # (T,)
+    speeds = 10000.0 ** (-torch.arange(0, K, 2, device=x.device, dtype=x.dtype) / K)  # (K/2,)
     angles = positions[:, None] * speeds  # (T, K/2)
-    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (B, N, T, K/2): to turn is to multiply by e^(i angle)
-    return torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)  # (B, N, T, K)
+    turns = torch.polar(torch.ones_like(angles), angles)  # (T, K/2), complex: e^(i angle)
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (B, N, T, K/2)
+    return torch.view_as_real(pairs * turns).flatten(-2)  # (B, N, T, K)
 
 
 def attention(query, key, value, mask=None):
@@ -59,74 +66,84 @@ def attention(query, key, value, mask=None):
     return probabilities @ value, probabilities
 
 
-def head_rows(places, head_width):
-    """The rows of W_Q, W_K, W_V, and the columns of W_O, that the heads at `places` own: a list of numbers."""
-    return [place * head_width + k for place in places for k in range(head_width)]
+def head_rows(positions, head_width):
+    """The rows of W_Q, W_K, W_V, and the columns of W_O, of the heads at these positions: [row]"""
+    return [position * head_width + k for position in positions for k in range(head_width)]
 
 
 class MultiHeadAttention(nn.Module):
-    """Self-attention or cross-attention of some of a layer's heads.
+    """Self-attention or cross-attention of a layer's heads.
 
-    heads: the original indices of the heads that are here; N*K need not equal D. Without `source` the
-    tokens attend to each other, turned by their positions if `rotary`; with it they attend to the source.
+    heads: the original indices of the heads that are here; N*K need not equal D. Without a source
+    the tokens attend to each other, turned by their positions if `rotary`. With a source they
+    attend to the source.
     """
 
     def __init__(self, width, head_width, heads, rotary=False):
         super().__init__()
         if rotary and head_width % 2:
-            raise ValueError(f"rotary positions turn pairs: the head width must be even, not {head_width}")
-        self.heads, self.head_width, self.rotary = list(heads), head_width, rotary
-        inner = len(self.heads) * head_width
-        self.query, self.key, self.value = (nn.Linear(width, inner) for _ in range(3))
+            raise ValueError("rotary positions turn pairs: the head width must be even, "
+                             f"not {head_width}")
+        self.heads = list(heads)
+        self.head_width = head_width
+        self.rotary = rotary
+        inner = len(self.heads) * head_width  # N*K
+        self.query = nn.Linear(width, inner)
+        self.key = nn.Linear(width, inner)
+        self.value = nn.Linear(width, inner)
         self.output = nn.Linear(inner, width)
 
     def forward(self, x, source=None, mask=None, head_gate=None, cache=None):
-        """x (B, T, D), source (B, S, D) or None, mask broadcastable to (B, N, T, S), head_gate (N,) or (B, N).
+        """x (B, T, D), source (B, S, D) or None, mask broadcastable to (B, N, T, S),
+        head_gate (N,) or (B, N) -> output (B, T, D), probabilities (B, N, T, S)
 
-        x may hold several equations of each text (lesson 03), all first ones, then all second ones: the source has
-        fewer rows then.
-        cache: a dict, empty at first, that keeps keys and values from one decoding step to the next; x then
-        holds the new tokens alone, and a source is read once.
-        -> output (B, T, D), probabilities (B, N, T, S)
+        cache: a dict, empty at first, that keeps keys and values from one decoding step to the
+        next. x then holds the new tokens alone, and a source is read once.
         """
-        N = len(self.heads)
-        query = split_heads(self.query(x), N)  # (B, N, T, K)
-        cached = cache["key"].shape[2] if cache else 0
-        start = cached if source is None else 0
-        if source is not None and cached:
-            key, value = cache["key"], cache["value"]
-        else:
-            read = x if source is None else source
-            key, value = split_heads(self.key(read), N), split_heads(self.value(read), N)  # (B, N, S, K)
-            if len(x) > len(read):  # several equations of each text: it is read once
-                key, value = (part.repeat(len(x) // len(read), 1, 1, 1) for part in (key, value))
-            if self.rotary:
-                key = rotate(key, start)
-            if cached:
-                key, value = torch.cat([cache["key"], key], dim=2), torch.cat([cache["value"], value], dim=2)
-            if cache is not None:
-                cache["key"], cache["value"] = key, value
+        query = split_heads(self.query(x), len(self.heads))  # (B, N, T, K)
+        start = cache["key"].shape[2] if cache and source is None else 0
         if self.rotary:
             query = rotate(query, start)
+        if cache and source is not None:  # the first step has read it
+            key, value = cache["key"], cache["value"]
+        else:
+            key, value = self.keys_and_values(x if source is None else source, start, cache)
         z, probabilities = attention(query, key, value, mask)
         if head_gate is not None:
             z = z * head_gate[..., :, None, None]  # before W_O mixes the heads
         return self.output(merge_heads(z)), probabilities
 
-    @torch.no_grad()
-    def keep(self, heads):
-        """Removes for good every head whose original index is not in `heads`, and copies what stays.
+    def keys_and_values(self, x, start, cache):
+        """x (B, S, D), the first token at position `start` -> keys and values (B, N, S, K)
 
-        A head owns its rows of W_Q, W_K, W_V with their biases, and its columns of W_O; b_O belongs to none.
-        Raises ValueError for a head that is not here, or if none would stay.
+        With a cache, they are appended to it, and all that it then holds is returned.
         """
-        heads = list(heads)
-        missing = [head for head in heads if head not in self.heads]
-        if missing or not heads:
-            raise ValueError(f"cannot keep heads {heads} of the heads {self.heads}: "
-                             + (f"{missing} are not here" if missing else "at least one head must stay"))
-        kept = [head for head in self.heads if head in heads]
-        rows = head_rows([self.heads.index(head) for head in kept], self.head_width)
+        key = split_heads(self.key(x), len(self.heads))
+        value = split_heads(self.value(x), len(self.heads))
+        if self.rotary:
+            key = rotate(key, start)
+        if cache:
+            key = torch.cat([cache["key"], key], dim=2)
+            value = torch.cat([cache["value"], value], dim=2)
+        if cache is not None:
+            cache["key"] = key
+            cache["value"] = value
+        return key, value
+
+    @torch.no_grad()
+    def prune_heads(self, indices):
+        """Removes for good the heads with these original indices.
+
+        A head owns its rows of W_Q, W_K, W_V with their biases, and its columns of W_O. b_O
+        belongs to no head. Raises ValueError for a head that is not here, or if none would stay.
+        """
+        missing = sorted(set(indices) - set(self.heads))
+        kept = [index for index in self.heads if index not in indices]
+        if missing:
+            raise ValueError(f"cannot prune the heads {missing}: here are the heads {self.heads}")
+        if not kept:
+            raise ValueError(f"cannot prune all of the heads {self.heads}: at least one must stay")
+        rows = head_rows([self.heads.index(index) for index in kept], self.head_width)
         trained = self.output.weight.requires_grad  # a frozen model stays frozen
         for projection in (self.query, self.key, self.value):
             projection.weight = nn.Parameter(projection.weight[rows].clone(), trained)

@@ -1,28 +1,34 @@
 """Two solvers that learn nothing: what a model's accuracy must be compared with.
 
-One sees the numbers alone, the other looks for the most similar training text and copies its equation. How many test
-texts have such a text all but for the numbers is counted here too.
+One sees the numbers alone. The other copies the equation of the most similar training text. The
+module also counts the test texts that have such a text, equal in all but the numbers.
 """
 from collections import Counter, defaultdict
 
 import numpy as np
 
-from tinyprune.data import is_name, value_ranks
+from tinyprune.data import value_ranks
+from tinyprune.quantities import is_name, name_index
 
 
 def signature(problem):
-    """All that can be said of a problem without reading it: how many numbers it has, and the order of their sizes."""
+    """All that can be said of a problem without reading it: how many numbers, and their order."""
     return tuple(value_ranks(problem.numbers))
 
 
-def most_frequent_equation(training, problems):
-    """For each problem the commonest training equation among those with its signature: [[token]]"""
-    seen = defaultdict(Counter)
+def majority_baseline(training, problems):
+    """For each problem the most frequent training equation of its signature: [[token]]"""
+    counts = defaultdict(Counter)
     for problem in training:
         if problem.equation:
-            seen[signature(problem)][tuple(problem.equation)] += 1
-    everywhere = sum(seen.values(), Counter())
-    return [list((seen.get(signature(problem)) or everywhere).most_common(1)[0][0]) for problem in problems]
+            counts[signature(problem)][tuple(problem.equation)] += 1
+    of_all = sum(counts.values(), Counter())
+    found = []
+    for problem in problems:
+        of_signature = counts.get(signature(problem)) or of_all
+        equation, _ = of_signature.most_common(1)[0]
+        found.append(list(equation))
+    return found
 
 
 def words_of(problem):
@@ -32,40 +38,54 @@ def words_of(problem):
 def trigrams(problem):
     """All runs of three words of the text, numbers named: a set."""
     words = words_of(problem)
-    return {tuple(words[place:place + 3]) for place in range(max(len(words) - 2, 1))}
+    return {tuple(words[start:start + 3]) for start in range(max(len(words) - 2, 1))}
 
 
-def similarities(texts, asked):
-    """How alike each asked set is to every one of the texts, by Jaccard: the share of what either has that both have.
+def similarities(texts, queries):
+    """Jaccard similarity |A∩B|/|A∪B| of each query to every text.
 
-    texts, asked: lists of sets -> an array (len(texts),) for each of the asked
+    texts, queries: lists of sets -> yields an array (len(texts),) for each query
     """
     sizes = np.array([len(text) for text in texts])
-    holders = defaultdict(list)  # word -> the texts that have it
-    for place, text in enumerate(texts):
+    holders = defaultdict(list)  # word -> positions of the texts that have it
+    for position, text in enumerate(texts):
         for word in text:
-            holders[word].append(place)
-    holders = {word: np.array(places) for word, places in holders.items()}
-    for words in asked:
-        found = [holders[word] for word in words if word in holders]
-        shared = np.bincount(np.concatenate(found), minlength=len(texts)) if found else np.zeros(len(texts))
-        yield shared / (sizes + len(words) - shared)
+            holders[word].append(position)
+    for query in queries:
+        found = [position for word in query for position in holders.get(word, [])]
+        common = np.bincount(np.array(found, dtype=int), minlength=len(texts))
+        yield common / (sizes + len(query) - common)
 
 
-def nearest_text_equation(training, problems):
-    """For each problem the equation of the training text with which it shares the largest share of words, among the
-    equations that need no number it lacks: [[token]]"""
+def nearest_neighbour_baseline(training, problems):
+    """For each problem the equation of the training text with the highest similarity of words.
+
+    An equation that needs a number that the problem lacks is passed over. -> [[token]]
+    """
     training = [problem for problem in training if problem.equation]
-    needs = np.array([max((int(t[1:]) + 1 for t in problem.equation if is_name(t)), default=0) for problem in training])
-    alike = similarities([set(words_of(problem)) for problem in training], [set(words_of(p)) for p in problems])
-    return [training[int(np.where(needs > len(problem.numbers), -1, similarity).argmax())].equation
-            for problem, similarity in zip(problems, alike)]
+    texts = [set(words_of(problem)) for problem in training]
+    queries = [set(words_of(problem)) for problem in problems]
+    needed = np.array([numbers_needed(problem.equation) for problem in training])
+    found = []
+    for problem, similarity in zip(problems, similarities(texts, queries)):
+        usable = np.where(needed > len(problem.numbers), -1, similarity)
+        found.append(training[int(usable.argmax())].equation)
+    return found
 
 
-def near_duplicates(training, problems, least=0.8):
-    """Which problems a solver may know by heart: (those whose text equals a training text once numbers are named,
-    those whose word trigrams are alike by `least` or more): two lists of booleans."""
+def numbers_needed(equation):
+    """How many numbers a problem must have for this equation: 1 + the highest name's index."""
+    return max((name_index(token) + 1 for token in equation if is_name(token)), default=0)
+
+
+def near_duplicates(training, problems, min_similarity=0.8):
+    """Which problems a solver may know by heart: two lists of booleans.
+
+    The first: the text equals a training text once numbers are named. The second: its word trigrams
+    have a similarity of `min_similarity` or more to those of a training text.
+    """
     known = {tuple(words_of(problem)) for problem in training}
-    alike = similarities([trigrams(problem) for problem in training], [trigrams(problem) for problem in problems])
-    return ([tuple(words_of(problem)) in known for problem in problems],
-            [bool(similarity.max() >= least) for similarity in alike])
+    equal = [tuple(words_of(problem)) in known for problem in problems]
+    nearest = similarities([trigrams(problem) for problem in training],
+                           [trigrams(problem) for problem in problems])
+    return equal, [bool(similarity.max() >= min_similarity) for similarity in nearest]

@@ -1,56 +1,69 @@
 """Is this equation's answer right?
 
-All arithmetic is exact, in sympy's Rational: 0.1 + 0.2 is 0.3. Nothing is ever handed to eval or to a parser that
-uses it, and every input has a limit, so a model or a user may ask for 9^9^9^9 without harm.
-An equation is right (=), right only after the rounding of a recorded decimal (~), wrong (x) or no equation (!).
+All arithmetic is exact, in sympy's Rational: 0.1 + 0.2 is 0.3. Nothing is ever handed to eval or
+to a parser that uses it, and every input has a limit, so that a model or a user may ask for
+9^9^9^9 without harm.
 """
 import re
 
 from sympy import Rational
 
-from tinyprune.tokenizer import MOST_CHARACTERS, EquationError, fold_prefix, infix_to_prefix, lex, read_number
+from tinyprune.quantities import (LITERAL, MAX_CHARACTERS, EquationError, is_name, name_index,
+                                  read_number)
+from tinyprune.tokenizer import fold_prefix, infix_to_prefix, lex
 
-LARGEST_EXPONENT = 64
-MOST_BITS = 4000
-TOLERANCE = Rational(1, 10 ** 4)
+MAX_EXPONENT = 64
+MAX_BITS = 4000
+TOLERANCE = Rational(1, 10**4)
 
-UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a bracket with a letter in it, at the end
-SCIENTIFIC = re.compile(r"\s*(-?[0-9]+(?:\.[0-9]+)?)[eE]([+-]?[0-9]{1,2})\s*")
+UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": brackets with a letter, at the end
+ANSWER = re.compile(rf"\s*(-?)\s*({LITERAL.pattern})(?:[eE]([+-]?[0-9]{{1,2}}))?\s*")
 
 
-def evaluate(prefix, numbers=()):
-    """The exact value, a Rational, of a prefix equation; numbers[i], a Rational, is the value of Ni.
+def evaluate_prefix(prefix, numbers=()):
+    """The exact value, a Rational, of a prefix equation; numbers[i], a Rational, is Ni's value.
 
-    Raises EquationError (empty, too long, missing operand, missing operator, unknown token, not a number, division by
-    zero, exponent, undefined, too large).
+    Raises EquationError (empty, too long, missing operand, missing operator, unknown token, not a
+    number, division by zero, exponent, undefined, too large).
     """
-    return values(prefix, numbers)[-1]
+    return evaluate_parts(prefix, numbers)[-1]
 
 
-def values(prefix, numbers=()):
-    """The values of all parts of a prefix equation, its numbers among them, the whole last. Raises as evaluate does."""
-    named = {f"N{i}": number for i, number in enumerate(numbers)}
-    parts = []
+def evaluate_parts(prefix, numbers=()):
+    """The values of all parts of a prefix equation: its operands, its operations, the whole last.
+
+    Raises EquationError as evaluate_prefix does.
+    """
+    values = []
 
     def leaf(token):
-        if token not in named and token[:1] == "N" and token[1:].isdigit():
-            raise EquationError("unknown token", f"the problem has no number {token}, only {len(named)} numbers")
-        value = named[token] if token in named else read_number(token)
-        if not isinstance(value, Rational):  # a float, or sympy's nan or infinity
-            raise EquationError("not a number", f"{token} is {value!r}, which is not an exact number")
-        parts.append(value)
-        return parts[-1]
+        values.append(operand_value(token, numbers))
+        return values[-1]
 
     def join(operator, left, right):
-        parts.append(operate(operator, left, right))
-        return parts[-1]
+        values.append(operate(operator, left, right))
+        return values[-1]
 
     fold_prefix(prefix, leaf, join)
-    return parts
+    return values
+
+
+def operand_value(token, numbers):
+    """The value of a number's name or a literal. Raises EquationError as evaluate_prefix does."""
+    if not is_name(token) or token != f"N{name_index(token)}":  # N01 is no name
+        return read_number(token)
+    index = name_index(token)
+    if index >= len(numbers):
+        raise EquationError("unknown token", f"the problem has no number {token}, "
+                                             f"only {len(numbers)} numbers")
+    if not isinstance(numbers[index], Rational):  # a float, or sympy's nan or infinity
+        raise EquationError("not a number", f"{token} is {numbers[index]!r}, which is not an exact "
+                                            "number")
+    return numbers[index]
 
 
 def operate(operator, left, right):
-    """left operator right, for one of + - * / ^. Raises EquationError as evaluate does."""
+    """left operator right, for one of + - * / ^. Raises EquationError as evaluate_prefix does."""
     if operator == "+":
         value = left + right
     elif operator == "-":
@@ -59,21 +72,25 @@ def operate(operator, left, right):
         value = left * right
     elif operator == "/":
         if right.p == 0:  # sympy's own == takes longer than the division
-            raise EquationError("division by zero", f"division by zero: {shown(left)} / 0")
+            raise EquationError("division by zero", f"division by zero: {shorten(left)} / 0")
         value = left / right
     else:
         value = power(left, right)
-    if value.p.bit_length() + value.q.bit_length() > MOST_BITS:
-        raise EquationError("too large", f"a value of {operator} has more than {MOST_BITS} bits")
+    if value.p.bit_length() + value.q.bit_length() > MAX_BITS:
+        raise EquationError("too large", f"a value of {operator} has more than {MAX_BITS} bits")
     return value
 
 
 def power(base, exponent):
-    """base ^ exponent, whole exponents of at most 64 only: others have no exact value, or none that is any use."""
+    """base ^ exponent, for whole exponents of at most MAX_EXPONENT.
+
+    Others have no exact value, or none that is of any use. Raises EquationError.
+    """
     if exponent.q != 1:
-        raise EquationError("exponent", f"the exponent {shown(exponent)} is not a whole number")
-    if abs(exponent) > LARGEST_EXPONENT:
-        raise EquationError("exponent", f"the exponent {shown(exponent)} is too large, at most {LARGEST_EXPONENT}")
+        raise EquationError("exponent", f"the exponent {shorten(exponent)} is not a whole number")
+    if abs(exponent) > MAX_EXPONENT:
+        raise EquationError("exponent", f"the exponent {shorten(exponent)} is too large, "
+                                        f"at most {MAX_EXPONENT}")
     if base == 0 and exponent == 0:
         raise EquationError("undefined", "0 ^ 0 has no value")
     if base == 0 and exponent < 0:
@@ -81,89 +98,109 @@ def power(base, exponent):
     return base ** int(exponent)
 
 
-def shown(value):
+def shorten(value):
     """A value for a message, cut where it would fill the screen."""
     text = str(value)
     return text if len(text) <= 24 else f"{text[:21]}..."
 
 
 def evaluate_text(text):
-    """The exact value, a Rational, of an equation such as "x=480/(1-20%)*20%". Raises EquationError."""
-    return evaluate(infix_to_prefix(lex(text)))
+    """The exact value, a Rational, of an equation such as "x=480/(1-20%)*20%".
+
+    Raises EquationError.
+    """
+    return evaluate_prefix(infix_to_prefix(lex(text)))
+
+
+def match_answer(text):
+    """The parts of a recorded answer, or None where it is no number.
+
+    It is a number (`12.5`, `-410`, `9%`, `4/5`, `((7)/(15))`, `5((7)/(10))`, `8e-05`) and may have
+    a unit in brackets (`14  (seats)`).
+    """
+    return ANSWER.fullmatch(UNIT.sub("", text)) if len(text) <= MAX_CHARACTERS else None
 
 
 def read_answer(text):
-    """The exact value, a Rational, of a recorded answer.
+    """The exact value, a Rational, of a recorded answer, and whether it is a decimal fraction.
 
-    It may be a number or an expression in numbers (`9%`, `-410`, `4/5`, `((7)/(15))`, `5((7)/(10))`), in
-    scientific notation (`8e-05`), and have a unit in brackets (`14  (seats)`). Raises EquationError.
+    Only a decimal may have been rounded. Raises EquationError (not a number).
     """
-    if len(text) > MOST_CHARACTERS:
-        raise EquationError("too long", f"an answer of {len(text)} characters, at most {MOST_CHARACTERS} are read")
-    number = UNIT.sub("", text)
-    scientific = SCIENTIFIC.fullmatch(number)
-    try:
-        if scientific:
-            return evaluate_text(scientific[1]) * Rational(10) ** int(scientific[2])
-        return evaluate_text(number)
-    except EquationError as error:
-        raise EquationError(error.reason, f"the recorded answer {text[:40]!r} is no number: {error}") from None
+    answer = match_answer(text)
+    if not answer:
+        raise EquationError("not a number", f"the recorded answer {text[:40]!r} is no number")
+    sign, number, power_of_ten = answer.groups(default="")
+    value = read_number(number) * Rational(10) ** int(power_of_ten or 0)
+    decimal = value.q != 1 and ("." in number or power_of_ten != "")
+    return -value if sign else value, decimal
 
 
-def is_decimal(text):
-    """Whether a recorded answer is a decimal fraction, the only kind that may be rounded. Raises EquationError."""
-    value, number = read_answer(text), UNIT.sub("", text)
-    return value.q != 1 and ("." in number or SCIENTIFIC.fullmatch(number) is not None)
+def check_answer(prefix, numbers, answer, decimal):
+    """How a predicted equation does: "right", "right by rounding", "wrong", or why it has no value.
 
-
-def verdict(prefix, numbers, answer, decimal):
-    """How a predicted prefix equation does: "right", "right by rounding", "wrong", or an EquationError's reason.
-
-    numbers: the values of N0, N1, ...; answer: the recorded one; all Rational
-    decimal: whether the answer is recorded as a decimal; only then does |a - b| <= 1e-4 max(|a|, |b|) count as right
+    prefix: the equation's tokens; numbers: the values of N0, N1, …; answer: the recorded one
+    decimal: whether the answer is recorded as a decimal; only then is |a - b| <= 1e-4 max(|a|, |b|)
+             right by rounding
+    The reason why an equation has no value is an EquationError's.
     """
     try:
-        value = evaluate(prefix, numbers)
+        value = evaluate_prefix(prefix, numbers)
     except EquationError as error:
         return error.reason
     if value == answer:
         return "right"
-    near = decimal and abs(value - answer) <= TOLERANCE * max(abs(value), abs(answer))
-    return "right by rounding" if near else "wrong"
+    tolerance = TOLERANCE * max(abs(value), abs(answer))
+    return "right by rounding" if decimal and abs(value - answer) <= tolerance else "wrong"
 
 
-def judge(prefix, numbers, answer, decimal):
-    """The verdict as one letter: "=" right, "~" right by rounding, "x" wrong, "!" not an equation."""
+def outcome(prefix, numbers, answer, decimal):
+    """check_answer as one letter: "=" right, "~" right by rounding, "x" wrong, "!" no value."""
     letters = {"right": "=", "right by rounding": "~", "wrong": "x"}
-    return letters.get(verdict(prefix, numbers, answer, decimal), "!")
+    return letters.get(check_answer(prefix, numbers, answer, decimal), "!")
+
+
+INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 
 
 def canonical(prefix):
     """A text that two equations share exactly if they are equal up to commutation and association.
 
-    a - b is read as a + (-b) and a / b as a * b^-1; sums within sums and products within products are flattened, the
-    sign or inverse passing to each part (a - (b - c) = a - b + c), and sorted. Nothing is cancelled, multiplied out or
-    computed: a*b/b, a*(b+c) and 0-a stay as they are. - N0 - N1 N2 -> "(+N0 +N2 -N1)".
-    Equal equations have equal values where both have one: b*0/c is 0, b/(c/0) has no value. Raises EquationError.
+    a - b is read as a + (-b), and a / b as a * b^-1. Sums within sums and products within products
+    are flattened, the sign or inverse passing to each part (a - (b - c) = a - b + c), and sorted.
+    Nothing is cancelled, multiplied out or computed: a*b/b, a*(b+c) and 0-a stay as they are.
+    - N0 - N1 N2 -> "(+N0 +N2 -N1)".
+    Equal equations have equal values where both have one: b*0/c is 0, b/(c/0) has no value.
+    Raises EquationError.
     """
-    inverse = {"+": "-", "-": "+", "*": "/", "/": "*"}
+    def leaf(token):
+        return "leaf", [token]
 
-    def text(tree):
-        kind, parts = tree
-        return f"({' '.join(sorted(parts))})" if kind in "+*" else parts[0]
-
-    def join(operator, left, right):
+    def join(operator, left, right):  # a tree: its kind, and its signed parts
         if operator == "^":
-            return "^", [f"({text(left)} ^ {text(right)})"]
+            return "^", [f"({_tree_text(*left)} ^ {_tree_text(*right)})"]
         kind = "+" if operator in "+-" else "*"
-        lefts, rights = ([kind + text(tree)] if tree[0] != kind else tree[1] for tree in (left, right))
-        return kind, lefts + (rights if operator == kind else [inverse[part[0]] + part[1:] for part in rights])
+        right_parts = _parts_within(kind, *right)
+        if operator != kind:
+            right_parts = [INVERSE[part[0]] + part[1:] for part in right_parts]
+        return kind, _parts_within(kind, *left) + right_parts
 
-    return text(fold_prefix(prefix, lambda token: ("leaf", [token]), join))
+    return _tree_text(*fold_prefix(prefix, leaf, join))
+
+
+def _tree_text(kind, parts):
+    return f"({' '.join(sorted(parts))})" if kind in "+*" else parts[0]
+
+
+def _parts_within(kind, own_kind, parts):
+    """The parts of a tree within a sum or product: those of a tree of its kind, else the tree."""
+    return parts if own_kind == kind else [kind + _tree_text(own_kind, parts)]
 
 
 def same_equation(a, b):
-    """Whether two prefix equations are equal up to commutation and association; a malformed one equals none."""
+    """Whether two prefix equations are equal up to commutation and association.
+
+    A malformed equation equals none.
+    """
     try:
         return canonical(a) == canonical(b)
     except EquationError:

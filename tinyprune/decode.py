@@ -1,168 +1,149 @@
-"""Greedy and beam search that can only write well-formed prefix equations over numbers that the problem has.
+"""Greedy and beam search that can only write well-formed prefix equations.
 
-A prefix equation starts with one open slot; an operator fills it and opens two, a number or constant fills it
-and opens none; with no slot open, the equation is complete, and no end token is needed. So whatever the model
-believes, a token is offered only if the equation can still be completed within the steps that are left.
+A prefix equation starts with one open slot. An operator fills it and opens two; a number or
+constant fills it and opens none. With no open slot the equation is complete, and no end token is
+needed. So whatever the model prefers, a token is allowed only if the problem has that number, and
+if the equation can still be completed within the steps that are left.
 """
 import math
+from typing import NamedTuple
 
 import torch
 
 from tinyprune import BOS, MIRROR, PAD
-from tinyprune.checker import values
-from tinyprune.data import is_name, pad
-from tinyprune.tokenizer import OPERATORS, EquationError, mirror
-from tinyprune.transformer import shift_right
+from tinyprune.batching import DEVICE
+from tinyprune.quantities import is_name, name_index
+from tinyprune.tokenizer import OPERATORS
 
-LONGEST = 41  # tokens: the longest recorded equation of Math23k
+MAX_LENGTH = 41  # tokens: the longest recorded equation of Math23k
+
+
+class Candidate(NamedTuple):
+    score: float  # log-probability / sqrt(length)
+    equation: list[str]  # prefix tokens; empty where nothing can be written
 
 
 def token_slots(vocabulary):
     """How each target token changes the number of open slots, and which number it names.
 
-    -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR, of no equation;
+    -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR
        names (V,): i for Ni, -1 for every other token
     """
     tokens = vocabulary.tokens
-    slots = [0 if place <= MIRROR else 1 if token in OPERATORS else -1 for place, token in enumerate(tokens)]
-    return torch.tensor(slots), torch.tensor([int(token[1:]) if is_name(token) else -1 for token in tokens])
+    slots = [0 if i <= MIRROR else 1 if token in OPERATORS else -1 for i, token in enumerate(tokens)]
+    names = [name_index(token) if is_name(token) else -1 for token in tokens]
+    return torch.tensor(slots, device=DEVICE), torch.tensor(names, device=DEVICE)
 
 
 def allowed_tokens(open_slots, steps_left, counts, slots, names):
     """Which tokens may come next in each row.
 
-    open_slots (B,), steps_left a number, counts (B,) the numbers each problem has; slots and names as above
-    -> (B, V), True = may be written; a complete row (no open slot) may write PAD alone
+    open_slots (B,), steps_left a number, counts (B,), how many numbers each problem has; slots and
+    names (V,) as above -> (B, V), True = may be written
+    A complete row (no open slot) may write PAD alone.
     """
     after = open_slots[:, None] + slots  # (B, V)
-    allowed = (slots != 0) & (after < steps_left) & (names < counts[:, None]) & (open_slots > 0)[:, None]
+    allowed = (slots != 0) & (open_slots > 0)[:, None]
+    allowed &= after < steps_left
+    allowed &= names < counts[:, None]
     allowed[:, PAD] = open_slots == 0
     return allowed
 
 
+def allowed_log_probabilities(logits, allowed):
+    """Log-probabilities among the allowed tokens, -inf for the others.
+
+    logits and allowed (B, V) -> (B, V)
+    The probabilities of what is allowed sum to 1, so a complete row goes on with PAD at no cost.
+    """
+    log_probability = logits.masked_fill(~allowed, -math.inf).log_softmax(dim=-1)
+    # The softmax of a row where nothing is allowed is NaN: such a row has no candidate.
+    return log_probability.masked_fill(~allowed, -math.inf)
+
+
 @torch.no_grad()
-def greedy(model, batch, vocabulary, gates=None, longest=LONGEST):
-    """The likeliest allowed token at every step: Batch -> [[token]], one equation a problem."""
-    slots, names = (x.to(batch.source.device) for x in token_slots(vocabulary))
+def greedy(model, batch, vocabulary, gates=None):
+    """Writes the likeliest allowed token at every step: Batch -> [[Candidate]], one a problem."""
+    slots, names = token_slots(vocabulary)
     memory, mask = model.encode(batch.source, batch.lengths, gates)
-    written = torch.full((len(batch.source), 1), BOS, device=memory.device)  # (B, steps so far)
-    open_slots = torch.ones(len(written), dtype=torch.long, device=memory.device)
+    written = torch.full_like(batch.lengths, BOS)[:, None]  # (B, steps so far)
+    open_slots = torch.ones_like(batch.lengths)  # (B,)
+    total = torch.zeros(len(written), device=DEVICE)  # log-probability
     cache = {}
-    for step in range(longest):
+    for step in range(MAX_LENGTH):
         logits = model.decode(written[:, -1:], memory, mask, gates, cache=cache)[:, 0]  # (B, V)
-        allowed = allowed_tokens(open_slots, longest - step, batch.counts, slots, names)
-        token = logits.masked_fill(~allowed, -math.inf).argmax(dim=-1)  # (B,)
+        allowed = allowed_tokens(open_slots, MAX_LENGTH - step, batch.counts, slots, names)
+        best, token = allowed_log_probabilities(logits, allowed).max(dim=-1)  # (B,)
+        total = total + best
         written = torch.cat([written, token[:, None]], dim=1)
         open_slots = open_slots + slots[token]
         if not open_slots.any():
             break
-    return [vocabulary.decode(row) for row in written[:, 1:].tolist()]
+    return candidates_of(vocabulary, written[:, None, 1:], total[:, None])
 
 
 @torch.no_grad()
-def beam_search(model, batch, vocabulary, beam=5, gates=None, longest=LONGEST, start=BOS):
-    """The `beam` best equations of each problem by log-probability / sqrt(length): Batch -> [[(score, [token])]].
+def beam_search(model, batch, vocabulary, beam=5, start=BOS):
+    """The `beam` best equations of each problem by log-probability / sqrt(length).
 
-    Without the division long equations lose to short ones, whatever they say. Best first; a problem for which
-    nothing can be written, having no numbers, gets the empty equation. From start=MIRROR equations come mirrored.
+    Batch -> [[Candidate]], best first. Without the division long equations lose to short ones,
+    whatever they say. With start=MIRROR equations come mirrored.
     """
-    slots, names = (x.to(batch.source.device) for x in token_slots(vocabulary))
+    slots, names = token_slots(vocabulary)
     B, V = len(batch.source), len(vocabulary)
-    memory, mask = (x.repeat_interleave(beam, dim=0) for x in model.encode(batch.source, batch.lengths, gates))
-    device = memory.device
-    gates = gates_of_rows(gates, torch.arange(B, device=device).repeat_interleave(beam))
+    memory, mask = model.encode(batch.source, batch.lengths)
+    memory = memory.repeat_interleave(beam, dim=0)  # (B*beam, S, D)
+    mask = mask.repeat_interleave(beam, dim=0)
     counts = batch.counts.repeat_interleave(beam)
-    written = torch.full((B * beam, 1), start, device=device)
-    open_slots = torch.ones(B * beam, dtype=torch.long, device=device)
-    lengths = torch.zeros(B * beam, device=device)
-    total = torch.full((B, beam), -math.inf, device=device)  # log-probability of each hypothesis
-    total[:, 0] = 0  # all hypotheses are equal at first: let one of them speak
+    first_row = torch.arange(0, B * beam, beam, device=DEVICE)[:, None]  # (B, 1), of each problem
+    written = torch.full_like(counts, start)[:, None]  # (B*beam, steps so far)
+    open_slots = torch.ones_like(counts)
+    total = torch.full((B, beam), -math.inf, device=DEVICE)  # log-probability of each hypothesis
+    total[:, 0] = 0  # all hypotheses are equal at first, so one of them stands for all
     cache = {}
-    for step in range(longest):
-        logits = model.decode(written[:, -1:], memory, mask, gates, cache=cache)[:, 0]  # (B*beam, V)
-        allowed = allowed_tokens(open_slots, longest - step, counts, slots, names)
-        # The probabilities of what is allowed sum to 1, so a complete row goes on with PAD at no cost.
-        log_probability = logits.masked_fill(~allowed, -math.inf).log_softmax(dim=-1)
-        # The softmax of a row where nothing is allowed is NaN: it is no candidate.
-        log_probability = log_probability.masked_fill(~allowed, -math.inf)
-        candidates = total[:, :, None] + log_probability.view(B, beam, V)
-        length = lengths.view(B, beam, 1) + (open_slots > 0).view(B, beam, 1)
-        score = candidates / length.sqrt()
-        best = score.flatten(1).topk(beam).indices  # (B, beam), places in beam * V
-        total = candidates.flatten(1).gather(1, best)
-        parent = (best // V + torch.arange(B, device=device)[:, None] * beam).flatten()  # (B*beam,)
+    for step in range(MAX_LENGTH):
+        logits = model.decode(written[:, -1:], memory, mask, cache=cache)[:, 0]  # (B*beam, V)
+        allowed = allowed_tokens(open_slots, MAX_LENGTH - step, counts, slots, names)
+        extended = total[:, :, None] + allowed_log_probabilities(logits, allowed).view(B, beam, V)
+        lengths = (written[:, 1:] != PAD).sum(dim=1) + (open_slots > 0)  # (B*beam,)
+        scores = extended / lengths.view(B, beam, 1).sqrt()
+        best = scores.flatten(1).topk(beam).indices  # (B, beam), positions in beam * V
+        total = extended.flatten(1).gather(1, best)
+        parent = (best // V + first_row).flatten()  # (B*beam,), the row that each one extends
         token = (best % V).flatten()
         written = torch.cat([written[parent], token[:, None]], dim=1)
-        lengths = length.flatten()[parent]
         open_slots = open_slots[parent] + slots[token]
-        for (kind, _), kept in cache.items():
-            if kind == "decoder":  # all hypotheses of a problem read the same source: cross-attention stays
-                kept["key"], kept["value"] = kept["key"][parent], kept["value"][parent]
+        follow_parents(cache, parent)
         if not open_slots.any():
             break
-    scores = (total / lengths.view(B, beam).sqrt()).tolist()
-    rows = [vocabulary.decode(row) for row in written[:, 1:].tolist()]
+    return candidates_of(vocabulary, written[:, 1:].view(B, beam, -1), total)
+
+
+def follow_parents(cache, parent):
+    """Gives each hypothesis the cached keys and values of the one that it extends, in place.
+
+    All hypotheses of a problem read the same source, so cross-attention's stay. parent (B*beam,)
+    """
+    for (kind, _), cached in cache.items():
+        if kind == "decoder":
+            cached["key"] = cached["key"][parent]
+            cached["value"] = cached["value"][parent]
+
+
+def candidates_of(vocabulary, ids, log_probabilities):
+    """ids (B, beam, T), log_probabilities (B, beam) -> [[Candidate]], best first.
+
+    A problem for which nothing can be written, having no numbers, gets the empty equation.
+    """
+    scores = log_probabilities / (ids != PAD).sum(dim=-1).clamp(min=1).sqrt()
     ranked = []
-    for b in range(B):
-        pairs = [(score, row) for score, row in zip(scores[b], rows[b * beam:(b + 1) * beam]) if score > -math.inf]
-        ranked.append(sorted(pairs, key=lambda pair: -pair[0]) or [(-math.inf, [])])
+    for rows, row_scores in zip(ids.tolist(), scores.tolist()):
+        found = [Candidate(score, vocabulary.decode(row)) for row, score in zip(rows, row_scores)
+                 if score > -math.inf]
+        ranked.append(sorted(found, key=by_score) or [Candidate(-math.inf, [])])
     return ranked
 
 
-def gates_of_rows(gates, places):
-    """The gates for rows that belong to the problems at `places`: gates (B, N) follow their problem, (N,) are all's."""
-    return {name: gate[places] if gate.dim() == 2 else gate for name, gate in (gates or {}).items()}
-
-
-@torch.no_grad()
-def equation_scores(model, batch, vocabulary, candidates, gates=None, start=BOS):
-    """Mean log-probability of the tokens of given equations, [[equation]] a problem -> [[score]]: among all tokens, not
-    among the allowed ones as in the beam, so that both directions are measured alike."""
-    memory, mask = model.encode(batch.source, batch.lengths, gates)
-    device = memory.device
-    places = torch.tensor([b for b, found in enumerate(candidates) for _ in found], device=device)
-    target = pad([vocabulary.encode(equation) for found in candidates for equation in found]).to(device)
-    read = shift_right(target, torch.full_like(places, start))
-    logits = model.decode(read, memory[places], mask[places], gates_of_rows(gates, places))
-    log_probability = logits.log_softmax(dim=-1).gather(2, target[..., None])[..., 0]  # (rows, T)
-    real = target != PAD
-    scores = iter(((log_probability * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)).tolist())
-    return [[next(scores) for _ in found] for found in candidates]
-
-
-def beam_both_ways(model, batch, vocabulary, beam=5, gates=None):
-    """Two beams, one that writes equations and one that writes them mirrored, and what they find ranked by the sum of
-    both scores: Batch -> [[(score, [token])]], best first.
-
-    What one direction believes for want of looking ahead the other one, which begins at the other end, can veto
-    (Liu et al. 2016).
-    """
-    forth = beam_search(model, batch, vocabulary, beam, gates)
-    back = beam_search(model, batch, vocabulary, beam, gates, start=MIRROR)
-    found = [list(dict.fromkeys([tuple(row) for _, row in ones] + [tuple(mirror(row)) for _, row in others if row]))
-             for ones, others in zip(forth, back)]
-    scores = zip(equation_scores(model, batch, vocabulary, found, gates),
-                 equation_scores(model, batch, vocabulary, [[mirror(row) if row else row for row in rows]
-                                                            for rows in found], gates, start=MIRROR))
-    return [sorted(((one + other, list(row)) for one, other, row in zip(*both, rows)), key=lambda pair: -pair[0])
-            for both, rows in zip(scores, found)]
-
-
-def first_plausible(candidates, numbers, whole=False):
-    """The best candidate all of whose values, the intermediate ones too, are above 0 and, if `whole` is asked for and
-    the problem's own numbers are whole, whole as well; else the best that is positive; else the best of all.
-
-    candidates: [(score, equation)] best first. Word problems count and measure: in 99.9% of Math23k's training
-    equations no value is 0 or less, and on ASDiv-A 97.5% of the problems in whole numbers have whole values only.
-    """
-    whole, positive = whole and all(number.q == 1 for number in numbers), []
-    for _, equation in candidates:
-        try:
-            found = values(equation, numbers)
-        except EquationError:  # a division by zero, a power without a value: not this one
-            continue
-        if all(value > 0 for value in found):
-            positive.append(equation)
-            if not whole or all(value.q == 1 for value in found):
-                return equation
-    return (positive or [candidates[0][1]])[0]
+def by_score(candidate):
+    """A key to sort candidates, the best first."""
+    return -candidate.score

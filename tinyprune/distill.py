@@ -1,27 +1,30 @@
-"""The distillation loss: the student learns from the teacher's whole distribution, not from the answer alone.
+"""The distillation loss: the student learns from the teacher's whole distribution.
 
-    L = l1 * (t^2 * KL(teacher || student at temperature t) + beta * attention alignment) + l2 * cross-entropy
+    L = λ1 * (t² * KL(teacher || student at temperature t) + β * attention alignment) + λ2 * cross-entropy
 
 All means are over real target tokens, or over real query rows; padding counts nowhere.
 Hinton et al. 2015 (temperature); arXiv 2511.17577 (KL + alignment of the attention, layer by layer).
-"""
-from dataclasses import dataclass
 
+A loss for train.py is a function (model, batch, gates) -> a number. There are two of them here,
+`task_loss` and `distillation_loss`; bind their options with functools.partial.
+"""
 import torch
 
 from tinyprune import PAD
-from tinyprune.transformer import Transformer, token_loss
+from tinyprune.attention import padding_mask
+from tinyprune.transformer import token_loss
 
 
 def kd_loss(student_logits, teacher_logits, real, temperature):
-    """t^2 * KL(teacher || student), both softened by the temperature t: a mean over real tokens.
+    """t² * KL(teacher || student), both softened by the temperature t: a mean over real tokens.
 
-    logits (B, T, V), real (B, T), True for real target tokens. The factor t^2 keeps the gradient's size: softening
-    shrinks it by 1/t twice.
+    logits (B, T, V), real (B, T), True for real target tokens -> a number
+    The factor t² keeps the gradient's size: softening shrinks it by 1/t twice.
     """
     student = (student_logits[real] / temperature).log_softmax(dim=-1)  # (real tokens, V)
     teacher = (teacher_logits[real] / temperature).log_softmax(dim=-1).detach()
-    return temperature ** 2 * (teacher.exp() * (teacher - student)).sum(dim=-1).mean()
+    divergence = (teacher.exp() * (teacher - student)).sum(dim=-1)  # (real tokens,)
+    return temperature**2 * divergence.mean()
 
 
 def attention_kl(student, teacher, real):
@@ -30,60 +33,73 @@ def attention_kl(student, teacher, real):
     student and teacher (B, N, T, S), real (B, T), True for real queries -> a number
     """
     teacher = teacher.detach()
-    # xlogy is 0 where the teacher's probability is 0 (a masked key); the floor keeps the student's log finite.
-    divergence = torch.xlogy(teacher, teacher) - teacher * student.clamp(min=1e-9).log()  # (B, N, T, S)
-    return divergence.sum(dim=-1).transpose(1, 2)[real].mean()  # of (real rows, N)
+    # xlogy is 0 where the teacher's probability is 0 (a masked key); the floor keeps the student's
+    # logarithm finite.
+    terms = torch.xlogy(teacher, teacher) - teacher * student.clamp(min=1e-9).log()  # (B, N, T, S)
+    divergence = terms.sum(dim=-1).transpose(1, 2)  # (B, T, N)
+    return divergence[real].mean()
 
 
-def attention_alignment(student, teacher, kept, teacher_heads, reals):
-    """The mean of attention_kl over all kept heads, layer by layer, heads paired by their original index.
+def attention_alignment(student, teacher, student_heads, teacher_heads, real):
+    """The mean of attention_kl over all heads of the student, paired by their original index.
 
-    student, teacher: {(kind, layer): probabilities (B, N, T, S)}, the student's of its kept heads alone
-    kept, teacher_heads: {(kind, layer): [original indices]}, in the order of those probabilities
-    reals: {kind: (B, T)}, True for real queries -> a number
+    student, teacher: {(kind, layer): probabilities (B, N, T, S)}
+    student_heads, teacher_heads: {(kind, layer): [original indices]}, in those probabilities' order
+    real: {kind: (B, T)}, True for real queries -> a number
     """
-    total, heads = 0, 0
+    total = 0
+    count = 0
     for name, probabilities in student.items():
-        places = [teacher_heads[name].index(head) for head in kept[name]]
-        total = total + len(places) * attention_kl(probabilities, teacher[name][:, places], reals[name[0]])
-        heads += len(places)
-    return total / heads
+        heads = student_heads[name]
+        partners = teacher[name][:, [teacher_heads[name].index(head) for head in heads]]
+        total = total + len(heads) * attention_kl(probabilities, partners, real[name[0]])
+        count += len(heads)
+    return total / count
 
 
-@dataclass
-class Distillation:
-    """The loss that train.py asks for: (student, batch, gates) -> a number. The teacher stays as it is, bit for bit.
+def task_loss(model, batch, gates=None, *, label_smoothing=0.0):
+    """Cross-entropy with the recorded equations: a number."""
+    logits = model(batch.source, batch.lengths, batch.target, gates, start=batch.start)
+    return token_loss(logits, batch.target, label_smoothing)
 
-    distill: l1, the weight of what the teacher says; task: l2, the weight of the recorded equation, smoothed as
-    token_loss does; alignment: beta, 0 leaves the attention alone. Gates, if any, are (N,).
+
+def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_weight=1.0,
+                      ce_weight=0.5, alignment=0.1, label_smoothing=0.0):
+    """What the teacher says, and the recorded equations: a number.
+
+    The teacher stays as it is, bit for bit. Gates, if any, are (N,); pruned heads are not aligned.
+    kd_weight: λ1; ce_weight: λ2; alignment: β, 0 leaves the attention alone
     """
-    teacher: Transformer
-    temperature: float = 3.0
-    distill: float = 1.0
-    task: float = 0.5
-    alignment: float = 0.1
-    smoothing: float = 0.0
+    attentions = {}
+    logits = model(batch.source, batch.lengths, batch.target, gates, attentions, batch.start)
+    teacher_attentions = {}
+    teacher.eval()
+    with torch.no_grad():
+        teacher_logits = teacher(batch.source, batch.lengths, batch.target,
+                                 attentions=teacher_attentions, start=batch.start)
+    real = batch.target != PAD
+    loss = ce_weight * token_loss(logits, batch.target, label_smoothing)
+    loss = loss + kd_weight * kd_loss(logits, teacher_logits, real, temperature)
+    if alignment:
+        active, heads = active_heads(model, gates, attentions)
+        teacher_heads = {name: layer.heads for name, layer in teacher.attention_layers().items()}
+        real_words = padding_mask(batch.lengths, batch.source.shape[1])[:, 0, 0]
+        real_queries = {"encoder": real_words, "decoder": real, "cross": real}
+        distance = attention_alignment(active, teacher_attentions, heads, teacher_heads, real_queries)
+        loss = loss + kd_weight * alignment * distance
+    return loss
 
-    def __post_init__(self):
-        self.teacher.eval().requires_grad_(False)
 
-    def __call__(self, student, batch, gates):
-        target, looks, teacher_looks = batch.target, {}, {}
-        logits = student(batch.source, batch.lengths, target, gates, looks, batch.start)
-        with torch.no_grad():
-            teacher_logits = self.teacher(batch.source, batch.lengths, target, None, teacher_looks, batch.start)
-        real = target != PAD
-        loss = self.task * token_loss(logits, target, self.smoothing)
-        loss = loss + self.distill * kd_loss(logits, teacher_logits, real, self.temperature)
-        if self.alignment:
-            kept, open_looks = {}, {}
-            for name, attention in student.attentions().items():
-                gate = (gates or {}).get(name)
-                places = [place for place in range(len(attention.heads)) if gate is None or gate[place]]
-                kept[name] = [attention.heads[place] for place in places]
-                open_looks[name] = looks[name][:, places]
-            heads = {name: attention.heads for name, attention in self.teacher.attentions().items()}
-            reals = {"encoder": batch.source[..., 0] != PAD, "decoder": real, "cross": real}
-            loss = loss + self.distill * self.alignment * attention_alignment(
-                open_looks, teacher_looks, kept, heads, reals)
-        return loss
+def active_heads(model, gates, attentions):
+    """The attention probabilities and the original indices of the heads whose gate is open.
+
+    -> {(kind, layer): (B, active heads, T, S)}, {(kind, layer): [index]}
+    """
+    probabilities = {}
+    heads = {}
+    for name, layer in model.attention_layers().items():
+        gate = gates[name].tolist() if gates else [1.0] * len(layer.heads)
+        positions = [position for position, value in enumerate(gate) if value]
+        probabilities[name] = attentions[name][:, positions]
+        heads[name] = [layer.heads[position] for position in positions]
+    return probabilities, heads

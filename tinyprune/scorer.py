@@ -1,34 +1,62 @@
-"""Which heads matter? The paper's score, its two parts, and the rival criteria.
+"""Which heads matter? The paper's score, its two parts, and all criteria by name.
 
-    I[h] = alpha * norm[h] + (1 - alpha) * entropy[h]         each scaled to [0, 1] within its kind of attention
+    I[h] = alpha * norm[h] + (1 - alpha) * entropy[h]     each scaled to [0, 1] within its kind
 
-The lowest scores are pruned. arXiv 2511.17577 leaves open which matrices the norm covers and how the two parts
-are made comparable; the choices here are ours. Whether high entropy means an important head is contested:
-entropy_sign=+1 is the paper, -1 is HIES (arXiv 2510.13832).
+The lowest scores are pruned. arXiv 2511.17577 leaves open which matrices the norm covers and how
+the two parts are made comparable; the choices here are ours. Whether high entropy means an
+important head is contested: entropy_sign=+1 is the paper, -1 is HIES (arXiv 2510.13832).
 
-Scores are dicts from (kind, layer) to a tensor (N,), one number a head, taken in eval mode with all gates open.
+A criterion is any function (model, batches) -> {Head: float}, high = keep. `score_heads` calls it.
 """
+from collections import Counter
+from functools import partial
+
 import torch
 
 from tinyprune import PAD
 from tinyprune.attention import causal_mask, padding_mask
+from tinyprune.rivals import (activation_score, by_head, gradient_score, leave_one_out_score,
+                              random_score)
 from tinyprune.transformer import KINDS
 
-CRITERIA = ("paper", "norm_qkvo", "norm_ov", "entropy", "random", "gradient", "activation", "oracle")
-
+# entropy: how spread is a head's attention?
 
 def entropy_sums(probabilities, mask, real):
-    """Entropy as a share of the most possible, log n for n keys, summed over queries that have a choice.
+    """Entropy as a share of its maximum, log n for n keys, summed over queries that have a choice.
 
-    probabilities (B, N, T, S), mask broadcastable to (B, 1, T, S), real (B, T), True for queries that are no padding
-    -> sum (N,), count (): divide once, over the whole set; a mean of batch means would weigh short batches more
+    probabilities (B, N, T, S), mask broadcastable to (B, 1, T, S), real (B, T), True for queries
+    that are no padding -> sum (N,), count ()
+    Divide once, over the whole set: a mean of batch means would weigh short batches more.
     """
     B, _, T, S = probabilities.shape
     keys = mask.expand(B, 1, T, S).sum(dim=-1)  # (B, 1, T): how many keys each query may see
     counted = real[:, None] & (keys >= 2)  # a query with one key has no choice, and log 1 = 0
-    share = torch.special.entr(probabilities).sum(dim=-1) / keys.clamp(min=2).log()  # (B, N, T)
+    entropy = torch.special.entr(probabilities).sum(dim=-1)  # (B, N, T)
+    share = entropy / keys.clamp(min=2).log()
     return (share * counted).sum(dim=(0, 2)), counted.sum()
 
+
+@torch.no_grad()
+def head_entropies(model, batches):
+    """The normalised entropy of every head over [Batch], in [0, 1]: {Head: float}"""
+    sums = Counter()
+    counts = Counter()
+    for batch in batches:
+        attentions = {}
+        model(batch.source, batch.lengths, batch.target, attentions=attentions)
+        source_mask = padding_mask(batch.lengths, batch.source.shape[1])  # (B, 1, 1, S)
+        causal = causal_mask(batch.target.shape[1], device=batch.target.device)  # (T, T)
+        for name, probabilities in attentions.items():
+            mask = causal if name[0] == "decoder" else source_mask
+            real = source_mask[:, 0, 0] if name[0] == "encoder" else batch.target != PAD
+            total, count = entropy_sums(probabilities, mask, real)
+            sums[name] += total
+            counts[name] += count
+    # With targets of one token no decoder query ever has a choice: entropy 0.
+    return by_head(model, {name: sums[name] / max(counts[name], 1) for name in sums})
+
+
+# weight norm: how large are a head's matrices?
 
 def per_head(weight, head_width):
     """(N*K, D), the rows of W_Q, W_K, W_V or of W_O transposed -> (N, K, D): head by head."""
@@ -36,159 +64,111 @@ def per_head(weight, head_width):
 
 
 def norm_qkvo(query, key, value, output, head_width):
-    """Frobenius norm of a head's rows of W_Q, W_K, W_V and columns of W_O together, the plain reading of the paper.
+    """Frobenius norm of a head's rows of W_Q, W_K, W_V and columns of W_O together.
 
-    query, key, value (N*K, D), output (D, N*K) -> (N,)
+    It is the plain reading of the paper. query, key, value (N*K, D), output (D, N*K) -> (N,)
     """
     weights = [per_head(weight, head_width) for weight in (query, key, value, output.T)]
     return torch.cat(weights, dim=1).flatten(1).norm(dim=1)
 
 
 def norm_ov(query, key, value, output, head_width):
-    """‖W_O[h] W_V[h]‖_F: what the head can write; scaling W_V up and W_O down leaves it as it is, as it does the
-    function. Shapes as in norm_qkvo."""
-    read, write = per_head(value, head_width), per_head(output.T, head_width)  # (N, K, D) each
+    """‖W_O[h] W_V[h]‖_F: the size of what the head can write.
+
+    It does not change when W_V is scaled up and W_O down, as the head's function does not.
+    query, key, value (N*K, D), output (D, N*K) -> (N,)
+    """
+    read = per_head(value, head_width)  # (N, K, D)
+    write = per_head(output.T, head_width)  # (N, K, D)
     return (write.transpose(1, 2) @ read).flatten(1).norm(dim=1)  # of (N, D, D)
 
 
-def unit_scale(values):
-    """Values (n,) to [0, 1]: least -> 0, greatest -> 1; all equal -> 0.5, since 0/0 says nothing."""
-    least, greatest = values.min(), values.max()
-    return (values - least) / (greatest - least) if greatest > least else torch.full_like(values, 0.5)
+@torch.no_grad()
+def head_norms(model, norm=norm_qkvo):
+    """A norm of every head, norm_qkvo or norm_ov, with the LayerNorm's gain folded in: {Head: float}
+
+    A larger gain and a smaller matrix are the same function. Biases are left out.
+    """
+    gains = {}  # of the LayerNorms that feed queries, and keys and values
+    for i, layer in enumerate(model.encoder):
+        gains["encoder", i] = layer.attention_norm.weight, layer.attention_norm.weight
+    for i, layer in enumerate(model.decoder):
+        gains["decoder", i] = layer.attention_norm.weight, layer.attention_norm.weight
+        gains["cross", i] = layer.cross_norm.weight, model.encoder_norm.weight
+    norms = {}
+    for name, attention in model.attention_layers().items():
+        query_gain, source_gain = gains[name]
+        norms[name] = norm(attention.query.weight * query_gain, attention.key.weight * source_gain,
+                           attention.value.weight * source_gain, attention.output.weight,
+                           attention.head_width)
+    return by_head(model, norms)
+
+
+# the paper's score
+
+def min_max(values):
+    """Scales a list of numbers to [0, 1]; all equal -> 0.5, since 0/0 says nothing."""
+    low = min(values)
+    high = max(values)
+    return [(value - low) / (high - low) if high > low else 0.5 for value in values]
 
 
 def scale_within_kinds(scores):
-    """unit_scale over all heads of one kind of attention at a time."""
+    """min_max over all heads of one kind of attention at a time: {Head: float} -> {Head: float}"""
     scaled = {}
     for kind in KINDS:
-        names = [name for name in scores if name[0] == kind]
-        together = unit_scale(torch.cat([scores[name] for name in names]))
-        scaled.update(zip(names, together.split([len(scores[name]) for name in names])))
+        heads = [head for head in scores if head.kind == kind]
+        scaled.update(zip(heads, min_max([scores[head] for head in heads])))
     return scaled
 
 
-def paper_score(norm, entropy, alpha=0.5, entropy_sign=1):
-    """alpha * norm + (1 - alpha) * entropy for two scaled tensors (N,); entropy_sign -1 takes 1 - entropy."""
+def mix(norm, entropy, alpha=0.5, entropy_sign=1):
+    """alpha * norm + (1 - alpha) * entropy, both scaled; entropy_sign -1 takes 1 - entropy."""
     return alpha * norm + (1 - alpha) * (entropy if entropy_sign > 0 else 1 - entropy)
 
 
-@torch.no_grad()
-def norms(model, variant):
-    """A norm, norm_qkvo or norm_ov, of every head, with the gain of the LayerNorm that feeds a matrix folded into it:
-    a larger gain and a smaller matrix are the same function. Biases are left out."""
-    gains = {}
-    for number, layer in enumerate(model.encoder):
-        gains["encoder", number] = (layer.attention_norm.weight, layer.attention_norm.weight)
-    for number, layer in enumerate(model.decoder):
-        gains["decoder", number] = (layer.attention_norm.weight, layer.attention_norm.weight)
-        gains["cross", number] = (layer.cross_norm.weight, model.encoder_norm.weight)
-    return {name: variant(a.query.weight * gains[name][0], a.key.weight * gains[name][1],
-                          a.value.weight * gains[name][1], a.output.weight, a.head_width)
-            for name, a in model.attentions().items()}
+def norm_score(model, batches, norm=norm_qkvo):
+    """The weight norm alone; it needs no problems."""
+    return scale_within_kinds(head_norms(model, norm))
 
 
-@torch.no_grad()
-def entropies(model, batches):
-    """The normalised entropy of every head over [Batch], in [0, 1]."""
-    sums = {name: [0, 0] for name in model.attentions()}
-    for batch in batches:
-        record = {}
-        model(batch.source, batch.lengths, batch.target, record=record)
-        source_mask = padding_mask(batch.lengths, batch.source.shape[1])
-        causal = causal_mask(batch.target.shape[1], device=batch.target.device)
-        target_real = batch.target != PAD
-        for name, probabilities in record.items():
-            mask = causal if name[0] == "decoder" else source_mask
-            real = source_mask[:, 0, 0] if name[0] == "encoder" else target_real
-            total, count = entropy_sums(probabilities, mask, real)
-            sums[name][0] += total
-            sums[name][1] += count
-    # With targets of one token no decoder query ever has a choice: entropy 0.
-    return {name: total / max(count, 1) for name, (total, count) in sums.items()}
+def entropy_score(model, batches, entropy_sign=1):
+    """The entropy alone."""
+    entropies = scale_within_kinds(head_entropies(model, batches))
+    return {head: mix(0, entropy, 0, entropy_sign) for head, entropy in entropies.items()}
 
 
-def example_losses(logits, target):
-    """Each example's own mean cross-entropy over its real tokens: (B, T, V), (B, T) -> (B,)"""
-    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), target, ignore_index=PAD, reduction="none")
-    return losses.sum(dim=1) / (target != PAD).sum(dim=1).clamp(min=1)  # an unreadable equation has no token
+def paper_score(model, batches, alpha=0.5, entropy_sign=1, norm=norm_qkvo):
+    """The score of arXiv 2511.17577."""
+    norms = norm_score(model, batches, norm)
+    entropies = entropy_score(model, batches)
+    return {head: mix(norms[head], entropies[head], alpha, entropy_sign) for head in norms}
 
 
-def gradients(model, batches):
-    """Michel et al. 2019: the mean over examples of |d loss of example b / d gate of head h in example b|.
+# all criteria
 
-    A gate per example, (B, N), keeps the examples' gradients apart: in a batch's sum they would cancel.
-    """
-    sums, examples = {name: 0 for name in model.attentions()}, 0
-    for batch in batches:
-        B = len(batch.source)
-        gates = {name: torch.ones(B, len(a.heads), device=batch.source.device, requires_grad=True)
-                 for name, a in model.attentions().items()}
-        losses = example_losses(model(batch.source, batch.lengths, batch.target, gates), batch.target)
-        for name, gradient in zip(gates, torch.autograd.grad(losses.sum(), list(gates.values()))):
-            sums[name] = sums[name] + gradient.abs().sum(dim=0)
-        examples += B
-    return {name: total / examples for name, total in sums.items()}
+CRITERIA = {"paper": paper_score,
+            "norm_qkvo": norm_score,
+            "norm_ov": partial(norm_score, norm=norm_ov),
+            "entropy": entropy_score,
+            "random": random_score,
+            "gradient": gradient_score,
+            "activation": activation_score,
+            "leave-one-out": leave_one_out_score}
 
 
-@torch.no_grad()
-def activations(model, batches):
-    """The mean over real queries of ‖z[h] W_O[h]‖: how much each head adds to the stream."""
-    sums, queries, current = {name: 0 for name in model.attentions()}, {name: 0 for name in model.attentions()}, {}
+def score_heads(model, batches, criterion=paper_score):
+    """The scores of all heads, {Head: float}, by any criterion: one of CRITERIA, or your own.
 
-    def watch(name, attention):
-        def add(_, inputs):
-            z = inputs[0].unflatten(-1, (-1, attention.head_width))  # (B, T, N, K)
-            written = torch.einsum("btnk,nkd->btnd", z, per_head(attention.output.weight.T, attention.head_width))
-            real = current["source" if name[0] == "encoder" else "target"]  # (B, T)
-            sums[name] = sums[name] + written.norm(dim=-1)[real].sum(dim=0)
-            queries[name] += real.sum()
-        return attention.output.register_forward_pre_hook(add)
-
-    handles = [watch(name, attention) for name, attention in model.attentions().items()]
-    for batch in batches:
-        current.update(source=batch.source[..., 0] != PAD, target=batch.target != PAD)
-        model(batch.source, batch.lengths, batch.target)
-    for handle in handles:
-        handle.remove()
-    return {name: sums[name] / queries[name] for name in sums}
-
-
-@torch.no_grad()
-def oracle(model, batches):
-    """Leave-one-out: how much the mean loss over [Batch] rises when this head alone is closed. One pass a head."""
-    def loss(gates):
-        return torch.cat([example_losses(model(b.source, b.lengths, b.target, gates), b.target)
-                          for b in batches]).mean()
-
-    whole = loss(None)
-    scores = {}
-    for name, attention in model.attentions().items():
-        gates = 1 - torch.eye(len(attention.heads), device=whole.device)  # row h closes head h
-        scores[name] = torch.stack([loss({name: gate}) - whole for gate in gates])
-    return scores
-
-
-def head_scores(model, batches, criterion="paper", alpha=0.5, entropy_sign=1, norm=norm_qkvo, seed=0):
-    """Scores of all heads by one of CRITERIA: {(kind, layer): (N,)}; high = keep.
-
-    "paper" and the two norms and the entropy are scaled within kinds; the rivals are raw.
-    seed: for "random" alone. Leaves the model in the mode in which it found it.
+    The criterion sees the model in eval mode; afterwards the model is in the mode that it was in.
+    Raises ValueError if the criterion does not score just the model's heads.
     """
     was_training = model.training
     model.eval()
-    if criterion == "paper":
-        weight, spread = scale_within_kinds(norms(model, norm)), scale_within_kinds(entropies(model, batches))
-        scores = {name: paper_score(weight[name], spread[name], alpha, entropy_sign) for name in weight}
-    elif criterion in ("norm_qkvo", "norm_ov"):
-        scores = scale_within_kinds(norms(model, {"norm_qkvo": norm_qkvo, "norm_ov": norm_ov}[criterion]))
-    elif criterion == "entropy":
-        scores = {name: paper_score(0 * spread, spread, 0, entropy_sign)
-                  for name, spread in scale_within_kinds(entropies(model, batches)).items()}
-    elif criterion == "random":
-        generator = torch.Generator().manual_seed(seed)
-        scores = {name: torch.rand(len(a.heads), generator=generator).to(a.output.weight.device)
-                  for name, a in model.attentions().items()}
-    else:
-        scores = {"gradient": gradients, "activation": activations, "oracle": oracle}[criterion](model, batches)
+    scores = criterion(model, batches)
     model.train(was_training)
+    wrong = set(scores) ^ set(model.heads())
+    if wrong:
+        raise ValueError(f"the criterion must score each of the model's heads, and no others: "
+                         f"{sorted(wrong)[0]} is missing or too many")
     return scores

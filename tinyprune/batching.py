@@ -1,0 +1,74 @@
+"""Problems -> tensors, on the GPU if there is one.
+
+Letters: B problems of a batch, S words of the longest text, P subwords of the longest word, T tokens
+of the longest equation.
+"""
+from dataclasses import dataclass
+
+import torch
+
+from tinyprune import BOS, MIRROR, PAD
+from tinyprune.tokenizer import mirror
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@dataclass
+class Batch:
+    source: torch.Tensor  # (B, S, P), the subwords of each word, padded with PAD
+    lengths: torch.Tensor  # (B,), the words of each text
+    target: torch.Tensor  # (B, T), padded with PAD; or (2B, T): all equations, then all mirrored
+    start: torch.Tensor  # (B,) or (2B,): BOS before an equation, MIRROR before a mirrored one
+    counts: torch.Tensor  # (B,), how many numbers each problem has
+    positions: list[int]  # of its problems in the list that was batched
+
+
+def pad(rows):
+    """Lists of ids -> (B, longest), filled up with PAD."""
+    rows = [torch.tensor(row, dtype=torch.long) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
+
+
+def pad_words(texts):
+    """Texts of words of subwords, [[[id]]] -> (B, S, P), filled up with PAD."""
+    longest = max(len(word) for text in texts for word in text)
+    filled = []
+    for text in texts:
+        filled.append([word + [PAD] * (longest - len(word)) for word in text])
+    return pad(filled)
+
+
+def make_batch(problems, vocabularies, mirrored=False, positions=()):
+    """[Problem] -> Batch. mirrored: every equation is a target twice, as it is and mirrored."""
+    sources = [vocabularies.source.encode_words(problem.words) for problem in problems]
+    equations = [problem.equation for problem in problems]
+    start = [BOS] * len(problems)
+    if mirrored:
+        equations += list(map(mirror, equations))
+        start += [MIRROR] * len(problems)
+    parts = [pad_words(sources),
+             torch.tensor(list(map(len, sources))),
+             pad(map(vocabularies.target.encode, equations)),
+             torch.tensor(start),
+             torch.tensor([len(problem.numbers) for problem in problems])]
+    return Batch(*(part.to(DEVICE) for part in parts), positions)
+
+
+def batches(problems, vocabularies, size, generator=None, mirrored=False):
+    """[Problem] -> [Batch] of `size` problems of similar length, so that little is padding.
+
+    With a torch.Generator, problems of like length meet in changing company and the batches come
+    in random order. Without one, they come from short to long.
+    """
+    def lengths(position):
+        return len(problems[position].words) // 3, len(problems[position].equation)
+
+    order = range(len(problems))
+    if generator:
+        order = torch.randperm(len(problems), generator=generator).tolist()
+    order = sorted(order, key=lengths)
+    groups = [order[first:first + size] for first in range(0, len(order), size)]
+    if generator:
+        groups = [groups[i] for i in torch.randperm(len(groups), generator=generator)]
+    return [make_batch([problems[i] for i in group], vocabularies, mirrored, group)
+            for group in groups]

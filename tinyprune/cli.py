@@ -1,0 +1,53 @@
+"""The command line that the lessons share, and the one sentence for what is no fault of the code."""
+import argparse
+import sys
+from pathlib import Path
+
+from tinyprune import files
+from tinyprune.data import DATA
+
+
+def options(**more):
+    """The options that lessons share: data, fold, seed, ratio, threads and out.
+
+    more: further options, as name=default
+    In a notebook the kernel's own arguments are left alone, and the defaults count. From here on
+    show_error says what went wrong with a file.
+    """
+    sys.excepthook = show_error
+    parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", choices=DATA, default="sample")
+    parser.add_argument("--fold", type=int, choices=range(5), default=0, help="of ASDiv-A: the test fold")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
+    parser.add_argument("--threads", type=int, default=2,
+                        help="the same number, seed and machine give the same result")
+    parser.add_argument("--out", type=Path, default=files.RUNS, help="where result files are written")
+    for name, default in more.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    args = parser.parse_args([] if in_notebook() else None)
+    if not 0 <= args.ratio <= 0.7:  # with four heads a layer, and one that must stay, 3/4 is the end
+        parser.error("--ratio must be between 0 and 0.7")
+    if not 0 <= args.seed < 2**31:
+        parser.error("--seed must be 0 or more, and less than 2^31")
+    if args.threads < 1:
+        parser.error("--threads must be 1 or more")
+    if args.data != "asdiv-a":
+        args.fold = None
+    return args
+
+
+def in_notebook():
+    """Whether a notebook's kernel runs this program; its arguments are not the reader's."""
+    return Path(sys.argv[0]).name == "ipykernel_launcher.py"
+
+
+def show_error(kind, error, trace):
+    """sys.excepthook: one sentence for files, downloads, checkpoints and Ctrl-C, else a traceback."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nstopped: the same command goes on where it was", file=sys.stderr)
+    elif issubclass(kind, files.FileError):
+        print(f"\n{error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)

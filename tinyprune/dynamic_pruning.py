@@ -1,0 +1,136 @@
+"""Dynamic pruning: heads are scored again and again while the student learns, and may come back.
+
+    ratio pruned at step t of a schedule that ends at E:   ratio * (1 - (1 - t/E)^3)
+
+The cubic schedule is Zhu & Gupta's (2017). "Dynamic" is arXiv 2511.17577's word; what it means
+exactly is left open there, and is our choice here.
+"""
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from tinyprune.masking import gates_for, select_heads
+from tinyprune.transformer import Head
+
+
+def ratio_at(step, start, end, ratio):
+    """The share of heads that are pruned at `step`: 0 before `start`, `ratio` from `end` on.
+
+    Cubic in between: fast at first, while much is to spare, and slower towards the end.
+    """
+    if step >= end:
+        return ratio
+    done = max(step - start, 0) / (end - start)
+    return ratio * (1 - (1 - done) ** 3)
+
+
+@dataclass
+class DynamicPruning:
+    """Masks heads while a model trains; train.py calls before_step and after_step.
+
+    Every `every` steps until `end`, all heads are scored with all gates open, the scores are
+    smoothed, and the lowest are pruned, as many as the schedule says. A pruned head may come back.
+    From `end` on the mask is frozen.
+    """
+    score: Callable  # model -> {Head: float}
+    ratio: float
+    end: int
+    every: int
+    schedule: str = "dynamic"  # or "monotone", where no head comes back; "one-shot", all at the
+    #                            first step and never again; "none", where nothing is pruned
+    ema_decay: float = 0.5  # the weight of the old scores in their moving average
+
+    def __post_init__(self):
+        self.scores = {}  # {Head: float}, smoothed
+        self.pruned = set()  # of Heads
+        self.gates = {}  # of each (kind, layer), (N,); empty while nothing is pruned
+        self.frozen = {}  # {Head: its weights and moments as they were when it was pruned}
+        self.log = []  # an entry for each scoring
+
+    def settings(self):
+        """By these a checkpoint knows its run."""
+        return [self.ratio, self.end, self.every, self.schedule, self.ema_decay]
+
+    def is_due(self, step):
+        """Whether the heads are scored before this step."""
+        last = 0 if self.schedule == "one-shot" else self.end
+        if self.schedule == "none" or step > last:
+            return False
+        done = self.log and self.log[-1]["step"] == step  # a run stopped within this step goes on
+        return not done and (step % self.every == 0 or step == last)
+
+    def before_step(self, step, model, optimizer):
+        """Scores the heads and moves the gates, if this step is one of the schedule's."""
+        if not self.is_due(step):
+            return
+        self.smooth(self.score(model))
+        ratio = ratio_at(step, 0, self.end, self.ratio)
+        if self.schedule == "one-shot":
+            ratio = self.ratio
+        ranked = self.scores
+        if self.schedule == "monotone":  # a pruned head stays the lowest
+            ranked = ranked | dict.fromkeys(self.pruned, -math.inf)
+        before = self.pruned
+        self.pruned = select_heads(ranked, ratio)
+        self.gates = gates_for(model, self.pruned)
+        closed = sorted(self.pruned - before)
+        returned = sorted(before - self.pruned)
+        self.log.append({"step": step, "ratio": ratio, "closed": list(map(list, closed)),
+                         "returned": list(map(list, returned))})
+        for head in returned:
+            del self.frozen[head]
+        for head in closed:
+            parts = head_parts(head, model, optimizer)
+            self.frozen[head] = {name: part.clone() for name, part in parts.items()}
+
+    def smooth(self, fresh):
+        """Takes fresh scores into the moving average, which begins with the first ones."""
+        if not self.scores:
+            self.scores = fresh
+            return
+        old = self.scores
+        self.scores = {head: self.ema_decay * old[head] + (1 - self.ema_decay) * fresh[head]
+                       for head in fresh}
+
+    @torch.no_grad()
+    def after_step(self, model, optimizer):
+        """Puts pruned heads back as they were when they were pruned.
+
+        They get no gradient, but weight decay and momentum would still move them, and the head
+        that returns must be the head that left.
+        """
+        for head, kept in self.frozen.items():
+            for name, part in head_parts(head, model, optimizer).items():
+                part.copy_(kept.get(name, torch.tensor(0.0)))  # a moment that did not exist yet was 0
+
+    def state(self):
+        """What a checkpoint must keep, in plain tensors and lists."""
+        return {"scores": [[*head, score] for head, score in self.scores.items()],
+                "pruned": [list(head) for head in sorted(self.pruned)],
+                "frozen": [[list(head), parts] for head, parts in self.frozen.items()],
+                "log": self.log}
+
+    def restore(self, state, model):
+        self.scores = {Head(*head): score for *head, score in state["scores"]}
+        self.pruned = {Head(*head) for head in state["pruned"]}
+        self.frozen = {Head(*head): parts for head, parts in state["frozen"]}
+        self.log = state["log"]
+        self.gates = gates_for(model, self.pruned)
+
+
+def head_parts(head, model, optimizer):
+    """A head's weights and their moments in the optimizer, as views to write to: {name: tensor}"""
+    attention = model.attention_layers()[head.kind, head.layer]
+    K = attention.head_width
+    position = attention.heads.index(head.index)
+    rows = slice(position * K, (position + 1) * K)
+    parts = {}
+    for name, parameter in attention.named_parameters():
+        if name == "output.bias":
+            continue  # it belongs to no head
+        for key, tensor in {"": parameter.data, **optimizer.state.get(parameter, {})}.items():
+            if tensor.dim():  # AdamW's step count has none
+                parts[f"{name}.{key}"] = tensor[:, rows] if name == "output.weight" else tensor[rows]
+    return parts

@@ -1,0 +1,97 @@
+"""The rivals of the paper's score: chance, and three criteria that ask the model itself.
+
+All have the form (model, batches) -> {Head: float}, high = keep, on a model in eval mode with all
+gates open. None is scaled.
+"""
+from collections import Counter
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from tinyprune import PAD
+
+
+def random_score(model, batches, seed=0):
+    """A number drawn by lot for each head."""
+    generator = torch.Generator().manual_seed(seed)
+    heads = model.heads()
+    return dict(zip(heads, torch.rand(len(heads), generator=generator).tolist()))
+
+
+def example_losses(logits, target):
+    """Each example's own mean cross-entropy over its real tokens: (B, T, V), (B, T) -> (B,)"""
+    losses = cross_entropy(logits.transpose(1, 2), target, ignore_index=PAD, reduction="none")
+    tokens = (target != PAD).sum(dim=1)
+    return losses.sum(dim=1) / tokens.clamp(min=1)  # an unreadable equation has no token
+
+
+def gradient_score(model, batches):
+    """Michel et al. 2019: the mean over examples b of |d loss of b / d gate of head h in b|.
+
+    A gate per example, (B, N), keeps the examples' gradients apart: in a batch's sum they would
+    cancel.
+    """
+    layers = model.attention_layers()
+    sums = Counter()
+    examples = 0
+    for batch in batches:
+        B = len(batch.source)
+        gates = {name: torch.ones(B, len(attention.heads), requires_grad=True,
+                                 device=batch.source.device)
+                 for name, attention in layers.items()}
+        logits = model(batch.source, batch.lengths, batch.target, gates)
+        loss = example_losses(logits, batch.target).sum()
+        for name, gradient in zip(gates, torch.autograd.grad(loss, list(gates.values()))):
+            sums[name] += gradient.abs().sum(dim=0)  # (N,)
+        examples += B
+    return by_head(model, {name: total / examples for name, total in sums.items()})
+
+
+@torch.no_grad()
+def activation_score(model, batches):
+    """The mean over real queries of ‖z[h] W_O[h]‖: how much each head adds to the stream."""
+    layers = model.attention_layers()
+    z = {}  # (kind, layer): what W_O of this attention was given, (B, T, N*K)
+    hooks = [attention.output.register_forward_pre_hook(
+        lambda _, inputs, name=name: z.update({name: inputs[0]})) for name, attention in layers.items()]
+    sums = Counter()
+    queries = Counter()
+    for batch in batches:
+        model(batch.source, batch.lengths, batch.target)
+        for name, attention in layers.items():
+            real = batch.source[..., 0] if name[0] == "encoder" else batch.target
+            of_heads = z[name][real != PAD].unflatten(-1, (len(attention.heads), -1))  # (Q, N, K)
+            W_O = attention.output.weight.T.unflatten(0, of_heads.shape[1:])  # (N*K, D) -> (N, K, D)
+            written = torch.einsum("qnk,nkd->qnd", of_heads, W_O)
+            sums[name] += written.norm(dim=-1).sum(dim=0)  # (N,)
+            queries[name] += len(written)
+    for hook in hooks:
+        hook.remove()
+    return by_head(model, {name: sums[name] / queries[name] for name in sums})
+
+
+@torch.no_grad()
+def leave_one_out_score(model, batches):
+    """The oracle: how much the mean loss over examples rises when this head alone is pruned.
+
+    It costs one pass over the batches for each head.
+    """
+    def loss(gates):
+        losses = []
+        for batch in batches:
+            logits = model(batch.source, batch.lengths, batch.target, gates)
+            losses.append(example_losses(logits, batch.target))
+        return torch.cat(losses).mean()
+
+    whole = loss(None)
+    rises = {}
+    for name, attention in model.attention_layers().items():
+        gates = 1 - torch.eye(len(attention.heads), device=whole.device)  # row h closes head h
+        rises[name] = torch.stack([loss({name: gate}) - whole for gate in gates])  # (N,)
+    return by_head(model, rises)
+
+
+def by_head(model, values):
+    """{(kind, layer): (N,)}, in the order of each layer's heads -> {Head: float}"""
+    together = torch.cat([values[name] for name in model.attention_layers()])
+    return dict(zip(model.heads(), together.tolist()))

@@ -1,0 +1,88 @@
+"""Tokens and their ids: what the model reads, and what it writes.
+
+It reads words, each as a bag of *subwords*: the word itself and parts that it shares with other
+words. It writes operators, the numbers' names and a few constants.
+"""
+from collections import Counter
+from dataclasses import dataclass
+
+from tinyprune import PAD, UNK
+from tinyprune.quantities import is_name, name_index
+from tinyprune.tokenizer import OPERATORS
+
+SPECIAL = ["<pad>", "<unk>", "<bos>", "<mirror>"]
+MIN_CONSTANT_COUNT = 5  # equations that must use a constant; nobody could learn when to use a rarer one
+
+
+def subwords(word):
+    """A word and the parts that it shares with others, its first four characters: 苹果 -> 苹果 ·苹 ·果
+
+    An English word has one subword. Its beginning and its end were tried, and cost more on
+    ASDiv-A's validation problems than they gave.
+    """
+    return [word] if word.isascii() else [word, *(f"·{character}" for character in word[:4])]
+
+
+class Vocabulary:
+    """Tokens and their ids; <pad>, <unk>, <bos> and <mirror> come first.
+
+    `Vocabulary(v.tokens)` gives v again.
+    """
+
+    def __init__(self, tokens):
+        self.tokens = SPECIAL + [token for token in tokens if token not in SPECIAL]
+        self.index = {token: position for position, token in enumerate(self.tokens)}
+
+    @classmethod
+    def of(cls, token_lists, min_count=1):
+        """The tokens that occur `min_count` times or more, the most frequent first, ties sorted."""
+        counts = Counter(token for tokens in token_lists for token in tokens)
+        kept = [token for token, count in counts.items() if count >= min_count]
+        return cls(sorted(kept, key=lambda token: (-counts[token], token)))
+
+    def __len__(self):
+        return len(self.tokens)
+
+    def encode(self, tokens):
+        return [self.index.get(token, UNK) for token in tokens]
+
+    def encode_words(self, words):
+        """Words, each a list of its subwords -> lists of ids.
+
+        An unknown word is UNK and those of its other subwords that are known.
+        """
+        encoded = []
+        for word, *parts in words:
+            known_parts = [self.index[part] for part in parts if part in self.index]
+            encoded.append([self.index.get(word, UNK), *known_parts])
+        return encoded
+
+    def decode(self, ids):
+        """The tokens of the ids, without padding."""
+        return [self.tokens[i] for i in ids if i != PAD]
+
+
+@dataclass
+class Vocabularies:
+    source: Vocabulary
+    target: Vocabulary
+
+    @classmethod
+    def of(cls, problems, min_count=2):
+        """What these training problems are read and written with.
+
+        source: the subwords that occur `min_count` times or more
+        target: operators, constants that MIN_CONSTANT_COUNT equations or more use, numbers' names
+        """
+        counts = Counter(token for problem in problems for token in set(problem.equation))
+        names = 1 + max(name_index(token) for token in counts if is_name(token))
+        constants = sorted(token for token, count in counts.items()
+                           if count >= MIN_CONSTANT_COUNT
+                           and not is_name(token) and token not in OPERATORS)
+        return cls(Vocabulary.of([sum(problem.words, []) for problem in problems], min_count),
+                   Vocabulary([*OPERATORS, *constants, *(f"N{index}" for index in range(names))]))
+
+    def can_write(self, problem):
+        """Whether the problem has an equation whose every token is in the target vocabulary."""
+        known = all(token in self.target.index for token in problem.equation)
+        return bool(problem.equation) and known
