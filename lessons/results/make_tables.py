@@ -1,0 +1,311 @@
+"""Makes every table of the project from the result files beside this script.
+
+`python lessons/results/make_tables.py` writes the tables into this folder's README.md and the short
+summary into the project's README.md, between the marks <!-- table NAME --> and <!-- end -->, and
+draws accuracy.png. No figure is typed by hand.
+"""
+import json
+
+import numpy as np
+
+from tinyprune.figures import save_picture
+from tinyprune.files import ROOT, write_text
+from tinyprune.results import (
+    BEAM,
+    BEST,
+    BIDIRECTIONAL,
+    GREEDY,
+    MAJORITY,
+    NEAREST,
+    RESULTS,
+    bootstrap_interval,
+    is_correct,
+)
+
+SETS = {"math23k": "Math23k", "asdiv-a": "ASDiv-A"}
+MODELS = {  # what a row is called in the tables -> the keys by which its result rows are known
+    f"{MAJORITY} for such numbers": {"baseline": MAJORITY},
+    "equation of the nearest training text": {"baseline": NEAREST},
+    "teacher": {"model": "teacher"},
+    "pruned, no training after": {"model": "pruned", "ratio": 0.3},
+    "pruned, fine-tuned without the teacher": {"model": "student", "ratio": 0.3, "loss": "ce"},
+    "**pruned and distilled**": {"model": "student", "loss": "ce+kl+attention"},
+    "control: not pruned, the same extra training": {"model": "student", "ratio": 0.0},
+}
+# Answer accuracy without pre-training, in percent: Math23k's public test split (the systems' own
+# papers), ASDiv-A's five folds (README of the MWPToolkit project, 2021).
+PUBLISHED = [["*Transformer (MWPToolkit)*", "", "*59.3%*"], ["*GTS*", "*75.6%*", "*69.9%*"],
+             ["*Graph2Tree*", "*77.4%*", "*75.3%*"], ["*MultiE&D*", "*78.4%*", "*72.6%*"]]
+
+
+# rows and cells
+
+def rows_of(pattern):
+    """All rows of the result files whose name fits."""
+    rows = []
+    for path in sorted(RESULTS.glob(pattern)):
+        rows += json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
+def select(rows, **wanted):
+    """The rows with these values; decoding, baseline and the like stand in a row's settings."""
+    return [row for row in rows if wanted.items() <= (row["settings"] | row).items()]
+
+
+def markdown(header, rows):
+    """Lists of cells -> the text of a Markdown table."""
+    lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * len(header), *rows]]
+    return "\n".join(lines)
+
+
+def mean(rows, key):
+    return sum(row[key] for row in rows) / len(rows)
+
+
+def accuracy(rows, keep=lambda row: slice(None)):
+    """Answers right: the mean of the files, and an interval over all their problems.
+
+    keep: row -> the positions of the problems to count
+    """
+    correct = [is_correct(row["verdicts"])[keep(row)] for row in rows]
+    low, high = bootstrap_interval(np.concatenate(correct))
+    return f"{np.mean([part.mean() for part in correct]):.1%} ({low:.1%} to {high:.1%})"
+
+
+def difference(rows, others):
+    """In points, with a paired interval: rows and others are of the same problems, file by file."""
+    pairs = zip(rows, others)
+    differences = [is_correct(a["verdicts"]) - is_correct(b["verdicts"]) for a, b in pairs]
+    low, high = bootstrap_interval(np.concatenate(differences))
+    middle = np.mean([part.mean() for part in differences])
+    return f"{100 * middle:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def against(rows, teachers, key):
+    """A cost relative to the teacher's."""
+    share = mean(rows, key) / mean(teachers, key) - 1
+    return f"{share:+.1%}" if share else "–"
+
+
+# the whole method
+
+def summary_table(rows):
+    """Rows of lesson 10 on both sets -> the README's table."""
+    teachers = select(rows, model="teacher", decoding=BEST)
+    lines = []
+    for name, keys in MODELS.items():
+        found = select(rows, **keys)
+        costs = ["", "", ""]
+        if "model" in keys:
+            found = select(found, decoding=BEST)
+            costs = costs_of(select(found, data="math23k"), select(teachers, data="math23k"))
+        lines.append([name, *(accuracy(select(found, data=data)) for data in SETS), *costs])
+    return markdown(["answers right (95%)", *SETS.values(), "parameters", "FLOPs", "speed"], lines)
+
+
+def costs_of(rows, teachers):
+    parameters = against(rows, teachers, "parameters_without_embeddings")
+    return [parameters, against(rows, teachers, "flops"), f"×{mean(rows, 'speedup'):.2f}"]
+
+
+def whole_method_table(rows):
+    """Rows of lesson 10 on one data set, one file or five folds -> a table.
+
+    Accuracies and differences are means of the files, costs are relative to the teacher's.
+    """
+    teachers = select(rows, model="teacher", decoding=BEST)
+    lines = []
+    for name, keys in MODELS.items():
+        found = select(rows, **keys)
+        if "baseline" in keys:
+            equation = f"{mean(found, 'equation_accuracy'):.1%}"
+            lines.append([name, accuracy(found), "", "", "", equation, "", "", ""])
+            continue
+        best = select(found, decoding=BEST)
+        others = [select(found, decoding=decoding) for decoding in (GREEDY, BIDIRECTIONAL)]
+        lines.append([name, accuracy(best), "" if name == "teacher" else difference(best, teachers),
+                      *(f"{mean(other, 'answer_accuracy'):.1%}" for other in others),
+                      f"{mean(best, 'equation_accuracy'):.1%}", *costs_of(best, teachers)])
+    header = ["model", "answers right (95%)", "against the teacher", "greedy", "not reranked",
+              "equation", "parameters", "FLOPs", "speed"]
+    folds = [row["fold"] for row in teachers if row["fold"] is not None]
+    asked = f"{sum(row['problems'] for row in teachers):,} problems asked"
+    return markdown(header, lines) + f"\n\n{asked}" + (f", in folds {folds}." if folds else ".")
+
+
+def draw_accuracy(axes, rows):
+    """Greedy accuracy against the share of heads removed, a colour for each data set."""
+    for data, label in SETS.items():
+        greedy = select(rows, data=data, decoding=GREEDY)
+        untrained = select(greedy, model="teacher") + select(greedy, model="pruned")
+        ratios = sorted({row["ratio"] for row in untrained})
+        curve = [mean(select(untrained, ratio=ratio), "answer_accuracy") for ratio in ratios]
+        line, = axes.plot(ratios, curve, marker=".", label=f"{label}: pruned, no training after")
+        for loss, style, name in (
+                ("ce+kl+attention", dict(marker="*", markersize=10), "pruned and distilled"),
+                ("ce", dict(marker="o", markersize=16, fillstyle="none"), "without the teacher")):
+            for ratio in (0.0, 0.3):
+                found = select(greedy, model="student", loss=loss, ratio=ratio)
+                if found:  # a ring stays in sight around a star
+                    axes.plot([ratio], [mean(found, "answer_accuracy")], linestyle="none",
+                              color=line.get_color(), **style,
+                              label=f"{label}: {name}" if ratio else None)
+    axes.set_xlabel("share of all heads removed")
+    axes.set_ylabel("answers right (greedy)")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
+# the teacher
+
+def teacher_table(rows):
+    """Rows of lesson 05 on both sets -> the teacher beside baselines and published solvers."""
+    def without_near(row):
+        return np.setdiff1d(np.arange(row["problems"]), row["settings"]["near_texts"])
+
+    def near_and_equal(found):
+        near = sum(len(row["settings"]["near_texts"]) for row in found)
+        return f"{near}; {sum(row['settings']['equal_texts'] for row in found)}"
+
+    def products(found):
+        return f"{np.mean([row['settings']['time']['matrix products'] for row in found]):.0%}"
+
+    lines = [(name, MODELS[name], accuracy) for name in list(MODELS)[:2]]
+    lines += [(f"teacher, {decoding}", {"decoding": decoding}, accuracy)
+              for decoding in (GREEDY, BEAM, BIDIRECTIONAL)]
+    best = {"decoding": BEST}
+    lines += [(f"**teacher, {BEST}**", best, accuracy),
+              ("the same, without texts like one of training", best,
+               lambda found: accuracy(found, without_near)),
+              ("texts like one of training; equal to one but for numbers", best, near_and_equal),
+              ("matrix products' share of a training step's time", best, products)]
+    cells = []
+    for name, keys, shown in lines:
+        by_set = [select(rows, data=data, **keys) for data in SETS]
+        cells.append([name, *(shown(found) if found else "–" for found in by_set)])
+    header = ["answers right (95%)", "Math23k, public test", "ASDiv-A, five folds"]
+    return markdown(header, cells + PUBLISHED)
+
+
+def failures_table(rows):
+    """Rows of lesson 05 -> answers right by kind of problem, beside the baselines."""
+    rows = select(rows, decoding=BEST)
+    sets = [data for data in SETS if select(rows, data=data)]
+    header = ["answers right"]
+    for data in sets:
+        header += [f"{SETS[data]}: problems", "teacher", MAJORITY, NEAREST]
+    kinds = sorted({kind for row in rows for kind in row["settings"]["kinds"]})
+    lines = []
+    for kind in kinds:
+        cells = [kind]
+        for data in sets:
+            of_set = select(rows, data=data)
+            counts = [row["settings"]["kinds"].get(kind, [0] * 4) for row in of_set]
+            problems, *correct = np.sum(counts, axis=0)
+            shares = [f"{number / problems:.0%}" if problems else "" for number in correct]
+            cells += [f"{problems:,}", *shares]
+        lines.append(cells)
+    return markdown(header, lines)
+
+
+def ingredients_table(rows):
+    """Rows of lesson 11 -> what the teacher loses on validation problems without each ingredient.
+
+    Over all seeds, with paired intervals, for each data set and number of epochs.
+    """
+    columns = sorted({(row["data"], row["settings"]["epochs"]) for row in rows})
+    names = dict.fromkeys((row["settings"]["without"], row["settings"]["decoding"]) for row in rows)
+    header = ["without", "decoding"]
+    for data, epochs in columns:
+        header += [f"{SETS[data]}, {epochs} epochs: right", "difference (95%)"]
+    lines = []
+    for name, decoding in names:
+        cells = [name, decoding]
+        for data, epochs in columns:
+            of_column = select(rows, data=data, epochs=epochs)
+            found = select(of_column, without=name, decoding=decoding)
+            base = BEST if name == "nothing" else decoding
+            whole = select(of_column, without="nothing", decoding=base)
+            cells += ingredient_cells(found, whole, is_base=(name, decoding) == ("nothing", BEST))
+        lines.append(cells)
+    notes = []
+    for data in dict(columns):
+        of_set = select(rows, data=data)
+        notes.append(f"{SETS[data]}: {len({row['seed'] for row in of_set})} seed(s), "
+                     f"{of_set[0]['problems']} validation problems each.")
+    return "\n\n".join([markdown(header, lines), *notes])
+
+
+def ingredient_cells(found, whole, is_base):
+    """Answers right, and the difference from the whole model of the same seed and fold."""
+    if not found:
+        return ["", ""]
+    partners = [select(whole, seed=row["seed"], fold=row["fold"])[0] for row in found]
+    correct = np.concatenate([is_correct(row["verdicts"]) for row in found])
+    return [f"{correct.mean():.1%}", "" if is_base else difference(found, partners)]
+
+
+# trust
+
+def trust_table(found):
+    """What tests/project/trust.py found, and below it what the records get wrong, by cause."""
+    def agreement(name):
+        counts = found[name]
+        return f"{counts['right']:,} of {counts['asked']:,}: {counts['share']:.3%}"
+
+    failures = f"{found['fuzz_failures']:,}; the slowest took {found['slowest_check_ms']:.0f} ms"
+    remainders = found["asdiv_a"]["remainder_divisions"]
+    lines = [["texts, token lists and mutated equations tried on the checker",
+              f"{found['fuzz_inputs']:,}"],
+             ["of these, a crash, 50 ms, or a value that an independent evaluator does not give",
+              failures],
+             ["checks a second, relative to sympy's sympify and simplify",
+              f"×{found['times_as_fast']:.0f}"],
+             ["trainings killed (SIGKILL); of these, the same bits at the end",
+              f"{found['kills']}; {found['kills_bit_identical']}"],
+             ["bad files tried; refused in a sentence",
+              f"{found['bad_files_tried']}; {found['bad_files_refused']}"],
+             ["Math23k's recorded equations that have the recorded answer", agreement("math23k")],
+             [f"ASDiv-A's, without {remainders} divisions with remainder", agreement("asdiv_a")]]
+    rest = found["math23k"]["rest"] | found["asdiv_a"]["rest"]
+    causes = "; ".join(f"{id} ({cause})" for id, cause in rest.items())
+    table = markdown(["checked", "found"], lines)
+    return f"{table}\n\nRecords that disagree with themselves: {causes}."
+
+
+# pages
+
+def put_tables(text, tables):
+    """The text of a page with each table put between its marks. Raises ValueError for lost ones."""
+    for name, table in tables.items():
+        begin = f"<!-- table {name} -->\n"
+        end = "<!-- end -->"
+        before, mark, after = text.partition(begin)
+        if not mark or end not in after:
+            raise ValueError(f"the page has no place for the table {name}: put {begin.strip()} and "
+                             f"{end} there")
+        text = before + begin + table + "\n" + end + after.partition(end)[2]
+    return text
+
+
+def main():
+    whole_method = rows_of("whole-method-*-seed0-ratio0.3.json")
+    teachers = rows_of("teacher-*-seed0.json")
+    trust = json.loads((RESULTS / "trust.json").read_text(encoding="utf-8"))
+    pages = {ROOT / "README.md": {"summary": summary_table(whole_method)},
+             RESULTS / "README.md": {
+                 "teacher": teacher_table(teachers),
+                 "failures": failures_table(teachers),
+                 "ingredients": ingredients_table(rows_of("ingredients-*.json")),
+                 "asdiv-a": whole_method_table(select(whole_method, data="asdiv-a")),
+                 "math23k": whole_method_table(select(whole_method, data="math23k")),
+                 "trust": trust_table(trust)}}
+    for page, tables in pages.items():
+        write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
+        print(f"{page}: {', '.join(tables)}")
+    save_picture("accuracy", lambda axes: draw_accuracy(axes, whole_method), (7, 4.5), RESULTS)
+
+
+if __name__ == "__main__":
+    main()
