@@ -3,11 +3,12 @@
 B problems, S words of P subwords, T tokens; D 10, N 3, K 4, V 9; two layers in each stack.
 """
 import torch
+from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from tinyprune import BOS
 from tinyprune.batching import DEVICE, Batch
-from tinyprune.transformer import Config, Head, Transformer
+from tinyprune.transformer import Config, DecoderLayer, Head, Transformer
 
 SIZES = dict(source_tokens=11, target_tokens=9, width=10, heads=3, head_width=4, encoder_layers=2,
              decoder_layers=2, feedforward=7)
@@ -22,7 +23,8 @@ def randoms(*shape, seed=0):
 def fresh_model(seed=0, **changes):
     """A model as it is before training, in eval mode, without dropout."""
     torch.manual_seed(seed)
-    return Transformer(Config(**(SIZES | dict(dropout=0) | changes))).to(DEVICE).eval()
+    config = Config(**(SIZES | dict(dropout=0) | changes))
+    return Transformer(config).to(DEVICE).eval()
 
 
 def tiny_model(seed=0, **changes):
@@ -45,18 +47,20 @@ def tiny_batch(sources=(6, 3), targets=(2, 5), counts=None, seed=0):
     generator = torch.Generator().manual_seed(seed)
     source = [torch.randint(3, 11, (length, 2), generator=generator) for length in sources]
     target = [torch.randint(3, 9, (length,), generator=generator) for length in targets]
+    B = len(sources)
     parts = [pad_sequence(source, batch_first=True), torch.tensor(sources),
-             pad_sequence(target, batch_first=True), torch.full((len(sources),), BOS),
-             torch.tensor(counts or [2] * len(sources))]
-    return Batch(*(part.to(DEVICE) for part in parts), positions=list(range(len(sources))))
+             pad_sequence(target, batch_first=True), torch.full((B,), BOS),
+             torch.tensor(counts or [2] * B)]
+    return Batch(*(part.to(DEVICE) for part in parts), positions=list(range(B)))
 
 
 def problems_of(batch):
     """The batch's problems without padding: [(source, a list of subwords a word; target ids)]"""
     problems = []
-    for source, target in zip(batch.source.tolist(), batch.target.tolist()):
-        words = [[subword for subword in word if subword] for word in source if word[0]]
-        problems.append((words, [token for token in target if token]))
+    rows = zip(batch.source.tolist(), batch.target.tolist())
+    for source, target in rows:
+        words = [list(filter(None, word)) for word in source if word[0]]
+        problems.append((words, list(filter(None, target))))
     return problems
 
 
@@ -73,3 +77,36 @@ def heads_of(text):
     """Heads as a test writes them: "encoder 0 1, cross 1 2" -> {Head("encoder", 0, 1), …}"""
     named = [part.split() for part in text.split(",")]
     return {Head(kind, int(layer), int(index)) for kind, layer, index in named}
+
+
+def torch_attention(ours):
+    """torch's own attention with the weights of our MultiHeadAttention, whose N*K must be D."""
+    width = ours.output.out_features
+    heads = len(ours.heads)
+    theirs = nn.MultiheadAttention(width, heads, batch_first=True, dtype=torch.double)
+    projections = ours.query, ours.key, ours.value
+    with torch.no_grad():  # torch stacks the three projections
+        theirs.in_proj_weight.copy_(torch.cat([part.weight for part in projections]))
+        theirs.in_proj_bias.copy_(torch.cat([part.bias for part in projections]))
+    theirs.out_proj.load_state_dict(ours.output.state_dict())
+    return theirs
+
+
+def torch_layer(ours):
+    """torch's own pre-norm layer with the weights of our EncoderLayer or DecoderLayer."""
+    first, _, second = ours.feedforward
+    heads = len(ours.attention.heads)
+    decoder = isinstance(ours, DecoderLayer)
+    layer = nn.TransformerDecoderLayer if decoder else nn.TransformerEncoderLayer
+    theirs = layer(first.in_features, heads, first.out_features, dropout=0,
+                   norm_first=True, batch_first=True, dtype=torch.double)
+    theirs.self_attn = torch_attention(ours.attention)
+    pairs = {"linear1": first, "linear2": second, "norm1": ours.attention_norm}
+    if decoder:
+        theirs.multihead_attn = torch_attention(ours.cross)
+        pairs |= {"norm2": ours.cross_norm, "norm3": ours.feedforward_norm}
+    else:
+        pairs |= {"norm2": ours.feedforward_norm}
+    for name, part in pairs.items():
+        theirs.get_submodule(name).load_state_dict(part.state_dict())
+    return theirs

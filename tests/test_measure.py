@@ -1,197 +1,221 @@
-"""The measures' promises: parameters, operations and times are those of the model that runs."""
-import itertools
-
+"""What the measures promise: parameters, operations and times are those of the model that runs."""
 import pytest
 import torch
+from builders import fresh_model, heads_of, tiny_batch
+from checks import check
 from torch.utils.flop_counter import FlopCounterMode
 
-from checks import check
-from tinyprune import BOS, PAD, measure
+from tinyprune import BOS, measure
 from tinyprune.attention import MultiHeadAttention
-from tinyprune.data import Batch
 from tinyprune.masking import remove_heads
-from tinyprune.measure import (attention_flops, feedforward_flops, flops, forced_decoding, latencies, mean_flops,
-                               parameters, step_time)
-from tinyprune.transformer import Config, FeedForward, Transformer, token_loss
-
-CONFIG = Config(source_tokens=17, target_tokens=13, width=10, heads=3, head_width=4, encoder_layers=2,
-                decoder_layers=3, feedforward=7, dropout=0)  # N*K = 12 and D = 10 differ
-CLOSED = {("encoder", 0, 1), ("encoder", 1, 0), ("encoder", 1, 2), ("decoder", 1, 1), ("cross", 0, 0), ("cross", 2, 1),
-          ("cross", 2, 2)}
-
-
-def model(pruned=False):
-    torch.manual_seed(0)
-    whole = Transformer(CONFIG).eval()
-    return remove_heads(whole, CLOSED) if pruned else whole
+from tinyprune.measure import (
+    attention_flops,
+    feedforward_flops,
+    flops,
+    forced_decoding,
+    head_parameters,
+    latencies,
+    mean_flops,
+    parameters,
+)
+from tinyprune.transformer import FeedForward
 
 
-def batch(sources=(6,), targets=(4,)):
-    """Problems of these lengths, padded."""
-    generator = torch.Generator().manual_seed(1)
-    source, target = (torch.randint(3, 13, (len(n), max(n), *pieces), generator=generator)
-                      for n, pieces in ((sources, [2]), (targets, [])))
-    lengths = torch.tensor(sources)
-    source[torch.arange(max(sources)) >= lengths[:, None]] = PAD
-    target[torch.arange(max(targets)) >= torch.tensor(targets)[:, None]] = PAD
-    return Batch(source, lengths, target, torch.full((len(sources),), 2))
+def model_of(pruned=False):
+    """N*K = 12 and D = 10 differ; 7 of the 24 heads are pruned."""
+    model = fresh_model(decoder_layers=3)
+    heads = heads_of("encoder 0 1, encoder 1 0, encoder 1 2, decoder 1 1, "
+                     "cross 0 0, cross 2 1, cross 2 2")
+    return remove_heads(model, heads) if pruned else model
 
 
-def counted(function, *arguments, **more):
+def counted(function, *arguments, **options):
     """The FLOPs that torch's own counter sees."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        function(*arguments, **more)
+        function(*arguments, **options)
     return counter.get_total_flops()
 
 
 # parameters
 
+
 @pytest.mark.parametrize("pruned", [False, True])
 def test_parameters_are_those_of_all_layers(pruned):
     """By hand: a head costs 4*K*D weights and 3*K biases, an attention b_O beside them."""
-    D, K, F, V = 10, 4, 7, 13
-    heads = {"encoder": [3, 3], "decoder": [3, 3, 3], "cross": [3, 3, 3]}
-    if pruned:
-        heads = {"encoder": [2, 1], "decoder": [3, 2, 3], "cross": [2, 3, 1]}
-    attention = sum(n * K * (4 * D + 3) + D for layers in heads.values() for n in layers)
-    feedforward, norms = 5 * (2 * D * F + F + D), (2 * 2 + 3 * 3 + 2) * 2 * D
-    rest = attention + feedforward + norms + 2 * 3 * D + D * V + V
-    tables = 17 * D + V * D
-    check(parameters(model(pruned), embeddings=False), rest, "parameters without the two embedding tables", {
-        "both tables are counted": rest + tables, "the source table is counted": rest + 17 * D,
-        "the target table is counted": rest + V * D, "the biases are left out": rest - 5 * (F + D),
-        "the mixing of neighbours is left out": rest - 6 * D})
-    check(parameters(model(pruned)), rest + tables, "all parameters", {"the embeddings are left out": rest})
-    assert parameters(model(pruned)) == sum(p.numel() for p in model(pruned).parameters())
+    model = model_of(pruned)
+    D = 10
+    K = 4
+    F = 7
+    V = 9
+    of_heads = (24 - 7 * pruned) * K * (4 * D + 3)
+    biases = 5 * (F + D)
+    feedforward = 5 * 2 * D * F + biases
+    norms = (2 * 2 + 3 * 3 + 2) * 2 * D
+    neighbours = 2 * 3 * D
+    rest = of_heads + 8 * D + feedforward + norms + neighbours + D * V + V
+    source = 11 * D
+    target = V * D
+    check(head_parameters(model), of_heads, "parameters of the heads", {
+        "b_O belongs to no head": of_heads + 8 * D})
+    check(parameters(model, embeddings=False), rest, "parameters without the embedding tables", {
+        "both tables are counted": rest + source + target,
+        "the source table is counted": rest + source,
+        "the target table is counted": rest + target,
+        "the biases are left out": rest - biases,
+        "the mixing of neighbours is left out": rest - neighbours})
+    check(parameters(model), rest + source + target, "all parameters", {
+        "the embeddings are left out": rest})
+    assert parameters(model) == sum(parameter.numel() for parameter in model.parameters())
 
 
 # FLOPs
 
+
 @pytest.mark.parametrize("heads", [[0, 1, 2], [1], [0, 1, 2, 3]])
-def test_attention_flops_equal_torchs_counter(heads):
-    D, K, T, S = 10, 4, 5, 7
-    part = MultiHeadAttention(D, K, heads).eval()
-    x, source, inner = torch.randn(1, T, D), torch.randn(1, S, D), len(heads) * K
-    for keys, arguments in ((T, (x,)), (S, (x, source))):
-        expected = counted(part, *arguments)
-        what = f"{T} queries, {keys} keys, {len(heads)} heads, K = {K}, D = {D}"
-        check(attention_flops(part, T, keys), expected, what, {
-            "a multiply-add is 2 operations, not 1": expected // 2,
-            "the inner width is N*K, not D": 2 * D * D * 2 * (T + keys) + 4 * D * T * keys,
-            "Q K^T is counted, P V is not": 2 * D * inner * 2 * (T + keys) + 2 * inner * T * keys,
-            "the output projection is left out": 2 * D * inner * (T + 2 * keys) + 4 * inner * T * keys})
+@pytest.mark.parametrize("cross", [False, True])
+def test_attention_flops_equal_torchs_counter(heads, cross):
+    D = 10
+    K = 4
+    T = 5
+    S = 7 if cross else T
+    attention = MultiHeadAttention(D, K, heads).eval()
+    source = torch.randn(1, S, D) if cross else None
+    expected = counted(attention, torch.randn(1, T, D), source)
+    inner = len(heads) * K
+    projections = 2 * D * inner * 2 * (T + S)
+    check(attention_flops(attention, T, S), expected,
+          f"{T} queries, {S} keys, {len(heads)} heads, K = {K}, D = {D}", {
+              "a multiply-add is 2 operations, not 1": expected // 2,
+              "the inner width is N*K, not D": 2 * D * D * 2 * (T + S) + 4 * D * T * S,
+              "Q K^T is counted, P V is not": projections + 2 * inner * T * S,
+              "the output projection is left out":
+                  projections - 2 * D * inner * T + 4 * inner * T * S})
 
 
 def test_cached_keys_are_projected_once():
-    part, x = MultiHeadAttention(10, 4, [0, 1, 2]).eval(), torch.randn(1, 6, 10)
-    cache, steps = {}, []
-    for step in range(6):
-        steps.append(counted(part, x[:, step:step + 1], cache=cache))
-    check([attention_flops(part, 1, step + 1, new_keys=1) for step in range(6)], steps, "six cached steps", {
-        "cached keys are projected again": [attention_flops(part, 1, step + 1) for step in range(6)],
-        "step t looks at t keys, itself among them": [attention_flops(part, 1, step, new_keys=1) for step in range(6)]})
+    attention = MultiHeadAttention(10, 4, [0, 1, 2]).eval()
+    token = torch.randn(1, 1, 10)
+    cache = {}
+    expected = [counted(attention, token, cache=cache) for _ in range(6)]
+    got = [attention_flops(attention, 1, step + 1, new_keys=1) for step in range(6)]
+    check(got, expected, "six cached steps", {
+        "cached keys are projected again":
+            [attention_flops(attention, 1, step + 1) for step in range(6)],
+        "step t looks at t keys, itself among them":
+            [attention_flops(attention, 1, step, new_keys=1) for step in range(6)]})
     source = torch.randn(1, 7, 10)
     cache = {}
-    counted(part, x[:, :1], source, cache=cache)
-    check(attention_flops(part, 1, 7, new_keys=0), counted(part, x[:, :1], source, cache=cache),
+    counted(attention, token, source, cache=cache)
+    check(attention_flops(attention, 1, 7, new_keys=0),
+          counted(attention, token, source, cache=cache),
           "one more step of cross-attention: the source is not read again")
 
 
 def test_feedforward_flops_equal_torchs_counter():
-    check(feedforward_flops(FeedForward(10, 7), 6), counted(FeedForward(10, 7), torch.randn(1, 6, 10)),
+    layer = FeedForward(10, 7)
+    check(feedforward_flops(layer, 6), counted(layer, torch.randn(1, 6, 10)),
           "6 tokens through 10 -> 7 -> 10", {"a multiply-add is 2 operations, not 1": 6 * 140})
 
 
 @pytest.mark.parametrize("S, T", [(6, 4), (3, 9), (11, 1), (1, 5)])
 @pytest.mark.parametrize("pruned", [False, True])
 def test_flops_equal_torchs_counter_on_a_whole_decoding(S, T, pruned):
-    solver = model(pruned)
-    expected = counted(forced_decoding, solver, batch([S], [T]))
-    uncached = counted(solver, *(getattr(batch([S], [T]), name) for name in ("source", "lengths", "target")))
-    check(flops(solver, S, T), expected, f"one problem of {S} words and {T} tokens", {
-        "a multiply-add is 2 operations, not 1": expected // 2, "all tokens at once is not cached decoding": uncached,
-        "source and target length are swapped": lambda: counted(forced_decoding, solver, batch([T], [S])),
-        "the heads that were removed are counted": lambda: counted(forced_decoding, model(), batch([S], [T]))})
+    model = model_of(pruned)
+    batch = tiny_batch([S], [T])
+    swapped = tiny_batch([T], [S])
+    expected = counted(forced_decoding, model, batch)
+    check(flops(model, S, T), expected, f"one problem of {S} words and {T} tokens", {
+        "a multiply-add is 2 operations, not 1": expected // 2,
+        "all tokens at once is not cached decoding":
+            lambda: counted(model, batch.source, batch.lengths, batch.target),
+        "source and target length are swapped": lambda: counted(forced_decoding, model, swapped),
+        "the heads that were removed are counted":
+            lambda: counted(forced_decoding, model_of(), batch)})
 
 
 def test_mean_flops_is_the_mean_over_problems():
-    pairs = [(6, 4), (3, 9), (11, 2)]
-    each = [flops(model(), *pair) for pair in pairs]
-    check(mean_flops(model(), pairs), sum(each) / 3, "three problems", {
-        "the sum is not divided": sum(each),
-        "the cost of the mean length is not the mean cost": flops(model(), 20 / 3, 5)})
+    model = model_of()
+    lengths = [(6, 4), (3, 9), (11, 2)]
+    total = sum(flops(model, *pair) for pair in lengths)
+    check(mean_flops(model, lengths), total / 3, "three problems", {
+        "the sum is not divided": total,
+        "the cost of the mean length is not the mean cost": flops(model, 20 / 3, 5)})
+
+
+@pytest.mark.parametrize("layer", ["encoder 0", "encoder 1", "decoder 0", "decoder 1", "decoder 2",
+                                   "cross 0", "cross 1", "cross 2"])
+def test_fewer_heads_cost_less_whichever_go(layer):
+    model = model_of()
+    smaller = remove_heads(model, heads_of(f"{layer} 1"))
+    assert flops(smaller, 9, 5) < flops(model, 9, 5)
 
 
 # time
 
-class Watched(torch.nn.Module):
+
+class Watched:
     """A model that writes down what it is asked."""
 
     def __init__(self):
-        super().__init__()
-        self.inner, self.encoded, self.tokens = model(), 0, []
+        self.model = model_of()
+        self.encoded = 0
+        self.tokens = []
 
     def encode(self, *arguments):
         self.encoded += 1
-        return self.inner.encode(*arguments)
+        return self.model.encode(*arguments)
 
     def decode(self, tokens, *arguments, cache=None):
         assert cache is not None, "decoding must use the cache"
         self.tokens.append(tokens)
         self.grad = torch.is_grad_enabled()
-        return self.inner.decode(tokens, *arguments, cache=cache)
+        return self.model.decode(tokens, *arguments, cache=cache)
 
 
 def test_forced_decoding_takes_as_many_steps_as_the_recorded_equation():
-    watched, problems = Watched(), batch([6, 2], [3, 5])
-    forced_decoding(watched, problems)
-    assert watched.encoded == 1 and not watched.grad
-    check(len(watched.tokens), 5, "steps for equations of 3 and 5 tokens", {
-        "one step too many: the last token is written, not read": 6, "one step too few": 4})
-    read = torch.cat(watched.tokens, dim=1)
-    check(read, torch.cat([torch.full((2, 1), BOS), problems.target[:, :-1]], dim=1), "what the decoder reads", {
-        "BOS comes first": problems.target})
+    model = Watched()
+    batch = tiny_batch((6, 2), (3, 5))
+    forced_decoding(model, batch)
+    assert model.encoded == 1
+    assert not model.grad
+    check(len(model.tokens), 5, "steps for equations of 3 and 5 tokens", {
+        "one step too many: the last token is written, not read": 6,
+        "one step too few": 4})
+    expected = torch.full_like(batch.target, BOS)
+    expected[:, 1:] = batch.target[:, :-1]
+    check(torch.cat(model.tokens, dim=1), expected, "what the decoder reads", {
+        "BOS comes first": batch.target})
+
+
+BATCHES = [tiny_batch((6, 2), (3, 5)), tiny_batch((1, 2, 3), (1, 1, 1))]
 
 
 def test_latencies_are_medians_per_problem_after_a_warm_up(monkeypatch):
     """A clock of our own: each decoding takes the seconds that the script says."""
-    now, order = [0.0], []
+    clock = [0.0]
+    order = []
     script = {"teacher": iter([900, 8, 2, 6]), "student": iter([700, 1, 5, 3])}
 
-    def run(name, one):
-        order.append((name, len(one.source)))
-        now[0] += next(script[name]) if len(one.source) == 2 else 4  # the batch of three takes 4 s each time
+    def decoding(name, batch):
+        problems = len(batch.source)
+        order.append((name, problems))
+        clock[0] += next(script[name]) if problems == 2 else 4  # the batch of three takes 4 s
 
-    monkeypatch.setattr(measure, "forced_decoding", run)
-    monkeypatch.setattr(measure.time, "perf_counter", lambda: now[0])
-    problems = [batch([6, 2], [3, 5]), batch([1, 2, 3], [1, 1, 1])]
-    got = latencies({"teacher": "teacher", "student": "student"}, problems, rounds=3)
-    check(got, {"teacher": (6 + 4) / 5, "student": (3 + 4) / 5}, "rounds of 8, 2, 6 s and 1, 5, 3 s, and 4 s more", {
+    monkeypatch.setattr(measure, "forced_decoding", decoding)
+    monkeypatch.setattr(measure.time, "perf_counter", lambda: clock[0])
+    got = latencies({"teacher": "teacher", "student": "student"}, BATCHES, rounds=3)
+    expected = {"teacher": (6 + 4) / 5, "student": (3 + 4) / 5}
+    check(got, expected, "rounds of 8, 2, 6 s and 1, 5, 3 s, and 4 s more", {
         "the mean is not the median": {"teacher": (16 / 3 + 4) / 5, "student": (3 + 4) / 5},
-        "the first round warms up and does not count": {"teacher": (7 + 4) / 5, "student": (4 + 4) / 5},
+        "the first round warms up and does not count":
+            {"teacher": (7 + 4) / 5, "student": (4 + 4) / 5},
         "seconds per problem, not per batch": {"teacher": 5.0, "student": 3.5},
         "seconds per problem, not per round": {"teacher": 10.0, "student": 7.0}})
     one_round = [("teacher", 2), ("teacher", 3), ("student", 2), ("student", 3)]
-    assert order == one_round * 4, "the models take turns in every round, so that a busy machine slows all alike"
+    assert order == one_round * 4, "models take turns, so that a busy machine slows all alike"
 
 
 def test_every_model_gets_a_time():
-    times = latencies({"whole": model(), "pruned": model(pruned=True)}, [batch([6, 2], [3, 5])], rounds=2)
-    assert set(times) == {"whole", "pruned"} and all(0 < seconds < 5 for seconds in times.values())
-
-
-def test_fewer_heads_cost_less_whichever_go():
-    whole = flops(model(), 9, 5)
-    for kind, layer in itertools.chain(model().attentions()):
-        assert flops(remove_heads(model(), {(kind, layer, 1)}), 9, 5) < whole, f"{kind} {layer}"
-
-
-def test_a_steps_time_falls_into_parts_and_teaches_nothing():
-    torch.manual_seed(0)
-    solver, some = Transformer(CONFIG), batch((6, 4), (4, 2))
-    before = {name: weight.clone() for name, weight in solver.state_dict().items()}
-    parts = step_time(solver, [some, some], lambda model, b, gates: token_loss(model(b.source, b.lengths, b.target),
-                                                                               b.target))
-    assert set(parts) == {"matrix products", "optimizer", "the rest"} and abs(sum(parts.values()) - 1) < 1e-9
-    assert all(share > 0 for share in parts.values()), parts
-    assert all(torch.equal(before[name], weight) for name, weight in solver.state_dict().items())
+    times = latencies({"whole": model_of(), "pruned": model_of(pruned=True)}, BATCHES, rounds=2)
+    assert set(times) == {"whole", "pruned"}
+    assert all(0 < seconds < 5 for seconds in times.values())

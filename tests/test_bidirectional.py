@@ -1,0 +1,57 @@
+"""Both directions' promises: the beams of both, and each equation scored from both of its ends."""
+import pytest
+import torch
+from builders import row_of, tiny_batch, tiny_model
+from checks import check
+
+from tinyprune import BOS, MIRROR
+from tinyprune.bidirectional import bidirectional_search, score_equations
+from tinyprune.decode import beam_search
+from tinyprune.tokenizer import OPERATORS, mirror
+from tinyprune.vocabulary import Vocabulary
+
+WORDS = Vocabulary([*OPERATORS, "1", "3.14", "N0", "N1", "N2", "N3", "N4"])
+MODEL = tiny_model(6, target_tokens=len(WORDS))
+BATCH = tiny_batch(sources=(6, 3, 5, 4), targets=(1, 1, 1, 1), counts=(2, 3, 1, 5))
+
+
+@torch.no_grad()
+def score(row, equation, start):
+    """The mean log-probability of an equation's tokens for one of the problems."""
+    problem = row_of(BATCH, row)
+    target = torch.tensor([WORDS.encode(equation)])
+    [logits] = MODEL(problem.source, problem.lengths, target, start=torch.tensor([start]))
+    return logits.log_softmax(dim=-1).gather(1, target.T).mean()
+
+
+@pytest.mark.parametrize("start, other", [(BOS, MIRROR), (MIRROR, BOS)])
+def test_given_equations_are_scored_as_the_model_sees_them(start, other):
+    given = ["- N0 N1|N1", "+ N0 * N1 N2", "N0|+ N0 1|1", "N4"]
+    given = [list(map(str.split, row.split("|"))) for row in given]
+    got = score_equations(MODEL, BATCH, WORDS, given, start=start)
+    for row, equations in enumerate(given):
+        expected = torch.stack([score(row, equation, start) for equation in equations])
+        others = torch.stack([score(row, equation, other) for equation in equations])
+        lengths = torch.tensor(list(map(len, equations)))
+        check(torch.tensor(got[row]), expected, f"problem {row}, start {start}", {
+            "a mean is taken, or a long equation has no chance": expected * lengths,
+            "the other direction's start token": others})
+
+
+def equations_of(candidates, change=tuple):
+    return {tuple(change(equation)) for _, equation in candidates}
+
+
+def test_what_either_beam_has_found_is_ranked_by_the_sum_of_both_scores():
+    forward = beam_search(MODEL, BATCH, WORDS, 3)
+    backward = beam_search(MODEL, BATCH, WORDS, 3, start=MIRROR)
+    for row, candidates in enumerate(bidirectional_search(MODEL, BATCH, WORDS, beam=3)):
+        expected = equations_of(forward[row]) | equations_of(backward[row], mirror)
+        check(equations_of(candidates), expected, f"problem {row}", {
+            "the right-to-left beam's equations are mirrored: mirror them back":
+                equations_of(forward[row] + backward[row])})
+        for got, equation in candidates:
+            one = score(row, equation, BOS).item()
+            other = score(row, mirror(equation), MIRROR).item()
+            check(got, one + other, f"problem {row}: the score of {equation}", {
+                "both directions count": one})
