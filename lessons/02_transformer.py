@@ -2,330 +2,519 @@
 r"""
 # 02 The transformer: why does a model with the lower loss know nothing?
 
-Four small transformers learn to write six digits in reverse. One is right; in each of the others a single line is
-wrong. Two of the broken ones end with a loss as low as the right one's, or lower, and cannot reverse anything. This
-lesson shows how that comes about, how to catch it, and what else a transformer is made of: the residual stream,
-positions that turn, a mix of neighbours, and a cache that makes writing cheap.
+Four small transformers learn to write six digits in reverse. One of them is right. In each of the
+others a single line is wrong. Two of the wrong ones end with a loss as low as that of the right
+one, or lower, and they cannot reverse anything. This lesson shows why, and how to find such a
+mistake. It also shows the other parts of a transformer: the residual stream, positions as
+rotations, the mix of neighbours, and the cache that makes writing cheap.
 
-You need lesson 01. About 40 minutes to read, under a minute to run, two hours for the exercises.
+You need lesson 01. You read for about 40 minutes, the code runs for less than a minute, and the
+exercises take two hours.
 
-Ours differs from Vaswani et al. 2017: LayerNorm stands *before* each sublayer (pre-LN), positions are rotary, an
-encoder layer mixes neighbours before it attends, a word may be the sum of several pieces (lesson 03; a digit has one),
-and there is no end token: an equation in prefix order says itself when it is complete (lesson 03 again). For the digits
-we simply know the length, six.
+Our transformer differs from that of Vaswani et al. 2017. LayerNorm stands *before* each sublayer
+(pre-LN). Positions are rotary. An encoder layer mixes neighbours before it attends. A word may be
+the sum of several subwords (lesson 03; a digit has one). There is no end token: an equation in
+prefix order says itself when it is complete (lesson 03 again). For the digits we know the length:
+six.
 
-## Who reads, and who writes
+## The encoder reads, the decoder writes
 
-Every word, or token, is a vector of D entries, its *channels*; an **embedding** is a table that has one vector for each
-word. The **encoder** reads: by self-attention each word of the source looks at all the others, layer by layer, and
-what comes out is one vector a word, the *memory*. The **decoder** writes, one token at a time. In each of its layers a
-token looks at the tokens written so far (self-attention with the causal mask of lesson 01) and then at the memory:
-**cross-attention**, where the query is made of the token, keys and values of the words. After attention, which carries
-things from one word to another, each layer has a *feed-forward* network, which works on what has arrived, for every
-word alone: a matrix, a ReLU, a matrix.
+Every word, or *token*, becomes a vector of D numbers, its *channels*. An **embedding** is a table
+with one vector for each word. The **encoder** reads the source, layer by layer. In each layer every
+word looks at all words of the source: this is **self-attention**. The result is one vector for each
+word, the *memory*. The **decoder** writes the target, one token at a time. In each of its layers a
+token first looks at the tokens written so far: self-attention with the causal mask of lesson 01.
+Then it looks at the memory: this is **cross-attention**, with a query from the token, and keys and
+values from the words. Attention carries information from one word to another. After it each layer
+has a *feed-forward* network: a matrix, a ReLU, a matrix. It works on every word alone.
 
-At the end stand V numbers for each step, one for each token that could come next: the **logits**. Softmax makes
-probabilities of them. The loss (`token_loss`) is the mean over all steps of -log of the probability that the right
-token got, the cross-entropy: log V for a model that knows nothing, 0 for one that is right and certain.
+At the end stand V numbers for each step, one for each token that could come next: the **logits**.
+Softmax turns them into probabilities. The loss (`token_loss`) is the cross-entropy: the mean over
+all steps of -log of the probability of the right token. It is log V for a model that knows nothing,
+and 0 for a model that is right and certain.
 
-In training all steps run at once: at each one the decoder is given the right tokens before it, one step late
-(`shift_right`), whatever it would have written itself. When the model is used, it reads what it wrote.
+In training all steps run at once. At each step the decoder reads the right tokens before it
+(`shift_right` moves the target one step later), even where it would have written other tokens. In
+use, the model reads the tokens that it has written itself.
 """
 
-# %% 2.1 One right model, three broken ones
+# %% 2.1 One right model, three wrong ones
 import math
-from unittest.mock import patch
 
 import torch
 from torch import nn
 
-import tinyprune.attention
-import tinyprune.transformer
-from tinyprune import BOS, figures, recipe
-from tinyprune.attention import causal_mask, rotate
-from tinyprune.transformer import Config, EncoderLayer, Transformer, mix_neighbours, shift_right, token_loss
+from tinyprune import BOS, cli, figures
+from tinyprune.attention import attention, causal_mask, merge_heads, rotate, split_heads
+from tinyprune.transformer import (
+    Config,
+    EncoderLayer,
+    Transformer,
+    mix_neighbours,
+    shift_right,
+    token_loss,
+)
 
-args = recipe.options()
-torch.set_num_threads(1)  # tensors as small as these are not worth sharing out
-DIGITS, FIRST_DIGIT = 6, BOS + 1  # ids 3 to 12 are the digits 0 to 9
-VARIANTS = "right", "no positions", "no causal mask", "input not shifted"
+args = cli.options()
+torch.set_num_threads(1)  # tensors as small as these gain nothing from a second thread
+DIGITS = 6
+FIRST_DIGIT = BOS + 1  # ids 3 to 12 are the digits 0 to 9
+VARIANTS = ["right", "no positions", "no causal mask", "input not shifted"]
 
 
 def digits(problems, seed):
-    """-> source (B, 7, 1), words of one piece: BOS, six digits; lengths (B,); target (B, 6): the digits in reverse."""
-    drawn = torch.randint(FIRST_DIGIT, FIRST_DIGIT + 10, (problems, DIGITS),
-                          generator=torch.Generator().manual_seed(seed))
-    source = torch.cat([torch.full((problems, 1), BOS), drawn], dim=1)  # (B, 7): a place to count from
-    return source[..., None], torch.full((problems,), DIGITS + 1), drawn.flip(1)
+    """Six digits in a row, and the same in reverse.
 
-
-def see_everything(queries, start=0, device=None):
-    return torch.ones(queries, start + queries, dtype=torch.bool)
+    -> source (B, 7, 1), BOS and six digits, each a word of one subword; lengths (B,); target (B, 6)
+    """
+    generator = torch.Generator().manual_seed(seed)
+    size = (problems, DIGITS)
+    drawn = torch.randint(FIRST_DIGIT, FIRST_DIGIT + 10, size, generator=generator)  # (B, 6)
+    first = torch.full((problems, 1), BOS)  # a fixed word to count from
+    source = torch.cat([first, drawn], dim=1)  # (B, 7)
+    lengths = torch.full((problems,), DIGITS + 1)
+    return source[..., None], lengths, drawn.flip(1)
 
 
 def build(variant):
     torch.manual_seed(args.seed)
-    model = Transformer(Config(source_tokens=13, target_tokens=13, width=32, heads=2, head_width=16, encoder_layers=1,
-                               decoder_layers=1, feedforward=64, dropout=0.0))
+    config = Config(source_tokens=13, target_tokens=13,
+                    width=32, heads=2, head_width=16,
+                    encoder_layers=1, decoder_layers=1,
+                    feedforward=64, dropout=0.0)
+    model = Transformer(config)
     if variant == "no positions":
-        for attention in model.attentions().values():
-            attention.rotary = False
+        for layer in model.attention_layers().values():
+            layer.rotary = False
         model.encoder[0].neighbours.requires_grad_(False)  # stays 0: no neighbours either
     return model
 
 
+def decode(model, tokens, memory, memory_mask, mask):
+    """Does the same as model.decode, with a mask (T, T) of our own: tokens (B, T) -> (B, T, V)"""
+    x = model.target_embedding(tokens)  # (B, T, D)
+    x = x * model.config.embedding_scale
+    for layer in model.decoder:
+        x, *_ = layer(x, memory, mask, memory_mask)
+    return model.classifier(model.decoder_norm(x))
+
+
 def predict(model, variant, source, lengths, target):
-    """-> logits (B, 6, V), each token predicted from what the variant lets the decoder read."""
-    read = target if variant == "input not shifted" else shift_right(target)  # (B, 6)
-    mask = see_everything if variant == "no causal mask" else causal_mask
-    with patch.object(tinyprune.transformer, "causal_mask", mask):
-        return model.decode(read, *model.encode(source, lengths))
+    """Predicts each token from the tokens that the variant lets the decoder read -> (B, 6, V)"""
+    tokens = shift_right(target)  # (B, 6)
+    mask = causal_mask(DIGITS)  # (T, T)
+    if variant == "input not shifted":
+        tokens = target
+    if variant == "no causal mask":
+        mask = torch.ones_like(mask)
+    memory, memory_mask = model.encode(source, lengths)
+    return decode(model, tokens, memory, memory_mask, mask)
 
 
 def learn(variant, steps=500):
-    """-> a trained model, [(step, loss)]"""
-    model, losses = build(variant), []
+    """-> a trained model, [(step, the mean loss of the last 20 steps)]"""
+    model = build(variant)
+    losses = []
     optimizer = torch.optim.Adam(model.parameters())
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=5e-3, total_steps=steps)
     for step in range(steps):
         source, lengths, target = digits(64, seed=1000 * args.seed + step)
-        loss = token_loss(predict(model, variant, source, lengths, target), target)
+        logits = predict(model, variant, source, lengths, target)
+        loss = token_loss(logits, target)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         losses.append(loss.item())
-    return model.eval(), [(step, sum(losses[step - 20:step]) / 20) for step in range(20, steps + 1, 20)]
+    curve = []
+    for end in range(20, steps + 1, 20):
+        recent = losses[end - 20:end]
+        curve.append((end, sum(recent) / 20))
+    return model.eval(), curve
 
 
 @torch.no_grad()
 def write(model, source, lengths):
-    """Token by token, as in real use: each step reads what the model itself has written. -> (B, 6)"""
+    """Token by token, as in real use: each step reads the tokens that the model wrote -> (B, 6)"""
     memory, memory_mask = model.encode(source, lengths)
-    written = torch.full((len(source), 1), BOS)  # (B, 1)
+    tokens = torch.full((len(source), 1), BOS)  # (B, 1)
     for _ in range(DIGITS):
-        token = model.decode(written, memory, memory_mask)[:, -1].argmax(dim=-1)  # (B,)
-        written = torch.cat((written, token.unsqueeze(1)), dim=1)  # (B, steps + 1)
-    return written[:, 1:]
+        logits = model.decode(tokens, memory, memory_mask)  # (B, steps, V)
+        best = logits[:, -1].argmax(dim=-1)  # (B,)
+        tokens = torch.cat([tokens, best[:, None]], dim=1)  # (B, steps + 1)
+    return tokens[:, 1:]
 
+
+def largest_difference(a, b):
+    difference = (a - b).abs()
+    return difference.max().item()
+
+
+fresh = digits(500, seed=10**6)
+source, lengths, target = fresh
+figures.heading("2.1 Our `decode` with the causal mask, and the library's")
+with torch.no_grad():
+    model = build("right").eval()
+    ours = predict(model, "right", *fresh)
+    library = model(source, lengths, target)
+print(f"  largest difference: {largest_difference(ours, library):.1e}")
+assert torch.allclose(ours, library, atol=1e-6)
 
 # %% [markdown]
 r"""
-`build`, `predict` and `learn` are the whole experiment; a variant is one `if`. The loss is measured on new digits, in
-the same way as in training. The accuracy is measured as the model will be used: it writes six digits, each step
-reading what it wrote before, and all six must be right. Guess which loss is the lowest, then which accuracy is 0.
+`build`, `predict` and `learn` are the whole experiment. A variant is one `if`. The loss is measured
+on new digits, in the same way as in training. The accuracy is measured as the model is used: it
+writes six digits, each step reads the tokens that it wrote before, and all six must be right. Guess
+which loss is the lowest. Then guess which accuracy is 0.
 """
 
 # %% 2.2 The loss, and what the model can do
-figures.heading("2.2 Reverse six digits: four trainings, some 5 seconds each")
-models, curves = {}, {}
+figures.heading("2.2 Reverse six digits: four trainings, about 5 seconds each")
+models = {}
+curves = {}
 for variant in VARIANTS:
     models[variant], curves[variant] = learn(variant)
-fresh = digits(500, seed=10 ** 6)
 rows = []
 for variant, model in models.items():
     with torch.no_grad():
-        loss = token_loss(predict(model, variant, *fresh), fresh[2]).item()
-    right = (write(model, *fresh[:2]) == fresh[2]).all(dim=1).float().mean().item()  # all six: (B, 6) -> (B,)
-    rows.append((variant, f"{loss:.4f}", f"{right:.1%}"))
+        logits = predict(model, variant, *fresh)
+    loss = token_loss(logits, target).item()
+    written = write(model, source, lengths)  # (B, 6)
+    right = (written == target).all(dim=1)  # all six digits: (B,)
+    accuracy = right.float().mean()
+    rows.append((variant, f"{loss:.4f}", f"{accuracy:.1%}"))
 figures.table(rows, ["model", "loss", "written right"])
 print(f"  a guess among ten digits: loss {math.log(10):.2f}")
 figures.curves(curves, "step", "loss", "02_losses")
 
 # %% [markdown]
 r"""
-Without positions, the model knows which digits there are and not where they stand: its loss is high, and honest.
+The model without positions knows which digits there are, but not where they stand. Its loss is
+high, and this loss is honest.
 
-The two others have found something better than reversing. Without the causal mask the decoder reads, while it predicts
-a digit, that same digit one place further on in its own input; without the shift it stands right there. Copying costs
-nothing to learn, and the loss goes to 0. When the model has to write, the future is not there to be copied.
+The other two wrong models have found an easier task than reversing: copying. Without the causal
+mask the decoder sees the digit that it must predict: the digit stands one position later in its own
+input. Without the shift the digit stands at the very position of the prediction. Copying is easy to
+learn, and the loss goes to 0. When the model writes, the future is not there to be copied.
 
-So: **a loss is worth what its inputs are worth**. Two habits follow. Measure what the model will be used for. And
-test for the leak itself: change a target token and see whether a prediction moves that must not know it.
+So: **a loss is only as good as its inputs**. Two habits follow. Measure the task that the model is
+for. And test for the leak itself: change one target token. A prediction that must not know this
+token must not move.
 """
 
-# %% 2.3 A leak, caught in one line
-figures.heading("2.3 Change the target at place 3, counted from 0: which predictions move?")
-source, lengths, target = (part[:1] for part in fresh)
-other = target.clone()
-other[0, 3] = FIRST_DIGIT + (other[0, 3] - FIRST_DIGIT + 5) % 10
+# %% 2.3 A leak, found without training
+figures.heading("2.3 Change the target at position 3 (from 0): which predictions move?")
+problem = [part[:1] for part in fresh]  # source (1, 7, 1), lengths (1,), target (1, 6)
+source, lengths, target = problem
+changed = target.clone()
+digit = target[0, 3] - FIRST_DIGIT
+changed[0, 3] = FIRST_DIGIT + (digit + 5) % 10
 rows = []
 for variant, model in models.items():
     with torch.no_grad():
-        moved = predict(model, variant, source, lengths, target) - predict(model, variant, source, lengths, other)
-    rows.append((variant, *moved[0].abs().amax(dim=-1).tolist()))  # (1, 6, V) -> (6,)
-figures.table(rows, ["prediction at place", *"012345"])
-assert max(rows[0][1:5]) == 0, "the right model may learn of place 3 only when it predicts place 4"
+        before = predict(model, variant, source, lengths, target)
+        after = predict(model, variant, source, lengths, changed)
+    moved = (after - before)[0].abs()  # (1, 6, V) -> (6, V)
+    largest = moved.amax(dim=-1)  # (6,)
+    rows.append((variant, *largest.tolist()))
+figures.table(rows, ["prediction at position", *"012345"])
+assert max(rows[0][1:5]) == 0, "only the predictions at positions 4 and 5 may know position 3"
 
 # %% [markdown]
 r"""
-The right model moves from place 4 on: when it predicts place 3 it has not read it. Anything else in columns 0 to 3 is
-a leak. The test takes one problem, no training, and is worth more than any loss curve.
+The right model moves from position 4 on: it has not read position 3 when it predicts position 3. In
+the columns 0 to 3 any number but 0 is a leak. This test takes one problem and no training, and it
+says more than any loss curve.
 
-What did the right model learn? Its cross-attention says so: each row is a digit being written, each column a token of
-the source. What pattern do you expect?
+What did the right model learn? Look at its cross-attention. Each row is a digit that it writes, and
+each column is a token of the source. Which pattern do you expect?
 """
 
-# %% 2.4 Where it looks while it writes
-record = {}
-figures.heading("2.4 The right model's cross-attention, both heads' mean")
+# %% 2.4 Where the right model looks while it writes
+figures.heading("2.4 The right model's cross-attention, the mean of both heads")
+attentions = {}
+model = models["right"]
 with torch.no_grad():
-    memory, memory_mask = models["right"].encode(source, lengths)
-    models["right"].decode(shift_right(target), memory, memory_mask, record=record)
-looks = record["cross", 0][0].mean(dim=0)  # (B, N, T, S) -> (T, S)
-figures.matrix(looks.tolist(), [f"writes {token - FIRST_DIGIT}" for token in target[0].tolist()],
-               ["BOS", *(str(token - FIRST_DIGIT) for token in source[0, 1:, 0].tolist())], "02_cross_attention")
+    memory, memory_mask = model.encode(source, lengths)
+    model.decode(shift_right(target), memory, memory_mask, attentions=attentions)
+cross = attentions["cross", 0]  # (B=1, N, T, S)
+probabilities = cross[0].mean(dim=0)  # (N, T, S) -> (T, S)
+outputs = target[0] - FIRST_DIGIT  # (T,)
+inputs = source[0, 1:, 0] - FIRST_DIGIT  # (6,), without BOS
+row_labels = [f"writes {digit}" for digit in outputs.tolist()]
+column_labels = ["BOS", *map(str, inputs.tolist())]
+figures.matrix(probabilities.tolist(), row_labels, column_labels, "02_cross_attention")
 
 # %% [markdown]
 r"""
 ## The residual stream
 
-A layer never replaces what a word carries, it adds to it:
+A layer never replaces the vector of a word. It adds to it:
 
     x = x + attention(norm(x))
     x = x + feedforward(norm(x))
 
-Read `x` as a stream that flows from the embedding to the classifier; every sublayer reads from it and adds its own.
-That is one more reason why a head can be taken out: the stream flows on without it. The norm, LayerNorm, brings the D
-entries of each word to mean 0 and variance 1 and then gives every channel a learned scale and shift, so that a sublayer
-always reads numbers of like size. And it matters *where* it stands. Vaswani et al. have norm(x + f(x)): the norm is in
-the stream, and whatever flows there, words forward and gradients backward, is rescaled at every layer. Ours stands in
-the branch, and the stream is left alone. Below, both, as stacks of feed-forward sublayers with random weights. Guess at
-32 layers: how much of the word is left at the end (the cosine of the two), and how much gradient reaches the first
-layer, compared with the last?
+Think of `x` as a stream from the embedding to the classifier. Every sublayer reads from the stream
+and adds its own result. This is one more reason why a head can be removed: the stream flows on
+without it. The norm is LayerNorm. It brings the D numbers of each word to mean 0 and variance 1,
+and then multiplies every channel by a learned scale and adds a learned shift. So a sublayer always
+reads numbers of similar size.
+
+The position of the norm matters. Vaswani et al. write norm(x + f(x)): the norm stands in the
+stream. Every layer then rescales the whole stream, the words on the way forward and the gradients
+on the way back. Our norm stands in the branch, and nothing rescales the stream. The next cell
+compares both, as stacks of feed-forward sublayers with random weights. Guess for 32 layers: how
+much of the word is left at the end (the cosine of the two)? And how large is the gradient at the
+first layer, compared with the last one?
 """
 
-# %% 2.5 Before or after
-figures.heading("2.5 After f, norm(x + f(x)), or before it, x + f(norm(x)), untrained")
+# %% 2.5 Norm after or before
+figures.heading("2.5 Norm after f: norm(x + f(x)); before f: x + f(norm(x)); untrained")
 
 
 def stack(depth, pre, width=64):
-    """-> how much of the input is left in the output, and the first layer's gradient over the last one's."""
+    """-> how much of the input the output keeps, the first layer's gradient / the last layer's"""
     torch.manual_seed(0)
-    inner, outer = ([nn.Linear(width, width) for _ in range(depth)] for _ in range(2))
+    inner = [nn.Linear(width, width) for _ in range(depth)]
+    outer = [nn.Linear(width, width) for _ in range(depth)]
     for layer in inner + outer:
         nn.init.xavier_normal_(layer.weight)
-    word, norm = torch.randn(64, width), nn.LayerNorm(width)  # (B, D)
+    word = torch.randn(64, width)  # (B, D)
+    norm = nn.LayerNorm(width)
     x = word
-    for into, out in zip(inner, outer):
-        x = x + out(into(norm(x)).relu()) if pre else norm(x + out(into(x).relu()))
+    for expand, contract in zip(inner, outer):
+        if pre:
+            x = x + contract(expand(norm(x)).relu())
+        else:
+            x = norm(x + contract(expand(x).relu()))
     norm(x)[:, 0].sum().backward()
-    left = torch.cosine_similarity(word, x, dim=1).mean().item()
-    return left, (outer[0].weight.grad.norm() / outer[-1].weight.grad.norm()).item()
+    kept = torch.cosine_similarity(word, x, dim=1)  # (B,)
+    first_gradient = outer[0].weight.grad.norm()
+    last_gradient = outer[-1].weight.grad.norm()
+    return kept.mean().item(), (first_gradient / last_gradient).item()
 
 
-figures.table([(depth, *stack(depth, pre=False), *stack(depth, pre=True)) for depth in (2, 8, 32)],
-              ["layers", "after: word left", "gradient", "before: word left", "gradient"])
+rows = []
+for depth in (2, 8, 32):
+    after = stack(depth, pre=False)
+    before = stack(depth, pre=True)
+    rows.append((depth, *after, *before))
+header = ["layers", "after: word left", "gradient", "before: word left", "gradient"]
+figures.table(rows, header)
 
 # %% [markdown]
 r"""
-With the norm in the stream a deep stack forgets its word, and its first layers hear little of the loss; the original
-needed a long warm-up to be trained at all. (It can be done: the paper's RoBERTa is of that kind.)
+With the norm in the stream a deep stack forgets its word, and its first layers get little gradient.
+The original transformer needed a long warm-up before it could be trained. (It can be done: the
+RoBERTa models of the paper that this project rebuilds have their norms in the stream.)
 
-## Positions that turn
+## Positions as rotations
 
-Lesson 01 ended with a bag of words. Rotary positions (Su et al. 2021) turn every query and key by an angle: entry pair
-by entry pair, by its position times the pair's speed. Turned by p and by q, two vectors meet at an angle that has
-changed by p - q: a score depends on the two vectors and on how many places to the left or right one stands of the
-other, and not on where they stand. With one pair one can do it by hand; take the score of (1, 0) with itself at
-distance 3. Then the library, with 16 pairs of different speeds: will the score fall with distance?
+Lesson 01 ended with a bag of words. Rotary positions (Su et al. 2021) rotate every query and every
+key. They take the entries of a vector in pairs. Each pair has a speed, and it turns by the angle
+position * speed. Let the query stand at position p and the key at position q. After both turns the
+angle between them has changed by (p - q) * speed. So a score depends on the two vectors and on the
+distance p - q, to the left or to the right, and not on p alone.
+
+You can compute one pair by hand: take speed 1, and the score of (1, 0) with itself at distance 3.
+Then the cell uses the library, with 16 pairs of different speeds. Does the score fall with the
+distance? Guess.
 """
 
 # %% 2.6 Score against distance
-figures.heading("2.6 A query and an equal key, some places apart")
-by_hand = [math.cos(p) * math.cos(p + 3) + math.sin(p) * math.sin(p + 3) for p in (0, 10, 100)]
-print("  one pair, distance 3, from places 0, 10 and 100: " + ", ".join(f"{score:.4f}" for score in by_hand))
-same = torch.ones(1, 1, 41, 32, dtype=torch.double) / 32 ** 0.5  # (B=1, N=1, T=41, K=32), each of length 1
+figures.heading("2.6 A query and an equal key at some distance")
+by_hand = []
+for p in (0, 10, 100):
+    q = p + 3
+    query = [math.cos(p), math.sin(p)]  # (1, 0), turned by p
+    key = [math.cos(q), math.sin(q)]
+    by_hand.append(query[0] * key[0] + query[1] * key[1])
+listed = ", ".join(f"{score:.4f}" for score in by_hand)
+print(f"  one pair, distance 3, from positions 0, 10 and 100: {listed}")
+same = torch.ones(1, 1, 41, 32, dtype=torch.double)  # (B=1, N=1, T=41, K=32)
+same = same / math.sqrt(32)  # each vector has length 1
 
 
-def turned_scores(start):
-    turned = rotate(same, start)[0, 0]  # (T, K)
-    return turned @ turned[0]  # (T,): every place against the first
+def rotated_scores(start):
+    """The score of every position with the first one, which stands at `start` -> (T,)"""
+    rotated = rotate(same, start)[0, 0]  # (T, K)
+    return rotated @ rotated[0]
 
 
-curve = turned_scores(0)
-one_pair = rotate(torch.tensor([1., 0]).double().expand(1, 1, 4, 2))[0, 0]  # (1, 1, T=4, K=2) -> (T, K)
-assert abs(one_pair[3] @ one_pair[0] - by_hand[0]) < 1e-12 and torch.allclose(curve, turned_scores(1000))
-print(f"  16 pairs, from place 0 and from place 1000: at most {(curve - turned_scores(1000)).abs().max():.1e} apart")
-figures.curves({"score": list(enumerate(curve.tolist()))}, "distance", "score", "02_rotary")
+curve = rotated_scores(0)
+shifted = rotated_scores(1000)
+pair = torch.tensor([1., 0], dtype=torch.double)  # (K=2,)
+four_pairs = pair.expand(1, 1, 4, 2)  # (B=1, N=1, T=4, K=2)
+rotated = rotate(four_pairs)[0, 0]  # (T, K)
+assert abs(rotated[3] @ rotated[0] - by_hand[0]) < 1e-12
+assert torch.allclose(curve, shifted)
+difference = largest_difference(curve, shifted)
+print(f"  16 pairs, from position 0 and from position 1000: differ by at most {difference:.1e}")
+points = list(enumerate(curve.tolist()))
+figures.curves({"score": points}, "distance", "score", "02_rotary")
 
 # %% [markdown]
 r"""
-It falls, but in waves: the fast pairs come round again. They tell neighbours apart, slow ones near from far. Nothing is
-learned, nothing is added to the stream, and no text is too long to have positions. In cross-attention there is no
-rotation: the third token of an equation has no business with the third word of a problem.
+The score falls, but in waves: the fast pairs come round again. Fast pairs tell neighbours apart,
+and slow pairs tell near words from far words. Rotary positions learn nothing, they add nothing to
+the stream, and they have a position for a text of any length. Cross-attention has no rotation: the
+third token of an equation has nothing to do with the third word of a problem.
 
 ## Neighbours
 
-"5 more than", "5 fewer than": in word problems the words beside a number decide. So an encoder layer first adds to
-every word its left neighbour, itself and its right neighbour, each times a weight, which every channel has for itself.
-At first all are 0, so a new model mixes nothing. It is the one sublayer without a norm. (The layer multiplies them by
-the config's `gain`, as it does the embeddings; lesson 05 says why.)
+"5 more than", "5 fewer than": in word problems the words beside a number decide. So an encoder
+layer first adds three vectors to every word: its left neighbour, the word itself and its right
+neighbour. Each of the three has a weight for every channel. All weights start at 0, so a new model
+mixes nothing. This is the only sublayer without a norm. (The layer multiplies these weights by the
+config's `embedding_scale`, as it does with the embeddings; lesson 05 says why.)
 """
 
-# %% 2.7 Mixing neighbours
+# %% 2.7 Mix neighbours
 figures.heading("2.7 Left x 10 + itself x 1 + right x 100, over 1 2 3 4 and two paddings")
-channel = torch.tensor([1., 2, 3, 4, 7, 7])  # (S,): what padding holds must not matter
+channel = torch.tensor([1., 2, 3, 4, 7, 7])  # (S,): the values at padding must not matter
 real = torch.tensor([1., 1, 1, 1, 0, 0])  # (S,)
-by_hand = [10 * (p > 0 and channel[p - 1] * real[p - 1]) + channel[p] * real[p]
-           + 100 * (p < 5 and channel[p + 1] * real[p + 1]) for p in range(6)]
-mixed = mix_neighbours(channel[None, :, None], torch.tensor([[10.], [1], [100]]), real[None, :, None])  # (1, S, 1)
-print("  " + "  ".join(f"{value:.0f}" for value in mixed[0, :, 0].tolist()))
-assert mixed[0, :, 0].tolist() == [float(value) for value in by_hand]
+padded = [0, *(channel * real).tolist(), 0]  # nothing stands to the left and to the right
+by_hand = []
+for left, itself, right in zip(padded, padded[1:], padded[2:]):
+    by_hand.append(10 * left + itself + 100 * right)
+weight = torch.tensor([[10.], [1], [100]])  # (3, D=1)
+x = channel[None, :, None]  # (B=1, S, D=1)
+mixed = mix_neighbours(x, weight, real[None, :, None])  # (B=1, S, D=1)
+mixed = mixed[0, :, 0].tolist()  # S numbers
+print("  " + "  ".join(f"{value:.0f}" for value in mixed))
+assert mixed == by_hand
 
 # %% [markdown]
 r"""
 ## The cache
 
-To write token 6 one needs the keys and values of tokens 1 to 5, and they have not changed since they were computed:
-the mask forbids the past to look at the future. So keep them. `write` above computes 1 + 2 + … + 6 rows, a cache 6.
-One thing can go wrong: the new token comes alone, and must be told at which place it stands. What happens if every
-step thinks that it is the first?
+To write token 6, the decoder needs the keys and values of tokens 1 to 5. They have not changed
+since they were computed: the mask forbids the past to look at the future. So keep them in a
+**cache**. `write` above computes 1 + 2 + … + 6 rows, with a cache it would compute 6.
+
+One thing can go wrong. The new token comes alone, so the rotation must be told the token's
+position. The next cell uses the library's cache first. Then it runs the decoder layer of the right
+model in three parts of our own: queries, keys and values of all six tokens, then attention token by
+token with a small cache, then the rest of the layer. One time step t starts at position t. The
+other time every step believes that it is the first one. How many digits stay the same? Guess.
 """
 
 # %% 2.8 Step by step = all at once
 figures.heading("2.8 Six tokens one by one with a cache, against all at once")
-model, read = models["right"], shift_right(fresh[2])
+model = models["right"]
+layer = model.decoder[0]
+source, lengths, target = fresh
+tokens = shift_right(target)  # (B, 6)
+with torch.no_grad():
+    memory, memory_mask = model.encode(source, lengths)
+    at_once = model.decode(tokens, memory, memory_mask)  # (B, 6, V)
 
 
 @torch.no_grad()
-def step_by_step():
-    memory, memory_mask = model.encode(*fresh[:2])
+def library_steps():
+    """One step for each token, with the library's cache -> logits (B, 6, V)"""
     cache = {}
-    return torch.cat([model.decode(read[:, t:t + 1], memory, memory_mask, cache=cache) for t in range(DIGITS)], dim=1)
+    steps = []
+    for t in range(DIGITS):
+        new = tokens[:, t:t + 1]  # (B, 1)
+        steps.append(model.decode(new, memory, memory_mask, cache=cache))
+    return torch.cat(steps, dim=1)
 
 
-with torch.no_grad():
-    at_once = model.decode(read, *model.encode(*fresh[:2]))  # (B, 6, V)
-cached = step_by_step()  # (B, 6, V)
-with patch.object(tinyprune.attention, "rotate", lambda x, start=0: rotate(x)):
-    restarted = step_by_step()
-for name, logits in (("cache", cached), ("cache, every step at place 0", restarted)):
-    agree = (logits.argmax(dim=-1) == at_once.argmax(dim=-1)).float().mean().item()
-    print(f"  {name:28}  logits differ by {(logits - at_once).abs().max():.1e}, same digit {agree:.1%}")
-assert torch.allclose(cached, at_once, atol=1e-4)
+def cached_attention(query, key, value, starts):
+    """Attention token by token; step t believes that it stands at position starts[t].
+
+    query, key, value (B, N, T, K), not rotated yet -> z (B, N, T, K)
+    """
+    keys = []  # the cache, one entry (B, N, 1, K) for each step
+    values = []
+    steps = []
+    for t, start in enumerate(starts):
+        now = slice(t, t + 1)
+        keys.append(rotate(key[:, :, now], start))
+        values.append(value[:, :, now])
+        rotated = rotate(query[:, :, now], start)  # (B, N, 1, K)
+        all_keys = torch.cat(keys, dim=2)  # (B, N, t + 1, K)
+        all_values = torch.cat(values, dim=2)
+        z, _ = attention(rotated, all_keys, all_values)
+        steps.append(z)
+    return torch.cat(steps, dim=2)
+
+
+@torch.no_grad()
+def our_steps(starts):
+    """The decoder's only layer, its self-attention with our own cache -> logits (B, 6, V)"""
+    x = model.target_embedding(tokens)  # (B, T, D)
+    x = x * model.config.embedding_scale
+    normed = layer.attention_norm(x)
+    query = split_heads(layer.attention.query(normed), 2)  # (B, N=2, T, K)
+    key = split_heads(layer.attention.key(normed), 2)
+    value = split_heads(layer.attention.value(normed), 2)
+    z = cached_attention(query, key, value, starts)
+    x = x + layer.attention.output(merge_heads(z))  # (B, T, D)
+    attended, _ = layer.cross(layer.cross_norm(x), memory, mask=memory_mask)
+    x = x + attended
+    x = x + layer.feedforward(layer.feedforward_norm(x))
+    return model.classifier(model.decoder_norm(x))
+
+
+cached = {"the library's cache": library_steps(),
+          "our cache, step t at position t": our_steps(starts=range(DIGITS)),
+          "our cache, every step at position 0": our_steps(starts=[0] * DIGITS)}
+rows = []
+for name, logits in cached.items():
+    same = logits.argmax(dim=-1) == at_once.argmax(dim=-1)  # (B, 6)
+    difference = largest_difference(logits, at_once)
+    rows.append((name, f"{difference:.1e}", f"{same.float().mean():.1%}"))
+figures.table(rows, ["step by step", "logits differ by", "same digit"])
+right_caches = list(cached.values())[:2]
+for logits in right_caches:
+    assert torch.allclose(logits, at_once, atol=1e-4)
+
+# %% [markdown]
+r"""
+Both caches give the logits of all at once. The wrong one changes the logits a lot, and still most
+digits stay the same. An accuracy can hide such a mistake, so compare the logits.
+
+## Library = torch = ours
+
+Torch has an encoder layer too. With `norm_first=True` its norm stands before the sublayer, like
+ours. It has no rotary positions and no neighbours, so the last cell switches off our rotation. The
+weights of our neighbours are still 0. Torch's padding mask has the other meaning: True means "must
+not attend".
+"""
 
 # %% 2.9 Library = torch = ours
-figures.heading("2.9 An encoder layer, rotation off, and torch's with norm_first=True")
+figures.heading("2.9 Our encoder layer without rotation, and torch's with norm_first=True")
 torch.manual_seed(0)
-ours = EncoderLayer(Config(source_tokens=13, target_tokens=13, width=12, heads=3, head_width=4, feedforward=20), 0)
-ours.attention.rotary = False
-theirs = nn.TransformerEncoderLayer(12, 3, dim_feedforward=20, batch_first=True, norm_first=True)
-ours.eval(), theirs.eval()
-attention, (expand, _, contract) = ours.attention, ours.feedforward
-pairs = [(theirs.self_attn.out_proj, attention.output), (theirs.linear1, expand), (theirs.linear2, contract),
-         (theirs.norm1, ours.attention_norm), (theirs.norm2, ours.feedforward_norm)]
-x, lengths = torch.randn(2, 5, 12), torch.tensor([5, 3])  # (B, S, D), (B,)
+config = Config(source_tokens=13, target_tokens=13,
+                width=12, heads=3, head_width=4,
+                feedforward=20)
+our_layer = EncoderLayer(config, 0).eval()
+our_layer.attention.rotary = False
+torch_layer = nn.TransformerEncoderLayer(12, 3, dim_feedforward=20, batch_first=True,
+                                         norm_first=True).eval()
+x = torch.randn(2, 5, 12)  # (B, S, D)
+lengths = torch.tensor([5, 3])  # (B,)
 real = torch.arange(5) < lengths[:, None]  # (B, S)
+our_attention = our_layer.attention
+linears = [our_attention.query, our_attention.key, our_attention.value]
+stacked_weights = torch.cat([linear.weight for linear in linears])  # (3*N*K, D)
+stacked_biases = torch.cat([linear.bias for linear in linears])  # (3*N*K,)
+expand, _, contract = our_layer.feedforward
+pairs = [(torch_layer.self_attn.out_proj, our_attention.output),
+         (torch_layer.linear1, expand),
+         (torch_layer.linear2, contract),
+         (torch_layer.norm1, our_layer.attention_norm),
+         (torch_layer.norm2, our_layer.feedforward_norm)]
 with torch.no_grad():
-    for name in ("weight", "bias"):
-        stacked = torch.cat([getattr(part, name) for part in (attention.query, attention.key, attention.value)])
-        getattr(theirs.self_attn, f"in_proj_{name}").copy_(stacked)  # (3*N*K, D) or (3*N*K,)
-        for to, part in pairs:
-            getattr(to, name).copy_(getattr(part, name))
-    mine = ours(x, real[:, None, None])[0]  # mask (B, 1, 1, S)
-    torchs = theirs(x, src_key_padding_mask=~real)  # torch's True means "must not"
-    difference = (mine - torchs)[real].abs().max().item()
+    torch_layer.self_attn.in_proj_weight.copy_(stacked_weights)
+    torch_layer.self_attn.in_proj_bias.copy_(stacked_biases)
+    for torch_part, our_part in pairs:
+        torch_part.load_state_dict(our_part.state_dict())
+    our_output, _ = our_layer(x, real[:, None, None])  # mask (B, 1, 1, S)
+    torch_output = torch_layer(x, src_key_padding_mask=~real)
+difference = largest_difference(our_output[real], torch_output[real])
 print(f"  largest difference at real words: {difference:.1e}")
 assert difference < 1e-5
 
@@ -333,20 +522,24 @@ assert difference < 1e-5
 r"""
 ## Exercises
 
-1. By hand: five target tokens, the causal mask and the shift. Which target tokens has the decoder read when it
-   predicts the third? And which when it learns with the mask and without the shift?
-   `pytest tests/test_transformer.py -k "one_step_later or future"`
-2. Write `rotate`: pair i of the token at place p turns by p * 10000^(-2i/K).
+1. By hand: five target tokens, the causal mask and the shift. Which target tokens has the decoder
+   read when it predicts the third one? Which ones has it read if it learns with the mask and
+   without the shift? `pytest tests/test_transformer.py -k "one_step_later or future"`
+2. Write `rotate`: pair i of the token at position p turns by p * 10000^(-2i/K).
    `pytest tests/test_attention.py -k "rotate or first_pair"`
-3. Write the cache of `MultiHeadAttention.forward`, for one new token and for several. Which of query, key and value is
-   turned before it is kept? `pytest tests/test_attention.py -k cache`
-4. Find the mistake: a colleague's accuracy is 100% on training and on new digits, and the model is useless.
+3. Write the cache of `MultiHeadAttention.forward`, for one new token and for several. Which of
+   query, key and value does it rotate before it keeps them?
+   `pytest tests/test_attention.py -k cache`
+4. Find the mistake. A colleague measures an accuracy of 100% on training digits and on new digits,
+   and the model is useless.
 
        written = predict(model, variant, source, lengths, target).argmax(dim=-1)
        accuracy = (written == target).all(dim=1).float().mean()
 
-   Which of our four models would it praise? Measure it beside `write`. For the right one both agree to the digit, even
-   after 100 steps of training: why must they? And why do they no longer when single digits are counted, not all six?
-5. Open: the models have seen six digits only. Ask the right one for five and for eight, and train one on lengths 4 to
-   7. What breaks first: the first digits, the last, or the end? Report accuracy by length and place, three seeds.
+   Which of our four models would this accuracy praise? Measure it beside `write`. For the right
+   model both numbers agree to the digit, even after 100 steps of training: why must they agree? And
+   why do they no longer agree when you count single digits instead of all six?
+5. Open: the models have seen six digits only. Ask the right model for five digits and for eight.
+   Train another one on lengths 4 to 7. What breaks first: the first digits, the last digits, or the
+   end? Report the accuracy by length and position, with three seeds.
 """

@@ -2,14 +2,17 @@
 r"""
 # 03 Equations: how many different things must a solver be able to write?
 
-A model that answers "12 - 3 = 9" would have to know arithmetic. A model that writes the equation need not: the computer
-computes. But then every problem has an equation of its own, for every problem has its own numbers. How does one learn
-from examples of which hardly two are alike?
+A model that answers "12 - 3 = 9" must know arithmetic. A model that writes only the equation need
+not: the computer does the arithmetic. But every problem has its own numbers, and so every problem
+has its own equation. How can a model learn from examples when hardly two of them are alike?
 
-This lesson makes the equations alike: numbers get names, brackets vanish, and what is left is small enough to count.
-You need nothing but Python; lessons 01 and 02 can wait. About 30 minutes to read, seconds to run, two hours for the
-exercises. It runs on the sample; `--data asdiv-a` and `--data math23k` show the same on published problems
-(`python data/download.py`).
+This lesson makes the equations alike. Numbers get names, brackets disappear, and the equations
+that remain are few enough to count. You need to know nothing but Python, and the lesson uses no
+torch. Lessons 01 and 02 can wait. It takes about 30 minutes to read, seconds to run, and two hours
+for the exercises. It runs on the sample that comes with the project. With `--data asdiv-a` or
+`--data math23k` it shows the same on published problems (`python data/download.py` gets them).
+
+Several sections ask for a guess. Write yours down before you run the cell.
 """
 
 # %% 3.1 Every problem has its own equation
@@ -18,49 +21,66 @@ import re
 import textwrap
 from collections import Counter
 
-from tinyprune import UNK, figures, recipe
-from tinyprune.data import Vocabularies, is_name, load
-from tinyprune.tokenizer import OPERATORS, infix_to_prefix, lex, mask_numbers, mirror, prefix_to_infix, read_number
+from tinyprune import UNK, cli, figures
+from tinyprune.data import load
+from tinyprune.quantities import is_name, mask_numbers, name_index, read_number
+from tinyprune.tokenizer import OPERATORS, infix_to_prefix, lex, mirror, prefix_to_infix
+from tinyprune.vocabulary import Vocabularies
 
-args = recipe.options()
+args = cli.options()
 splits = load(args.data, args.fold)
-train, test = ([problem for problem in part if problem.equation] for part in (splits.train, splits.test))
+train = [problem for problem in splits.train if problem.equation]
+test = [problem for problem in splits.test if problem.equation]
 figures.heading(f"3.1 {args.data}: how many of {len(train)} training equations are different?")
 
 
 def with_numbers(problem):
-    """The equation as a school book has it: 12 - 3, not N0 - N1."""
-    return " ".join(str(problem.numbers[int(token[1:])]) if is_name(token) else token for token in problem.equation)
+    """The equation as a school book prints it: 12 and 3 where with_names has N0 and N1."""
+    tokens = []
+    for token in problem.equation:
+        value = problem.numbers[name_index(token)] if is_name(token) else token
+        tokens.append(str(value))
+    return " ".join(tokens)
 
 
 def with_names(problem):
     return " ".join(problem.equation)
 
 
-rows, reach = [], {}
-for name, written in (("with numbers", with_numbers), ("numbers named", with_names)):
-    counts = Counter(map(written, train))
-    often = [count for _, count in counts.most_common()]
-    unseen = sum(written(problem) not in counts for problem in test)
-    rows.append((name, len(counts), f"{sum(often[:10]) / len(train):.0%}", often.count(1), f"{unseen} of {len(test)}"))
-    some = sorted({round(1.25 ** power) for power in range(40) if 1.25 ** power <= len(often)})
-    reach[name] = [(math.log2(n), sum(often[:n]) / len(train)) for n in some]
+rows = []
+coverage = {}  # {name: [(log2 of n, share of problems that the n most frequent equations cover)]}
+for name, describe in (("with numbers", with_numbers), ("with names", with_names)):
+    equations = Counter(map(describe, train))
+    frequencies = [count for _, count in equations.most_common()]
+    top_ten = sum(frequencies[:10]) / len(train)
+    unseen = sum(describe(problem) not in equations for problem in test)
+    rows.append((name, len(equations), f"{top_ten:.0%}", frequencies.count(1),
+                 f"{unseen} of {len(test)}"))
+    powers = [1.25**exponent for exponent in range(40)]
+    sizes = sorted({round(power) for power in powers if power <= len(equations)})
+    coverage[name] = [(math.log2(n), sum(frequencies[:n]) / len(train)) for n in sizes]
 figures.table(rows, ["equations", "different", "top ten cover", "occur once", "new in test"])
-figures.curves(reach, "log2 of n", "share of problems that the n commonest equations cover", f"03_reach_{args.data}")
-for equation, count in counts.most_common(3):
+figures.curves(coverage, "log2 of n", "share of problems that the n most frequent equations cover",
+               f"03_reach_{args.data}")
+for equation, count in equations.most_common(3):
     print(f"  {count:5} times {prefix_to_infix(equation.split())}")
 
 # %% [markdown]
 r"""
-With numbers in them, nearly every equation is new, and so is nearly every one of the test: nothing to learn from. With
-names, a few shapes do most of the work. The rest is a tail, short in our own sample, long in the published sets, and
-the last column is a warning: a solver that could only *choose* among the equations it has seen could write none of
-those, and would be right there by luck alone. Ours writes token by token, so it can write what it has never seen.
+With their numbers, nearly all training equations are different, and at least three of four test
+equations are new: there is nothing to learn from. With names, a few equations cover a large share
+of the problems. The others form a tail, short in our own sample and long in the published sets.
+
+The last column is a warning. A solver that can only *choose* among equations from training can
+write none of the new ones. It can answer those problems only by luck. Our solver writes token by
+token, so it can write an equation that it has never seen.
 
 ## Names for numbers
 
-The easy case first: whole numbers, named N0, N1, … in reading order. A number that occurs twice gets two names, for it
-may mean two things. Before you run it: which of the texts below break these three lines, and how?
+The easy case comes first: whole numbers get the names N0, N1, … in reading order. A number that
+occurs twice gets two names, because it may mean two things. The function below needs three lines.
+Before you run it, guess: which of the five texts break these three lines, and how? The table shows
+the result of the library, the package `tinyprune`, beside ours.
 """
 
 # %% 3.2 Naming numbers: the easy case, and the rest
@@ -68,210 +88,292 @@ figures.heading("3.2 Whole numbers are easy; what about the rest?")
 
 
 def name_whole_numbers(text):
-    found = re.findall(r"\d+", text)
-    names = iter(range(len(found)))
-    return re.sub(r"\d+", lambda match: f"N{next(names)}", text), found
-
-
-figures.table([(text, name_whole_numbers(text)[0], " ".join(mask_numbers(text.split(), english=True)[0]))
-               for text in ("12 pens , 12 boys", "20% of 1,250", "0.5 of ( 3 / 8 )", "8m , then $5", "seven pens")],
-              ["text", "easy", "library"])
-agree = 0
-for problem in train:
-    found = [read_number(literal) for literal in name_whole_numbers(problem.text)[1]]
-    agree += found == problem.numbers
-print(f"  the easy way finds just the right numbers in {agree} of {len(train)} training problems")
-
-# %% [markdown]
-r"""
-The library reads percentages, decimals, fractions spread over five words, thousands commas, numbers glued to a unit,
-and, in English, number words. What it does not read is "half", "double", "a pair": exercise 5.
-
-The equation's numbers then take the names of the text's: the first occurrence that the equation has not used yet. What
-the text does not have (the 1 of "1 - 20%", 3.14) stays a constant.
-
-## Operator first
-
-`2 + 3 * 4` needs rules to be read: which sign binds tighter? Write every operator *before* its two operands, and no
-rule is needed. The translation is short if only + and * occur: the loosest sign is done last, so it stands first; cut
-there, and translate both sides.
-
-For - one thing more decides: at which of several equal signs does one cut? Guess what `10 - 4 - 3` comes to if one
-cuts at the first.
-"""
-
-# %% 3.3 Infix to prefix
-figures.heading("3.3 Cut at the loosest sign: at the last one, or at the first?")
-
-
-def prefix(tokens, signs=("+", "*"), first=False):
-    """[2, +, 3, *, 4] -> [+, 2, *, 3, 4], without brackets; signs: the loosest one first."""
-    for sign in signs:
-        if sign in tokens:
-            place = tokens.index(sign) if first else len(tokens) - 1 - tokens[::-1].index(sign)
-            left, right = tokens[:place], tokens[place + 1:]
-            return [sign, *prefix(left, signs, first), *prefix(right, signs, first)]
-    return tokens
+    """-> the text with names, and the literals: literals[i] is what Ni stands for"""
+    literals = re.findall(r"\d+", text)
+    names = (f"N{index}" for index in range(len(literals)))
+    return re.sub(r"\d+", lambda match: next(names), text), literals
 
 
 rows = []
-for text, signs in (("2 + 3 * 4", ("+", "*")), ("2 * 3 + 4 * 5", ("+", "*")), ("10 - 4 - 3", ("-",)),
-                    ("24 / 4 / 2", ("/",)), ("2 + 3 * 4", ("*", "+"))):
-    tokens = text.split()
-    rows.append((text, " before ".join(signs), *(" ".join(found) for found in (
-        prefix(tokens, signs), prefix(tokens, signs, first=True), infix_to_prefix(lex(text))))))
+for text in ("12 pens , 12 boys", "20% of 1,250", "0.5 of ( 3 / 8 )", "8m , then $5", "seven pens"):
+    easy, _ = name_whole_numbers(text)
+    words, _ = mask_numbers(text.split(), english=True)
+    rows.append((text, easy, " ".join(words)))
+figures.table(rows, ["text", "easy", "library"])
+agree = 0
+for problem in train:
+    _, literals = name_whole_numbers(problem.text)
+    agree += list(map(read_number, literals)) == problem.numbers
+print(f"  the easy way finds exactly the right numbers in {agree} of {len(train)} "
+      "training problems")
+
+# %% [markdown]
+r"""
+The library reads percentages, decimals, fractions that are spread over five words, numbers with
+thousands commas, numbers that touch a unit, and, in English, number words. It does not read "half",
+"double" or "a pair": see exercise 5.
+
+The numbers of the equation then get the names of the numbers in the text. Each number gets the
+name of the first equal number that the equation has not used yet. A number that the text does not
+have stays a constant: for example the 1 of "1 - 20%", or 3.14.
+
+## Operators before operands
+
+A reader of `2 + 3 * 4` needs a rule: `*` has a higher *precedence* than `+`, so the product is
+computed first. The usual way to write, with the operator between its two operands, is called
+*infix*. If we write every operator *before* its two operands, no rule is needed. This is called
+*prefix* order: `+ 2 * 3 4`.
+
+The translation is short if only + and * occur. The operator with the lowest precedence is applied
+last, so it comes first in prefix order. We cut the equation at this operator and translate both
+sides in the same way.
+
+For - there is one more choice: at which of several equal operators do we cut? Guess the value of
+`10 - 4 - 3` if we cut at the first one.
+"""
+
+# %% 3.3 Infix to prefix
+figures.heading("3.3 Cut at the operator of lowest precedence: the last one, or the first?")
+
+
+def to_prefix(tokens, precedence="+*", at_first=False):
+    """[2, +, 3, *, 4] -> [+, 2, *, 3, 4], without brackets.
+
+    precedence: the operators, the lowest precedence first
+    at_first: cut at the first of several equal operators, not at the last
+    """
+    for operator in precedence:
+        positions = [i for i, token in enumerate(tokens) if token == operator]
+        if positions:
+            cut = positions[0] if at_first else positions[-1]
+            left = to_prefix(tokens[:cut], precedence, at_first)
+            right = to_prefix(tokens[cut + 1:], precedence, at_first)
+            return [operator, *left, *right]
+    return tokens
+
+
+examples = [("2 + 3 * 4", "+*"),
+            ("2 * 3 + 4 * 5", "+*"),
+            ("10 - 4 - 3", "-"),
+            ("24 / 4 / 2", "/"),
+            ("2 + 3 * 4", "*+")]
+rows = []
+for text, precedence in examples:
+    last = to_prefix(text.split(), precedence)
+    first = to_prefix(text.split(), precedence, at_first=True)
+    library = infix_to_prefix(lex(text))
+    rows.append((text, " then ".join(precedence), *map(" ".join, (last, first, library))))
 figures.table(rows, ["infix", "cut at", "last", "first", "library"])
 checked = 0
 for problem in train:
     infix = prefix_to_infix(problem.equation).split()
-    if set(infix) & set(OPERATORS) <= {"+", "*"} and "(" not in "".join(infix):
-        assert prefix(infix) == infix_to_prefix(infix) == problem.equation
+    operators = set(infix) & set(OPERATORS)
+    if operators <= {"+", "*"} and "(" not in "".join(infix):
+        assert to_prefix(infix) == infix_to_prefix(infix) == problem.equation
         checked += 1
 print(f"  ours = library on all {checked} training equations of + and * without brackets")
 
 # %% [markdown]
 r"""
-Equal signs group from the left, so one cuts at the last: `(10 - 4) - 3`. Cut at the first, and it is 10 - (4 - 3).
-The last row has the precedence upside down: (2 + 3) * 4. Neither crashes, both are equations, and only the values tell.
-(Powers are the other way round: 2^3^2 is 2^(3^2). The library does brackets, powers and the minus of -3 as well, in
-one pass from left to right, with Dijkstra's two stacks.)
+Equal operators group from the left, so we must cut at the last one: `(10 - 4) - 3`. If we cut at
+the first one, the equation means 10 - (4 - 3). The last row has the precedence upside down:
+(2 + 3) * 4. Neither mistake crashes, and both results are equations. Only their values show the
+mistake. (Powers group from the right: 2^3^2 is 2^(3^2). The library also handles brackets, powers
+and the minus of -3. It needs one pass from left to right and two stacks: this is Dijkstra's
+shunting-yard algorithm.)
 
-## What became of the brackets?
+## Where do the brackets go?
 
-They said what belongs together. In prefix order the place says it: `* + a b c` and `+ a * b c`. Read from left to
-right, a prefix equation even draws itself. And it says when it is complete: at first one operand is wanted; an operator
-is one operand and wants two; a number is one and wants none. When nothing is wanted any more, it is done.
+Brackets say which operands belong together. In prefix order the operator's position says it:
+`* + a b c` is (a + b) * c, and `+ a * b c` is a + b * c. The function below reads a prefix equation
+from left to right, and that is enough to draw its tree.
+
+A prefix equation also says when it is complete. An operand that is still missing is an *open slot*.
+At first there is one open slot. An operator fills one slot and opens two. A number fills one slot
+and opens none. When no slot is open, the equation is complete.
 """
 
 # %% 3.4 Trees, and brackets that vanish
 figures.heading("3.4 Brackets vanish, and the end is known")
 
 
-def draw(tokens, here="  ", below="  "):
-    """Prints the tree of an equation, from an iterator over its prefix tokens."""
+def draw(tokens, branch="  ", indent="  "):
+    """Prints the tree of an equation; tokens: an iterator over its prefix tokens."""
     token = next(tokens)
-    print(here + token)
+    print(branch + token)
     if token in OPERATORS:
-        draw(tokens, below + "├─ ", below + "│  ")
-        draw(tokens, below + "└─ ", below + "   ")
+        draw(tokens, indent + "├─ ", indent + "│  ")
+        draw(tokens, indent + "└─ ", indent + "   ")
 
 
-def brackets(equation):
-    return prefix_to_infix(equation).count("(") - " ".join(equation).count("(")  # a literal may hold some: (1/2)
+def bracket_pairs(equation):
+    """The pairs that the infix form needs; those of a literal such as (1/2) do not count."""
+    return prefix_to_infix(equation).count("(") - " ".join(equation).count("(")
 
 
-needed = [brackets(problem.equation) for problem in train]
+pairs = [bracket_pairs(problem.equation) for problem in train]
 lengths = [len(problem.equation) for problem in train]
-print(f"  infix: {sum(map(bool, needed))} of {len(train)} need brackets; mean length "
-      f"{(sum(lengths) + 2 * sum(needed)) / len(train):.2f} tokens, longest "
-      f"{max(length + 2 * pairs for length, pairs in zip(lengths, needed))}")
-print(f"  prefix: 0 need them; mean length {sum(lengths) / len(train):.2f} tokens, longest {max(lengths)}")
-bracketed = Counter(with_names(p) for p in train if len(p.equation) <= 7 and brackets(p.equation))
-shown = max(bracketed, key=lambda text: (len(text.split()), bracketed[text])).split()  # long, and common
-wanted = [1]
-for token in shown:
-    wanted.append(wanted[-1] + (1 if token in OPERATORS else -1))
-print(f"\n  {prefix_to_infix(shown)}\n")
-draw(iter(shown))
-print("\n  token        " + "".join(f"{token:>4}" for token in shown))
-print("  still wanted " + "".join(f"{count:>4}" for count in wanted[1:]))
-assert wanted[-1] == 0 and 0 not in wanted[:-1]
+infix_lengths = [length + 2 * count for length, count in zip(lengths, pairs)]
+with_brackets = sum(count > 0 for count in pairs)
+print(f"  infix: {with_brackets} of {len(train)} need brackets; mean length "
+      f"{sum(infix_lengths) / len(train):.2f} tokens, longest {max(infix_lengths)}")
+print(f"  prefix: 0 need them; mean length {sum(lengths) / len(train):.2f} tokens, "
+      f"longest {max(lengths)}")
+
+short = [problem for problem in train if len(problem.equation) <= 7]
+bracketed = Counter(with_names(problem) for problem in short if bracket_pairs(problem.equation))
+
+
+def length_and_count(equation):
+    return len(equation.split()), bracketed[equation]
+
+
+example = max(bracketed, key=length_and_count).split()  # a long one, and frequent
+open_slots = [1]
+for token in example:
+    open_slots.append(open_slots[-1] + (1 if token in OPERATORS else -1))
+print(f"\n  {prefix_to_infix(example)}\n")
+draw(iter(example))
+print("\n  token       " + "".join(f"{token:>4}" for token in example))
+print("  open slots  " + "".join(f"{count:>4}" for count in open_slots[1:]))
+assert open_slots[-1] == 0 and 0 not in open_slots[:-1]
 
 # %% [markdown]
 r"""
-So the decoder needs no end token, and it can be kept from ever writing nonsense: while something is wanted it may
-write, when nothing is it must stop, and no name may be written that the problem does not have (`decode.py`).
+So the decoder, the part of the model that writes, needs no end token. We can also keep it from
+writing nonsense (`decode.py`). While a slot is open, it must go on. When no slot is open, it must
+stop. And it may write a name only if the problem has that number.
 
 ## The two vocabularies
 
-What the model reads is words; what it writes is a handful of tokens. A word that occurs once in training has an
-embedding that was moved once: better to learn what "unknown" looks like. But a rare Chinese word has characters that
-are not rare. So a word is read as a bag of pieces, the word itself and its first four characters, and its embedding is
-the sum of theirs. Guess two shares of the test problems: with a word that is unknown, and with one of which no piece is
-known. (Our sample is written with few words, all of them seen; the published sets are not. English words have one
-piece: how they begin and end was tried, and did not pay. ASDiv-A's recipe keeps every word, though a third of them
-occur once: there lesson 05's word dropout alone shows the model what "unknown" is.)
+The model reads words, and it writes tokens of a few kinds. Each word that it knows has an
+*embedding*: a vector of numbers that training adjusts. A word that occurs once in training gives
+its embedding one example to learn from. So we drop such words, and the model learns one embedding
+for "unknown word" from them. But the characters of a rare Chinese word are not rare. So a word is
+read as a bag of *subwords*: the word itself and its first four characters. Its embedding is the sum
+of theirs.
+
+Guess two shares of the test problems: those with an unknown word, and those with a word of which
+no subword is known. (Our sample is written with few words, and training has all of them. The
+published sets are different. English words have one subword only: their beginnings and endings were
+tried, and did not help. For ASDiv-A the model keeps every word, though a third of the words
+occur once. There only the word dropout of lesson 05 shows the model unknown words.)
 """
 
-# %% 3.5 What is read, what is written
+# %% 3.5 The words it reads, the tokens it writes
 figures.heading("3.5 The words it reads, the tokens it writes")
 rows = []
-for least in (1, 2, 5):
-    vocabularies = Vocabularies.of(train, least)
-    read = [vocabularies.source.encode_words(problem.words) for problem in test]
-    unknown = sum(any(word[0] == UNK for word in text) for text in read)
-    nothing = sum([UNK] in text for text in read)
-    rows.append((f"seen {least} times", len(vocabularies.source), f"{unknown / len(test):.1%}",
-                 f"{nothing / len(test):.1%}"))
-figures.table(rows, ["pieces kept", "vocabulary", "problems with an unknown word", "nothing of it known"])
+for min_count in (1, 2, 5):  # how often a subword must occur to be kept
+    source = Vocabularies.of(train, min_count).source
+    unknown = 0
+    nothing_known = 0
+    for problem in test:
+        text = source.encode_words(problem.words)
+        unknown += any(word[0] == UNK for word in text)
+        nothing_known += [UNK] in text
+    rows.append((min_count, len(source), f"{unknown / len(test):.1%}",
+                 f"{nothing_known / len(test):.1%}"))
+figures.table(rows, ["min_count", "vocabulary", "problems with an unknown word",
+                     "with no subword of it known"])
 vocabularies = Vocabularies.of(train)
-source, target = vocabularies.source, vocabularies.target
-strange = {word[0]: word for problem in test for word in problem.words if word[0] not in source.index}
-strange = sorted(strange.values(), key=lambda word: word[0].isascii())[:3]
-for word, ids in zip(strange, source.encode_words(strange)):
-    print(f"  {word[0]} is read as {' '.join(source.tokens[place] for place in ids)}")
-print(textwrap.fill(f"{len(target)} tokens to write: {' '.join(target.tokens)}", 78, initial_indent="  ",
-                    subsequent_indent="    "))
-print(f"  they can write {sum(map(vocabularies.can_write, train))} of {len(train)} training equations, "
-      f"{sum(map(vocabularies.can_write, test))} of {len(test)} in test")
+source = vocabularies.source
+unknown_words = {}
+for problem in test:
+    unknown_words |= {word[0]: word for word in problem.words if word[0] not in source.index}
+chinese_first = sorted(unknown_words.values(), key=lambda word: word[0].isascii())
+for word in chinese_first[:3]:
+    ids, = source.encode_words([word])
+    print(f"  {word[0]} is read as {' '.join(source.tokens[i] for i in ids)}")
+
+
+def print_wrapped(text, width=78):
+    print(textwrap.fill(text, width, initial_indent="  ", subsequent_indent="    "))
+
+
+tokens = vocabularies.target.tokens
+print_wrapped(f"{len(tokens)} tokens to write: {' '.join(tokens)}")
+writable = [sum(map(vocabularies.can_write, part)) for part in (train, test)]
+print(f"  they can write {writable[0]} of {len(train)} training equations, "
+      f"{writable[1]} of {len(test)} in test")
 
 # %% [markdown]
 r"""
-The last figure is a ceiling: no training gets a solver to write more of the recorded equations. Constants that hardly
-any equation uses are left out, for nobody could learn when to use them.
+The last figure is a ceiling: no training lets a solver write more of the recorded equations. The
+vocabulary leaves out constants that hardly any equation uses, because nobody could learn when to
+use them.
 
-## What a name hides
+## Names hide the values
 
-`N0 - N1` or `N1 - N0`? The words are the same with 12 and 3 as with 3 and 12, and the names do not tell which is
-larger. So a number has two pieces beside its name: its kind (whole, decimal, percent, fraction) and its rank among the
-problem's numbers, 0 the smallest. How much is that worth? Guess two shares, among subtractions of one number from
-another: the first number of the two comes first in the text; the first is the larger.
+Is the equation `N0 - N1` or `N1 - N0`? The words are the same with 12 and 3 as with 3 and 12, and
+the names do not say which number is larger. So a number has two subwords beside its name. One is
+its kind: whole, decimal, percent or fraction. The other is its rank among the problem's numbers,
+where 0 is the smallest. How much is the rank worth? Consider the subtractions of one number from
+another, and guess two shares. How often does the first operand come first in the text? How often is
+the first operand the larger one?
 """
 
 # %% 3.6 Kind and rank
-figures.heading("3.6 What a subtraction takes from what")
-in_order, larger, total = 0, 0, 0
+figures.heading("3.6 Which number is subtracted from which?")
+in_order = 0
+larger_first = 0
+total = 0
 for problem in train:
-    for sign, left, right in zip(problem.equation, problem.equation[1:], problem.equation[2:]):
+    equation = problem.equation
+    for sign, left, right in zip(equation, equation[1:], equation[2:]):
         if sign == "-" and is_name(left) and is_name(right):
-            left, right = int(left[1:]), int(right[1:])
-            in_order += left < right
-            larger += bool(problem.numbers[left] > problem.numbers[right])
+            left_index = name_index(left)
+            right_index = name_index(right)
+            numbers = problem.numbers
+            in_order += left_index < right_index
+            larger_first += bool(numbers[left_index] > numbers[right_index])
             total += 1
-print(f"  of {total} subtractions, {in_order / total:.1%} are in text order, {larger / total:.1%} larger - smaller")
-example = next(problem for problem in test if len(problem.numbers) == 3 and len(problem.text) < 150)
-for label, line in (("text", example.text),
-                    ("read as", " ".join("".join(word) if is_name(word[0]) else word[0] for word in example.words)),
-                    ("write", with_names(example)), ("or mirrored", " ".join(mirror(example.equation))),
-                    ("means", f"{prefix_to_infix(example.equation)}, that is {example.answer}")):
-    print(textwrap.fill(f"{label}: {line}", 78 if line.isascii() else 50, initial_indent="  ",
-                        subsequent_indent="    "))
+print(f"  of {total} subtractions, {in_order / total:.1%} are in text order, "
+      f"{larger_first / total:.1%} larger - smaller")
+
+three_numbers = [problem for problem in test if len(problem.numbers) == 3]
+example = next(problem for problem in three_numbers if len(problem.text) < 150)
+words = ["".join(word) if is_name(word[0]) else word[0] for word in example.words]
+lines = {"text": example.text,
+         "read as": " ".join(words),
+         "write": with_names(example),
+         "or mirrored": " ".join(mirror(example.equation)),
+         "means": f"{prefix_to_infix(example.equation)}, that is {example.answer}"}
+for label, line in lines.items():
+    print_wrapped(f"{label}: {line}", 78 if line.isascii() else 50)
 
 # %% [markdown]
 r"""
-Rank is told, not imposed: the model learns when to follow it. (A division is less orderly: on Math23k a single one is
-larger by smaller in four of five problems.) It is computed from the problem alone, so it leaks nothing.
+The rank is information, not a rule: the model learns when to follow it. (Divisions are less
+regular. On Math23k, among the problems that need one division only, four of five divide the larger
+number by the smaller one.) The rank is computed from the problem alone, so it reveals nothing about
+the answer.
 
-The line "or mirrored" is the same equation with both operands of every operator swapped: what one would read from the
-right. It obeys the same grammar, and a decoder that has learnt to write both, told by its first token which is wanted,
-has two opinions on every problem. Lesson 05 lets each judge what the other has written.
+The line "or mirrored" shows the same equation with both operands of every operator swapped: this
+is the equation read from right to left. It obeys the same grammar. A decoder can learn to write
+both forms, and its first token tells it which one to write. It then has two opinions on every
+problem. In lesson 05 each direction scores the equations that the other one has written.
 
 ## Exercises
 
-1. By hand: the prefix forms of `2 * (3 + 4) - 5`, `24 / 4 / 2` and `2 ^ 3 ^ 2`, and the infix form of `- a - b c`. How
-   many operands does `+ * a b` still want? Check with `infix_to_prefix(lex(...))` and `prefix_to_infix`;
+1. By hand: write the prefix forms of `2 * (3 + 4) - 5`, `24 / 4 / 2` and `2 ^ 3 ^ 2`, and the infix
+   form of `- a - b c`. How many slots are still open after `+ * a b`? Check with
+   `infix_to_prefix(lex(...))` and `prefix_to_infix`.
    `pytest tests/test_tokenizer.py -k infix_to_prefix`
-2. Write `mask_numbers`: names in reading order, and what the table of 3.2 shows.
-   `pytest tests/test_tokenizer.py -k "numbers"`
-3. Write `infix_to_prefix` for all signs and brackets, in one pass: a - b - c, 2 ^ 3 ^ 2, -2 ^ 2, and errors that say
-   what is missing and where. `pytest tests/test_tokenizer.py -k "infix or shunting or broken or limits"`
-4. Find the mistake. With this fold, which equations still have the right value, and which share of the training set
-   is that? Guess, then count, with the values kept from before the change: recorded answers are read by this fold too.
+2. Write `mask_numbers`: names in reading order, and all that the table of 3.2 shows.
+   `pytest tests/test_quantities.py -k numbers`
+3. Write `infix_to_prefix` for all operators and brackets, in one pass: a - b - c, 2 ^ 3 ^ 2,
+   -2 ^ 2, and errors that say what is missing and where.
+   `pytest tests/test_tokenizer.py -k "infix or shunting or broken or limits"`
+4. Find the mistake. In `fold_prefix` (tinyprune/tokenizer.py) somebody has exchanged two names:
 
-       left, right = join_order(stack.pop(), stack.pop())    # def join_order(a, b): return b, a
+       right = stack.pop()
+       left = stack.pop()
 
+   Which equations still have the right value, and which share of the training set is that? Guess,
+   then count: compare `evaluate_prefix(problem.equation, problem.numbers)` with `problem.answer`.
+   On the sample every answer is a recorded number, and this fold does not read it.
    `pytest tests/test_tokenizer.py -k fold_meets_left_and_right`
-5. Open: number words on ASDiv-A. Which words name a number and are not read: "half", "double", "pair", "dozen",
-   "third"? Read them, at least one, and count: how many training equations gain a number, how many texts gain one
-   that no equation wants, and what becomes of "new in test"?
+5. Open: number words on ASDiv-A. Which words name a number, but are not read: "half", "double",
+   "pair", "dozen", "third"? Read at least one of them, and count. How many training equations gain
+   a number? How many texts gain a number that no equation needs? How does "new in test" change?
 """

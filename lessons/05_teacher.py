@@ -1,12 +1,15 @@
 # %% [markdown]
 r"""
-# 05 The teacher: what does it take before pruning means anything?
+# 05 The teacher: which model is worth pruning?
 
-Pruning a model that knows nothing costs nothing. So first there must be a teacher worth pruning: a transformer that
-reads a problem and writes its equation, trained from scratch, and compared with solvers that cannot read at all.
+If a model knows nothing, pruning costs it nothing. So we first need a model that knows something.
+This lesson trains a transformer from scratch: it reads a problem and writes its equation. Then we
+compare it with two solvers that learn nothing. The later lessons prune this model and use it as
+the *teacher* of smaller ones.
 
-You need lessons 02 to 04. About 35 minutes to read; it trains for two minutes on the sample (--data asdiv-a: a few
-minutes; math23k: an hour and a half), and the next lessons load what it has made.
+You need lessons 02 to 04. It takes about 35 minutes to read. It trains for two minutes on the
+sample (`--data asdiv-a`: a few minutes, `--data math23k`: an hour and a half), and the next lessons
+load the model that it has trained.
 """
 
 # %% 5.1 Before the first step
@@ -18,249 +21,358 @@ from collections import Counter
 
 import torch
 
-from tinyprune import figures, recipe
-from tinyprune.baseline import most_frequent_equation, near_duplicates, nearest_text_equation
+from tinyprune import cli, figures, files, recipe, results
+from tinyprune.baseline import majority_baseline, near_duplicates, nearest_neighbour_baseline
+from tinyprune.batching import DEVICE, batches
+from tinyprune.bidirectional import bidirectional_search
 from tinyprune.checker import same_equation
-from tinyprune.data import Vocabularies, batches, load
-from tinyprune.decode import beam_both_ways, beam_search
-from tinyprune.measure import parameters, step_time
-from tinyprune.results import BEST, result_path, result_row, write_result
+from tinyprune.data import load
+from tinyprune.decode import beam_search
+from tinyprune.distill import task_loss
+from tinyprune.evaluate import best_equations, evaluate_model, find_candidates, grade
+from tinyprune.measure import parameters
+from tinyprune.results import BEAM, BEST, BIDIRECTIONAL, GREEDY, MAJORITY, NEAREST
 from tinyprune.tokenizer import OPERATORS, prefix_to_infix
-from tinyprune.train import DEVICE, choose, evaluate, grade, learning_rate_at, solve, task_loss
+from tinyprune.train import learning_rate_at
 from tinyprune.transformer import Config, Transformer, token_loss
+from tinyprune.vocabulary import Vocabularies
 
 started = time.time()
-args = recipe.options(wrong=2)
-settings = recipe.RECIPES[args.data].teacher
+args = cli.options(wrong=2)
+torch.set_num_threads(args.threads)
+experiment = recipe.EXPERIMENTS[args.data]
+config = experiment.teacher
 
-figures.heading("5.1 Before the first step: what loss does a model have that knows nothing?")
+figures.heading("5.1 Before the first step: what is the loss of a model that knows nothing?")
 splits = load(args.data, args.fold)
-vocabularies = Vocabularies.of(splits.train, recipe.RECIPES[args.data].least)
+vocabularies = Vocabularies.of(splits.train, experiment.min_count)
+V = len(vocabularies.target)
 torch.manual_seed(args.seed)
-fresh = Transformer(Config(len(vocabularies.source), len(vocabularies.target), **recipe.RECIPES[args.data].config))
-fresh.eval()
+fresh = Transformer(Config(len(vocabularies.source), V, **experiment.model))
+fresh.to(DEVICE).eval()
 batch = batches(splits.train[:64], vocabularies, 64)[0]
 with torch.no_grad():
-    loss = token_loss(fresh(batch.source, batch.lengths, batch.target), batch.target).item()
-V = len(vocabularies.target)
+    logits = fresh(batch.source, batch.lengths, batch.target)  # (B, T, V)
+    loss = token_loss(logits, batch.target).item()
 print(f"  {V} target tokens, all equally likely: log V = {math.log(V):.2f}")
 print(f"  measured: {loss:.2f}")
 
 # %% [markdown]
 r"""
-Near log V, not equal to it: the first weights have accidental preferences. A first loss far above it would say that
-something is scaled wrongly, one far below it that the answer leaks in.
+The loss is near log V, but not equal to it, because the first weights have accidental preferences.
+If the first loss is far above log V, something has the wrong scale. If it is far below, the model
+sees the answer.
 
-What else is done to train it, each for one reason (`tinyprune/train.py`, `Settings`):
+The training uses these ingredients, each for one reason (`tinyprune/train.py`, `TrainConfig`):
 
-- the learning rate rises for the first steps, since Adam's averages are still empty, and falls to 0 along a cosine;
-- label smoothing: a tenth of the target's probability is spread over all tokens, so that no logit must grow forever;
-- word dropout: some words are hidden and only their pieces shown, as tests will have words that nobody has seen (of a
-  number, whose name is hidden too, kind and rank must do);
-- channel dropout: a channel is dropped for all words of a text at once, or it could be guessed from the neighbours;
-- slow embeddings: Adam moves every weight by about the learning rate, whatever its size. An embedding is kept divided
-  by the config's `gain` and multiplied by it where it is used, so that a step moves it by gain times the learning rate.
-  Vaswani et al. have a gain of √D, here 11 to 14: words are learnt by heart, and the fewer the problems the worse that
-  is. Ours is 8 on the sample, 4 on Math23k, 1 on ASDiv-A. The neighbours' weights have the same gain: with that of 4
-  they come to matter, with 1 they hardly leave 0;
-- every equation is learnt twice, as it is and mirrored, from one reading of the text.
+- Learning rate: it rises during the first steps, because Adam's averages are still empty, and then
+  falls to 0 along a cosine.
+- Label smoothing: a tenth of the target's probability is spread over all tokens, so that no logit
+  must grow forever.
+- Word dropout: some words are hidden, and the model sees only their other subwords. The test set,
+  too, has words that training does not have. Of a number the name is hidden, and the model must
+  use its kind and its rank.
+- Channel dropout: a channel is dropped for all words of a text at once. Otherwise the model could
+  recover the dropped value from the neighbouring words.
+- Slow embeddings: Adam moves every weight by about the learning rate, however small the weight is.
+  So the model stores an embedding divided by the config's `embedding_scale` and multiplies it by
+  this scale where it is used. A step then moves the embedding by the scale times the learning rate.
+  Vaswani et al. use the scale √D, here 11 to 14. With that, the model learns words by heart, and
+  the fewer the problems, the more this hurts. Our scale is 8 on the sample, 4 on Math23k and 1 on
+  ASDiv-A. The weights that mix neighbouring words (lesson 02) have the same scale: with 4 they
+  become important, with 1 they stay near 0.
+- Mirrored equations: the model learns every equation twice, as it is and mirrored (lesson 03), and
+  reads the text once for both.
 
-Lesson 11 leaves most of them out, one at a time, and measures. The rest is usual and was not tried otherwise: AdamW
-pulls all weights a little towards 0; a gradient longer than 1 is shortened to 1, lest one strange batch undo a hundred
-good ones; and problems of like length share a batch, so that little is spent on padding.
+Lesson 11 leaves out most of these, one at a time, and measures the effect. The rest is usual, and
+no other values were tried. AdamW pulls all weights a little towards 0 (weight decay). A gradient
+longer than 1 is shortened to 1, so that one strange batch cannot undo a hundred good ones (gradient
+clipping). Problems of similar length share a batch, so that little work is spent on padding.
+
+Before you run the next cell, guess: in which part of the training is the learning rate highest?
 """
 
 # %% 5.2 The schedule
-figures.heading("5.2 The learning rate: how long does it take to arrive, and to leave?")
-rates = [learning_rate_at(step, 400, settings) for step in range(401)]
-figures.curves({"learning rate": list(enumerate(rates))[::10]}, "step of 400", "learning rate", "05_learning_rate")
-print(f"  the most, {max(rates):.2g}, at step {rates.index(max(rates))}")
+figures.heading("5.2 The learning rate: how long does it rise, and how long does it fall?")
+rates = [learning_rate_at(step, 400, config) for step in range(401)]
+figures.curves({"learning rate": list(enumerate(rates))[::10]}, "step of 400", "learning rate",
+               "05_learning_rate")
+print(f"  the maximum, {max(rates):.2g}, is at step {rates.index(max(rates))}")
 
 # %% 5.3 Training
-figures.heading(f"5.3 Training on {args.data}: {len(splits.train)} problems, {settings.epochs} epochs")
+figures.heading(f"5.3 Training on {args.data}: {len(splits.train)} problems, "
+                f"{config.epochs} epochs")
 left_out = [problem for problem in splits.train if not vocabularies.can_write(problem)]
-print(f"  left out, since their equations cannot be written: {len(left_out)}",
-      *(f"{problem.id} ({problem.flaw or 'a rare constant or a number far back'})" for problem in left_out[:3]))
+print(f"  left out, because the vocabulary cannot write their equations: {len(left_out)}")
+for problem in left_out[:3]:
+    print(f"    {problem.id}: {problem.parse_error or 'a rare constant'}")
 begun = time.time()
-run, vocabularies = recipe.solver(args.data, args.fold, args.seed, shipped=False)
-model, log = run.model, run.log
+trained, vocabularies = recipe.load_or_train_teacher(args.data, args.fold, args.seed, shipped=False)
+model = trained.model
 print(f"  ready after {(time.time() - begun) / 60:.1f} minutes")
-wanted = torch.full((V,), settings.smoothing / V)  # what label smoothing asks for: a share for every token
-wanted[0] += 1 - settings.smoothing  # and the rest for the right one
-print(f"  with label smoothing the best loss possible is {torch.special.entr(wanted).sum():.2f}, not 0")
-lines = {"loss": [(epoch, entry["loss"]) for epoch, entry in enumerate(log, 1)]}
-watched = [(epoch, entry["accuracy"]) for epoch, entry in enumerate(log, 1) if entry["accuracy"] is not None]
-if watched:
-    lines["answers right (validation)"] = watched
+smoothed = torch.full((V,), config.label_smoothing / V)  # a share for every token
+smoothed[0] += 1 - config.label_smoothing  # and the rest for the right one
+lowest = torch.special.entr(smoothed).sum()
+print(f"  with label smoothing the lowest possible loss is {lowest:.2f}, not 0")
+lines = {"loss": [], "answers right (validation)": []}
+for epoch, entry in enumerate(trained.log, 1):
+    lines["loss"].append((epoch, entry["loss"]))
+    if entry["accuracy"] is not None:
+        lines["answers right (validation)"].append((epoch, entry["accuracy"]))
+lines = {name: points for name, points in lines.items() if points}  # ASDiv-A has no validation
 figures.curves(lines, "epoch", "loss, accuracy", f"05_training_{args.data}")
 
 # %% [markdown]
 r"""
-Is that good? A number means nothing alone. Two solvers that learn nothing stand beside it: one sees only how many
-numbers there are and their order, the other copies the equation of the training text that shares most words.
+Is that good? An accuracy means nothing alone. Two solvers that learn nothing stand beside it. The
+*majority* baseline sees only how many numbers a problem has and their order by size. It answers
+with the most frequent training equation for such numbers. The *nearest-neighbour* baseline copies
+the equation of the most similar training text, the one that shares most words.
 
-The model answers in four ways (`tinyprune/decode.py`). *Greedily*: at each step the likeliest token. A first token that
-looks good may lead to nothing good, and cannot be taken back; so *with a beam of five*: it keeps the five likeliest
-beginnings, goes on with every token from each of them, and keeps the five best of these, until all are complete. Every
-token makes an equation less probable, so among finished ones short equations would win, whatever they say: the
-log-probability is divided by the root of the length. *Both ways*: two beams, one of which writes equations mirrored,
-and each direction judges what both have found, by the mean log-probability of a token; what one believes for want of
-looking ahead, the other, which begins at the other end, can veto. And *with plausible values*: candidates are passed
-over if any of their values is 0 or less, for word problems count and measure. (On ASDiv-A also if whole numbers lead to
-a value that is not whole.)
+The model answers in four ways:
+
+- *Greedy* decoding (`decode.py`) writes the most probable token at each step. A first token that
+  looks good may lead to nothing good, and greedy decoding cannot take it back.
+- A *beam of five* (`decode.py`) keeps the five most probable beginnings. It continues each of them
+  with every token, keeps the five best results, and repeats this until all are complete. Every
+  token makes an equation less probable, so short equations would win, whatever they say. Therefore
+  the log-probability is divided by the square root of the length.
+- *Bidirectional* decoding (`bidirectional.py`) runs two beams, and one of them writes mirrored
+  equations. Then each direction scores all equations that both have found, by the mean
+  log-probability of a token. The right-to-left direction has already read the end of the equation
+  when it comes to the beginning. So it can reject a bad beginning, and the other way round.
+- With *reranking* (`evaluate.py`) an equation comes last if one of its values is 0 or less, because
+  word problems count and measure. (On ASDiv-A it also comes later if whole numbers lead to a value
+  that is not whole.)
+
+Guess the accuracy of each of the six before you run the cell.
 """
 
 # %% 5.4 Beside solvers that learn nothing
-figures.heading(f"5.4 Answers right on {len(splits.test)} test problems")
+figures.heading(f"5.4 Share of right answers on {len(splits.test)} test problems")
 test = splits.test
-candidates = solve(model, test, vocabularies, beam_both_ways)  # one search, two choices from it
-reports = {"the commonest equation for such numbers": grade(test, most_frequent_equation(splits.train, test)),
-           "the nearest training text's equation": grade(test, nearest_text_equation(splits.train, test)),
-           "the model, greedy": evaluate(model, test, vocabularies),
-           "the model, beam of 5": evaluate(model, test, vocabularies, beam_search),
-           "the model, both ways": grade(test, choose(test, candidates)),
-           "the model, both ways, plausible values": grade(test, choose(test, candidates, recipe.rule(args.data)))}
-figures.table([(name, report.answer_accuracy, report.equation_accuracy, report.commutative_accuracy)
-               for name, report in reports.items()], ["", "answer", "equation", "up to order"])
+candidates = find_candidates(model, test, vocabularies, bidirectional_search)
+first = best_equations(test, candidates)
+reranked = best_equations(test, candidates, recipe.reranker(args.data))
+reports = {MAJORITY: grade(test, majority_baseline(splits.train, test)),
+           NEAREST: grade(test, nearest_neighbour_baseline(splits.train, test)),
+           GREEDY: evaluate_model(model, test, vocabularies),
+           BEAM: evaluate_model(model, test, vocabularies, beam_search),
+           BIDIRECTIONAL: grade(test, first),
+           BEST: grade(test, reranked)}
+rows = []
+for name, report in reports.items():
+    label = name if name in (MAJORITY, NEAREST) else f"teacher, {name}"
+    rows.append((label, report.answer_accuracy, report.equation_accuracy,
+                 report.commutative_accuracy))
+figures.table(rows, ["", "answer", "equation", "up to order"])
 
 # %% [markdown]
 r"""
-The answer may be right where the equation is not the recorded one: 3 + 5 and 5 + 3. "Up to order" forgives
-commutation and association (lesson 04), and what still remains is another way to the same value, or luck.
+The answer may be right although the equation is not the recorded one: 3 + 5 and 5 + 3. "Up to
+order" accepts commutation and association (lesson 04). Where the answer is right and the equation
+differs even up to order, the model has found another way to the same value, or has been lucky.
 
-Where does it fail? Where equations are longer, with more occasions to be wrong (the sample hardly shows it, the
-README's table does)? Where they were never seen in training? Some *texts* were, all but the numbers: what is the
-accuracy worth without them?
+Where does the model fail? Longer equations have more occasions to be wrong (the sample hardly shows
+it, the README's table does). Equations that training does not have may be harder. And some test
+*texts* differ from a training text only in their numbers: how high is the accuracy without them?
 """
 
 # %% 5.5 Where it fails
-figures.heading("5.5 Answers right, by kind of problem")
-with open(recipe.ROOT / "lessons" / "data_errors.json", encoding="utf-8") as file:
-    data_errors = json.load(file)  # {id: why the recorded equation does not answer the text}, read by hand
-best = reports["the model, both ways, plausible values"]
-baselines = [reports[name] for name in list(reports)[:2]]
+figures.heading("5.5 Share of right answers, by kind of problem")
+correct = {name: results.is_correct(reports[name].outcomes) for name in (BEST, MAJORITY, NEAREST)}
 seen = {" ".join(problem.equation) for problem in splits.train if problem.equation}
 equal_texts, near_texts = near_duplicates(splits.train, test)
 
 
-def kinds(place):
-    """The groups that a test problem belongs to."""
-    if not test[place].equation:
-        yield "recorded equation cannot be read"
-        return
-    operators = [token for token in test[place].equation if token in OPERATORS]
-    yield f"{min(len(operators), 5)} operations" + (" and more" if len(operators) >= 5 else "")
-    yield from (f"with {operator}" for operator in set(operators))
-    yield "equation seen in training" if " ".join(test[place].equation) in seen else "equation never seen"
-    if not near_texts[place]:
-        yield "text unlike any of training"
+def kinds_of(problem, near):
+    """The groups that a test problem belongs to; near: whether a training text is like its text."""
+    if not problem.equation:
+        return ["recorded equation cannot be read"]
+    operators = [token for token in problem.equation if token in OPERATORS]
+    steps = f"{len(operators)} operations" if len(operators) < 5 else "5 operations and more"
+    known = " ".join(problem.equation) in seen
+    kinds = [steps, "equation seen in training" if known else "equation never seen"]
+    kinds += [f"with {operator}" for operator in set(operators)]
+    return kinds if near else [*kinds, "text unlike any of training"]
 
 
-groups = {}
-for place in range(len(test)):
-    for kind in kinds(place):
-        groups.setdefault(kind, []).append(place)
-figures.table([(kind, len(places), *(sum(report.verdicts[place] in "=~" for place in places) / len(places)
-                                     for report in (best, *baselines))) for kind, places in sorted(groups.items())],
-              ["", "problems", "the model", "numbers alone", "nearest text"])
-print(f"  {sum(equal_texts)} texts equal one of training once numbers are named; {sum(near_texts)} share at least 0.8 "
-      "of their word trigrams with one")
+groups = {}  # {kind: positions of its problems}
+for position, problem in enumerate(test):
+    for kind in kinds_of(problem, near_texts[position]):
+        groups.setdefault(kind, []).append(position)
+kinds = {}  # {kind: [problems, and how many of them each solver answers]}
+rows = []
+for kind, positions in sorted(groups.items()):
+    hits = [int(values[positions].sum()) for values in correct.values()]
+    kinds[kind] = [len(positions), *hits]
+    rows.append((kind, len(positions), *(hit / len(positions) for hit in hits)))
+figures.table(rows, ["", "problems", "teacher", MAJORITY, NEAREST])
+print(f"  {sum(equal_texts)} texts equal a training text once numbers are named")
+print(f"  {sum(near_texts)} texts have a trigram similarity of 0.8 or more to a training text")
 
 # %% [markdown]
 r"""
-And how does it fail? Compare what was written with what is recorded: the number of steps, the operators, the numbers
-used. And sometimes the data is wrong: all 314 problems of Math23k's test split that one or the other of two such
-teachers got wrong were read by hand, and `data_errors.json` lists those whose recorded equation does not answer the
-text. (Of ASDiv-A's, two folds were read, and none was found.) Guess how many of the 314.
+The similarity of the last line counts *trigrams*, runs of three words: the trigrams that two texts
+share, divided by all different trigrams of both.
+
+How does the model fail? We compare its equation with the recorded one: the number of steps, the
+operators, and the numbers used. And sometimes the data is wrong. Two such teachers were trained on
+Math23k. We read by hand all 314 problems of the test split that at least one of them answers wrong.
+The file `data_errors.json` lists the problems whose recorded equation does not answer the text. (Of
+ASDiv-A we read two folds, and found none.) Guess how many of the 314 are on the list.
 """
 
 # %% 5.6 How it fails
 figures.heading("5.6 Wrong answers by cause")
 
 
-def cause(written, recorded):
-    """Of two prefix equations."""
-    operators, numbers = ([Counter(token for token in equation if (token in OPERATORS) == wanted)
-                           for equation in (written, recorded)] for wanted in (True, False))
+def count_parts(equation):
+    """-> two Counters, of its operators and of its numbers"""
+    operators = Counter(token for token in equation if token in OPERATORS)
+    return operators, Counter(equation) - operators
+
+
+def cause(predicted, recorded):
+    """How a wrong equation differs from the recorded one; both in prefix order."""
     if not recorded:
         return "the recorded equation cannot be read"
-    if same_equation(written, recorded):
+    if same_equation(predicted, recorded):
         return "none: the recorded equation does not give the recorded answer"
-    if len(written) != len(recorded):
-        return "a step too few" if len(written) < len(recorded) else "a step too many"
-    if operators[0] != operators[1]:
-        return "another operator" if numbers[0] == numbers[1] else "another operator, other numbers"
-    return "other numbers" if numbers[0] != numbers[1] else "the same parts, joined otherwise"
+    if len(predicted) < len(recorded):
+        return "a step too few"
+    if len(predicted) > len(recorded):
+        return "a step too many"
+    operators, numbers = count_parts(predicted)
+    recorded_operators, recorded_numbers = count_parts(recorded)
+    if operators == recorded_operators:
+        same_parts = numbers == recorded_numbers
+        return "the same parts, joined otherwise" if same_parts else "other numbers"
+    if numbers == recorded_numbers:
+        return "another operator"
+    return "another operator, other numbers"
 
 
-wrong = [place for place in range(len(test)) if best.verdicts[place] not in "=~"]
-causes = Counter(cause(best.equations[place], test[place].equation) for place in wrong)
+text = files.read_text(files.project_file("lessons", "data_errors.json"))
+data_errors = json.loads(text)  # {id: why the recorded equation does not answer the text}
+equations = reports[BEST].equations
+wrong = [position for position in range(len(test)) if not correct[BEST][position]]
+causes = Counter(cause(equations[position], test[position].equation) for position in wrong)
 figures.table(causes.most_common(), ["cause", "problems"])
-faulty = [test[place].id for place in wrong if test[place].id in data_errors]
-print(f"  of these {len(wrong)} the data itself is at fault in at least {len(faulty)}; of Math23k's 314, in "
-      f"{len(data_errors)} (lessons/data_errors.json)")
-for place in wrong[:args.wrong]:
-    print(f"\n  {test[place].id}: {test[place].text}\n    wrote    {prefix_to_infix(best.equations[place])}"
-          f"\n    recorded {prefix_to_infix(test[place].equation) if test[place].equation else test[place].flaw}"
-          f"\n    {data_errors.get(test[place].id) or cause(best.equations[place], test[place].equation)}")
+faulty = [test[position].id for position in wrong if test[position].id in data_errors]
+print(f"  in at least {len(faulty)} of these {len(wrong)} the data itself is wrong")
+print(f"  of Math23k's 314, in {len(data_errors)} (lessons/data_errors.json)")
+for position in wrong[:args.wrong]:
+    problem = test[position]
+    predicted = equations[position]
+    recorded = problem.parse_error
+    if problem.equation:
+        recorded = prefix_to_infix(problem.equation)
+    print(f"\n  {problem.id}: {problem.text}")
+    print(f"    predicted {prefix_to_infix(predicted)}")
+    print(f"    recorded  {recorded}")
+    print(f"    {data_errors.get(problem.id) or cause(predicted, problem.equation)}")
 
-# %% 5.7 One problem, and what the writer looked at
-figures.heading("5.7 One problem: where cross-attention looks while each token is written")
-short = [p for p, verdict in zip(test, best.verdicts) if verdict == "=" and 3 <= len(p.equation) <= 7]
-problem = next((p for p in short if p.text.isascii()), (short or test)[0])
-one = batches([problem], vocabularies, 1)[0].to(DEVICE)
-record = {}
+# %% 5.7 One problem, and the words that the decoder attends to
+figures.heading("5.7 One problem: which words does each token of the equation attend to?")
+exact = [problem for problem, letter in zip(test, reports[BEST].outcomes) if letter == "="]
+short = [problem for problem in exact if 3 <= len(problem.equation) <= 7] or test
+english = [problem for problem in short if problem.text.isascii()]
+problem = (english or short)[0]
+batch = batches([problem], vocabularies, 1)[0]
+attentions = {}
 with torch.no_grad():
-    model(one.source, one.lengths, one.target, record=record)
-last = max(layer for kind, layer in record if kind == "cross")
-looks = record["cross", last][0].mean(dim=0)  # (T, S), the mean over heads
+    model(batch.source, batch.lengths, batch.target, attentions=attentions)
+last = len(model.decoder) - 1
+probabilities = attentions["cross", last][0].mean(dim=0)  # (T, S), the mean over the heads
 words = [word for word, *_ in problem.words]
-figures.matrix(looks.tolist(), problem.equation, words, f"05_attention_{args.data}")
+figures.matrix(probabilities.tolist(), problem.equation, words, f"05_attention_{args.data}")
 
 # %% [markdown]
 r"""
-What does an hour of training consist of? At this size matrix products are only part of it: the rest is softmax,
-copies, norms, random numbers, the optimizer. What one drops or batches cleverly counts as much as what one multiplies.
+The picture shows the cross-attention of the last decoder layer: a row for each token of the
+equation, a column for each word of the text, and darker means more attention.
+
+Where does the time of a training step go? Forward and backward pass need matrix products. They also
+need softmax, copies, norms and random numbers, and the optimizer's step comes last. We let torch's
+profiler measure the time of each operation over ten batches, on a copy of the model and with a
+learning rate of 0. Guess the share of the matrix products.
 """
 
 # %% 5.8 Where the time goes
-figures.heading("5.8 Forward, backward and the optimizer's step: where the time goes")
-some = batches([problem for problem in splits.train if vocabularies.can_write(problem)], vocabularies,
-               settings.batch_size, torch.Generator().manual_seed(0), settings.mirrored)[:10]
-parts = step_time(copy.deepcopy(model), [batch.to(DEVICE) for batch in some], task_loss(settings.smoothing))
-figures.table([(name, share) for name, share in parts.items()], ["", "share of the time"])
+figures.heading("5.8 Forward, backward and the optimizer's step: where does the time go?")
+PARTS = {"aten::mm": "matrix products",
+         "aten::addmm": "matrix products",
+         "aten::bmm": "matrix products",
+         "aten::_fused_adamw_": "optimizer"}
+learner = copy.deepcopy(model).train()
+optimizer = torch.optim.AdamW(learner.parameters(), lr=0.0, fused=True)
+writable = [problem for problem in splits.train if vocabularies.can_write(problem)]
+order = torch.Generator().manual_seed(0)
+timed = batches(writable, vocabularies, config.batch_size, order, config.mirrored)[:10]
+
+
+def train_step(batch):
+    optimizer.zero_grad()
+    task_loss(learner, batch, label_smoothing=config.label_smoothing).backward()
+    optimizer.step()
+
+
+train_step(timed[0])  # not timed: the first step allocates the optimizer's memory
+with torch.autograd.profiler.profile(use_kineto=False) as profile:
+    for batch in timed:
+        train_step(batch)
+seconds = {"matrix products": 0.0, "optimizer": 0.0, "the rest": 0.0}
+for event in profile.key_averages():
+    part = PARTS.get(event.key, "the rest")
+    seconds[part] += event.self_cpu_time_total  # without the operations that it calls
+shares = {name: part / sum(seconds.values()) for name, part in seconds.items()}
+figures.table(list(shares.items()), ["", "share of the time"])
+
+# %% [markdown]
+r"""
+At this size matrix products are only a part of the time. So it counts as much to drop operations,
+or to batch them cleverly, as to multiply less. The last cell writes the results into a file, from
+which the README's tables are made.
+"""
 
 # %% 5.9 The result file
-DECODING = {"the model, greedy": "greedy", "the model, beam of 5": "beam 5", "the model, both ways": "both ways",
-            "the model, both ways, plausible values": BEST}
-analysis = {"time": parts, "causes": causes, "data_errors": faulty, "equal_texts": sum(equal_texts),
-            "near_texts": [place for place, near in enumerate(near_texts) if near],
-            "kinds": {kind: [len(places), *(sum(report.verdicts[place] in "=~" for place in places)
-                                            for report in (best, *baselines))]
-                      for kind, places in sorted(groups.items())}}  # problems, and how many each got right
-facts = dict(study="teacher", data=args.data, split="test", fold=args.fold)
-steps = recipe.steps_of(settings, splits.train, vocabularies)
-rows = [result_row(reports[name], model="teacher", ratio=0.0, schedule="none", loss="ce", seed=args.seed, steps=steps,
-                   parameters=parameters(model), parameters_without_embeddings=parameters(model, embeddings=False),
-                   settings={"decoding": decoding, "recipe": repr(recipe.RECIPES[args.data]),
-                             **(analysis if reports[name] is best else {})}, **facts)
-        for name, decoding in DECODING.items()]
-rows += [result_row(report, model="baseline", settings={"baseline": name}, **facts)
-         for name, report in list(reports.items())[:2]]
-path = result_path(args.out, rows[0])
-write_result(path, rows, started)
+analysis = {"time": shares,
+            "causes": causes,
+            "data_errors": faulty,
+            "equal_texts": sum(equal_texts),
+            "near_texts": [position for position, near in enumerate(near_texts) if near],
+            "kinds": kinds}
+about = dict(study="teacher", data=args.data, split="test", fold=args.fold)
+teacher = dict(model="teacher", ratio=0.0, schedule="none", loss="ce", seed=args.seed,
+               steps=recipe.steps_of(config, splits.train, vocabularies),
+               parameters=parameters(model),
+               parameters_without_embeddings=parameters(model, embeddings=False))
+rows = []
+for name in (GREEDY, BEAM, BIDIRECTIONAL, BEST):
+    settings = {"decoding": name, "recipe": repr(experiment)}
+    if name == BEST:
+        settings |= analysis
+    rows.append(results.result_row(reports[name], settings=settings, **about, **teacher))
+for name in (MAJORITY, NEAREST):
+    settings = {"baseline": name}
+    rows.append(results.result_row(reports[name], model="baseline", settings=settings, **about))
+path = results.result_path(args.out, rows[0])
+results.write_result(path, rows, started)
 print(f"  written: {path}")
 
 # %% [markdown]
 r"""
 ## Exercises
 
-1. By hand: what is the loss of a model that spreads its belief evenly over 12 tokens? And of one that knows it must
-   be `+` or `-`, but not which?
+1. By hand: what is the loss of a model that gives 12 tokens the same probability? What is the loss
+   of a model that knows that the token is `+` or `-`, but not which of the two?
 2. Write `token_loss` (tinyprune/transformer.py). `pytest tests/test_transformer.py`.
 3. Write `greedy` (tinyprune/decode.py): rows end at different steps. `pytest tests/test_decode.py`.
-4. Find the mistake: `(loss.sum(dim=1) / tokens).mean()` where loss is (B, T), 0 at padding, and `tokens` (B,) counts
-   each equation's real ones. Whose tokens weigh more than others?
-5. Open: change one setting and gain a point on validation. Was it noise? Train three seeds of each and give an
-   interval. (ASDiv-A has no validation problems unless it is loaded with tuning=True, as in lesson 11.)
+4. Find the mistake: `(loss.sum(dim=1) / tokens).mean()`, where `loss` is (B, T) with 0 at padding,
+   and `tokens` (B,) is the number of real tokens of each equation. In which equations does a token
+   have more weight than in the others?
+5. Open: change one setting and gain a point on validation. Was it noise? Train three seeds with
+   each setting and give an interval. (ASDiv-A has no validation problems unless it is loaded with
+   tuning=True, as in lesson 11.)
 """

@@ -1,99 +1,139 @@
 # %% [markdown]
 r"""
-# 06 Head scores: which heads matter, and who says so?
+# 06 Head scores: which heads matter, and how can we know?
 
-The paper scores a head by two things that one can read off without training: how large its weights are, and how
-spread its attention is. Then it prunes the lowest. This lesson computes both, asks what they can and cannot see, and
-compares them with what is true: how much worse the model gets when a head is gone.
+The paper scores a head by two quantities that need no training: the size of its weights, and the
+spread of its attention. Then it prunes the heads with the lowest scores. This lesson computes both
+quantities and asks what they can see and what they cannot. Then it compares them with the truth:
+how much worse the model becomes without the head.
 
-You need lesson 01 and the first page of 02; the teacher of lesson 05 is loaded, or trained now. About 40
-minutes to read, one to run.
+You need lesson 01 and the first page of 02. The teacher of lesson 05 is loaded, or trained now.
+Reading takes about 40 minutes, the run about one minute.
 """
 
 # %% 6.1 Entropy
 import math
+from collections import Counter
+from functools import partial
 
 import torch
 
-from tinyprune import figures, recipe
+from tinyprune import cli, figures, recipe
 from tinyprune.attention import MultiHeadAttention
-from tinyprune.scorer import (entropy_sums, head_scores, norm_ov, norm_qkvo, paper_score, unit_scale)
+from tinyprune.rivals import by_head
+from tinyprune.scorer import (
+    CRITERIA,
+    entropy_sums,
+    min_max,
+    norm_ov,
+    norm_qkvo,
+    paper_score,
+    score_heads,
+)
+from tinyprune.transformer import KINDS
 
-args = recipe.options()
+args = cli.options()
+torch.set_num_threads(args.threads)
 
-figures.heading("6.1 How undecided is a head that looks half here, half there?")
-for name, p in (("half, half, nothing", [0.5, 0.5, 0.0]), ("one word alone", [1.0, 0.0, 0.0]),
-                ("all three alike", [1 / 3] * 3)):
-    nats = sum(x * math.log(1 / x) for x in p if x > 0)  # 0 log 0 is 0: the limit, not NaN
-    probabilities = torch.tensor(p)[None, None, None]  # (B=1, N=1, T=1, S=3)
-    total, count = entropy_sums(probabilities, torch.ones(1, 1, 1, 3, dtype=torch.bool), torch.ones(1, 1).bool())
-    assert abs(total.item() / count.item() - nats / math.log(3)) < 1e-6
-    print(f"  {name:20} {nats:.3f} nats, {nats / math.log(3):.3f} of the most possible, log 3")
+figures.heading("6.1 A head attends half to one word, half to another: how undecided is it?")
+EXAMPLES = {"half, half, nothing": [0.5, 0.5, 0.0],
+            "one word alone": [1.0, 0.0, 0.0],
+            "all three alike": [1 / 3, 1 / 3, 1 / 3]}
+for name, p in EXAMPLES.items():
+    nats = sum(x * math.log(1 / x) for x in p if x > 0)  # p = 0 adds 0
+    probabilities = torch.tensor(p).reshape(1, 1, 1, 3)  # (B=1, N=1, T=1, S=3)
+    mask = torch.ones(1, 1, 1, 3, dtype=torch.bool)
+    real = torch.ones(1, 1, dtype=torch.bool)
+    total, count = entropy_sums(probabilities, mask, real)
+    share = total.item() / count.item()
+    assert abs(share - nats / math.log(3)) < 1e-6
+    print(f"  {name:20} {nats:.3f} nats, {share:.3f} of the maximum, log 3")
 
 # %% [markdown]
 r"""
-Entropy is the mean surprise, the sum of p log(1/p): 0 if the next look is certain, log n if all n words are equally
-likely. With the natural logarithm it counts in nats. Divided by log n, n the number of words the query may see, it is a
-share in [0, 1]; otherwise long problems would look undecided. A query with one key has no choice and is left out. Over
-all batches, add up the shares, count the queries, and divide once at the end: a mean of batch means lets short batches
-speak too loudly.
+*Entropy* is the mean surprise, the sum of p log(1/p). It is 0 if one word has all the attention. It
+is log n if all n words have the same share. With the natural logarithm its unit is the nat.
 
-The weight norm (Frobenius': square all entries, add, take the root) is easier to compute, and easier to fool. Take any
-head, make its W_V four times larger and its W_O four times smaller: what does the output do, and what the norm?
+We divide the entropy by log n, where n is the number of words that the query may see. The result is
+a share in [0, 1]. Without this division, long problems would look undecided. A query with one key
+has no choice, so we leave it out.
+
+Over all batches, add up the shares, count the queries, and divide once at the end. A mean of batch
+means would give a query in a small batch more weight than a query in a large one.
+
+The *weight norm* is the Frobenius norm: square all entries, add them, take the root. It is easier
+to compute than the entropy, and easier to fool. Take any head, make its W_V four times larger and
+its W_O four times smaller. Guess: what happens to the output, and what happens to the norm?
 """
 
 # %% 6.2 What the norm sees and the function does not
 figures.heading("6.2 W_V times 4, W_O divided by 4")
 torch.manual_seed(0)
-attention, x = MultiHeadAttention(12, 4, range(3)), torch.randn(2, 5, 12)
+K = 4
+attention = MultiHeadAttention(width=12, head_width=K, heads=range(3))
+x = torch.randn(2, 5, 12)  # (B, T, D)
 
 
 def both_norms():
-    weights = attention.query.weight, attention.key.weight, attention.value.weight, attention.output.weight
-    return norm_qkvo(*weights, 4)[0].item(), norm_ov(*weights, 4)[0].item()
+    """norm_qkvo and norm_ov of head 0."""
+    weights = [part.weight for part in
+               (attention.query, attention.key, attention.value, attention.output)]
+    return norm_qkvo(*weights, K)[0].item(), norm_ov(*weights, K)[0].item()
 
 
 with torch.no_grad():
-    before, (plain, product) = attention(x)[0], both_norms()
-    attention.value.weight[:4] *= 4  # the rows of head 0
-    attention.value.bias[:4] *= 4
-    attention.output.weight[:, :4] /= 4  # its columns
-    after, (plain_after, product_after) = attention(x)[0], both_norms()
-print(f"  the outputs differ by at most {(before - after).abs().max():.1e}")
-print(f"  norm of W_Q, W_K, W_V, W_O together: {plain:.3f} -> {plain_after:.3f}, times {plain_after / plain:.2f}")
+    before, _ = attention(x)
+    plain, product = both_norms()
+    attention.value.weight[:K] *= 4  # the rows of head 0
+    attention.value.bias[:K] *= 4
+    attention.output.weight[:, :K] /= 4  # the columns of head 0
+    after, _ = attention(x)
+    plain_after, product_after = both_norms()
+difference = (before - after).abs().max().item()
+print(f"  the outputs differ by at most {difference:.1e}")
+print(f"  norm of W_Q, W_K, W_V, W_O together: {plain:.3f} -> {plain_after:.3f}, "
+      f"times {plain_after / plain:.2f}")
 print(f"  norm of the product W_O W_V:         {product:.3f} -> {product_after:.3f}")
 
 # %% [markdown]
 r"""
-The score has seen what the function has not: `norm_qkvo` is the plain reading of the paper, `norm_ov` does not have
-this defect. (Neither is free of all: the LayerNorm before an attention multiplies each channel by a learnt scale, and a
-larger scale is the same function as larger weights. So the library first multiplies the weights by it. Biases are left
-out of both.)
+The function is the same, but its norm is not. `norm_qkvo` is the plain reading of the paper and has
+this defect. `norm_ov`, the norm of the product W_O W_V, does not have it.
 
-Norm and entropy are then scaled to [0, 1] within each kind of attention, and mixed half and half. The norm needs no
-problems; the entropy is read off a few hundred training problems drawn by lot, the *calibration* problems: no model
-learns from them here, they are only what the heads look at.
+Neither norm is free of all defects. The LayerNorm before an attention multiplies each channel by a
+learnt gain. A larger gain gives the same function as larger weights. So the library first
+multiplies the weights by the gain. Both norms leave the biases out.
+
+The norm and the entropy are each scaled to [0, 1] within their kind of attention, then mixed half
+and half. The norm needs no problems. The entropy is measured on the *calibration problems*: a few
+hundred training problems, drawn at random. The model does not learn from them here; its heads only
+attend to their words.
 """
 
 # %% 6.3 The paper's score
 figures.heading("6.3 The paper's score of the teacher's heads")
-splits, vocabularies, run = recipe.teacher(args.data, args.fold, args.seed)
-teacher = run.model
-calibration = recipe.calibration_batches(splits.train, vocabularies, recipe.RECIPES[args.data].calibration)
-entropy, norm = (head_scores(teacher, calibration, criterion) for criterion in ("entropy", "norm_qkvo"))
-paper = head_scores(teacher, calibration, "paper")
-for name in paper:
-    assert torch.allclose(paper[name], paper_score(norm[name], entropy[name], alpha=0.5))
-assert unit_scale(torch.tensor([7.0, 7.0])).tolist() == [0.5, 0.5]  # all equal says nothing: not 0/0
-figures.head_map(paper, f"06_paper_score_{args.data}")
+splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
+count = recipe.EXPERIMENTS[args.data].calibration
+calibration = recipe.calibration_batches(splits.train, vocabularies, count)
+norms = score_heads(teacher, calibration, CRITERIA["norm_qkvo"])
+entropies = score_heads(teacher, calibration, CRITERIA["entropy"])
+scores = score_heads(teacher, calibration, paper_score)
+for head, score in scores.items():
+    half_and_half = 0.5 * norms[head] + 0.5 * entropies[head]
+    assert abs(score - half_and_half) < 1e-6
+assert min_max([7.0, 7.0]) == [0.5, 0.5]  # all equal: 0/0 says nothing, so each is in the middle
+figures.head_map(scores, f"06_paper_score_{args.data}")
 
 # %% [markdown]
 r"""
-Now the truth, as far as one head at a time can tell it: close each head alone and see how much the loss rises. This
-oracle costs one pass over the calibration problems for each head. Which criterion ranks the heads as it does? The
-answer is a rank correlation: 1 the same order, 0 none in common, -1 the reverse. Guess first: does a head that looks
-everywhere (high entropy) matter more, as the paper has it, or less? (What `gradient` and `activation` measure is said
-in `scorer.py`.)
+Now the truth, as far as single heads can tell it. We mask each head alone and see how much the loss
+rises. This criterion is called *leave-one-out*, and we use it as the oracle. It costs one pass over
+the calibration problems for each head.
+
+Which criterion ranks the heads as the oracle does? We compare by *rank correlation*: 1 means the
+same order, 0 means no relation, -1 means the reverse order. Guess first: does a head that attends
+everywhere (high entropy) matter more, as the paper says, or less? (`rivals.py` explains what
+`gradient` and `activation` measure.)
 """
 
 # %% 6.4 Against the oracle
@@ -101,43 +141,95 @@ figures.heading("6.4 Rank correlation with leaving each head out")
 
 
 def ranks(values):
-    return values.argsort().argsort().double()
+    """The rank of each value in a list: [float] -> (n,)"""
+    return torch.tensor(values).argsort().argsort().double()
 
 
 def spearman(a, b):
-    """Spearman's rank correlation of two score tensors (n,)."""
+    """Spearman's rank correlation of two lists of scores."""
     return torch.corrcoef(torch.stack([ranks(a), ranks(b)]))[0, 1].item()
 
 
-oracle = head_scores(teacher, calibration, "oracle")
-candidates = {"paper": paper, "paper, entropy reversed": head_scores(teacher, calibration, entropy_sign=-1),
-              "weight norm": norm, "norm of W_O W_V": head_scores(teacher, calibration, "norm_ov"),
-              "entropy": entropy, "random": head_scores(teacher, calibration, "random"),
-              "gradient on the gate": head_scores(teacher, calibration, "gradient"),
-              "activation": head_scores(teacher, calibration, "activation")}
-kinds = ("encoder", "decoder", "cross")
+def correlations(scores, oracle):
+    """Spearman's correlation within each kind of attention, and their mean: [float]"""
+    by_kind = []
+    for kind in KINDS:
+        heads = [head for head in oracle if head.kind == kind]
+        by_kind.append(spearman([scores[head] for head in heads],
+                                [oracle[head] for head in heads]))
+    return [*by_kind, sum(by_kind) / len(by_kind)]
+
+
+candidates = {"paper": paper_score,
+              "paper, entropy reversed": partial(paper_score, entropy_sign=-1),
+              "weight norm": CRITERIA["norm_qkvo"],
+              "norm of W_O W_V": CRITERIA["norm_ov"],
+              "entropy": CRITERIA["entropy"],
+              "random": CRITERIA["random"],
+              "gradient on the gate": CRITERIA["gradient"],
+              "activation": CRITERIA["activation"]}
+oracle = score_heads(teacher, calibration, CRITERIA["leave-one-out"])
 rows = []
-for name, scores in candidates.items():
-    by_kind = [spearman(torch.cat([scores[key] for key in scores if key[0] == kind]),
-                        torch.cat([oracle[key] for key in scores if key[0] == kind])) for kind in kinds]
-    rows.append((name, *by_kind, sum(by_kind) / 3))
-figures.table(rows, ["criterion", *kinds, "mean"])
-least = min(sum(len(row) for key, row in oracle.items() if key[0] == kind) for kind in kinds)
-print(f"  with {least} heads of a kind a correlation within ±{1.96 / math.sqrt(least - 1):.1f} may be chance; another "
-      "--seed (which trains another teacher) moves it")
+for name, criterion in candidates.items():
+    scores = score_heads(teacher, calibration, criterion)
+    rows.append((name, *correlations(scores, oracle)))
+figures.table(rows, ["criterion", *KINDS, "mean"])
+heads_by_kind = Counter(head.kind for head in oracle)
+fewest = min(heads_by_kind.values())
+chance = 1.96 / math.sqrt(fewest - 1)
+print(f"  with {fewest} heads of a kind, a correlation within ±{chance:.1f} may be chance;")
+print("  another --seed trains another teacher and gives other correlations")
 
 # %% [markdown]
 r"""
-The rivals that ask the loss (gradient) or look at what a head really adds (activation) see more than weights and
-entropies can. That is no proof against the paper's score: with training after the pruning, heads that stay can take
-over what the closed ones did, and then the order matters less (lesson 09).
+The gradient asks the loss, and the activation measures what a head really adds. Both see more than
+weights and entropies can. This does not refute the paper's score. After pruning, the student trains
+on, and its active heads can take over the work of the pruned ones. Then the order of the heads
+matters less (lesson 09).
 
+You can score heads by a function of your own. A *criterion* is any function from (model, batches)
+to a dict {Head: float}, where a high score means "keep". The next cell defines one: the
+*confidence* of Voita et al. (2019), the mean over queries of the largest attention probability.
+Change it as you like. Nothing in the library has to change. Guess: confidence is high where entropy
+is low, so what sign will its correlations have?
+"""
+
+# %% 6.5 A score of your own
+figures.heading("6.5 A score of your own: confidence")
+
+
+@torch.no_grad()
+def my_score(model, batches):
+    """The largest attention probability, a mean over the real queries: {Head: float}"""
+    sums = Counter()
+    queries = Counter()
+    for batch in batches:
+        attentions = {}
+        model(batch.source, batch.lengths, batch.target, attentions=attentions)
+        for (kind, layer), probabilities in attentions.items():  # (B, N, T, S)
+            real = batch.real_queries()[kind]  # (B, T): no padding
+            largest = probabilities.amax(dim=-1).transpose(1, 2)  # (B, T, N)
+            sums[kind, layer] += largest[real].sum(dim=0)  # (N,)
+            queries[kind, layer] += real.sum()
+    return by_head(model, {name: sums[name] / queries[name] for name in sums})
+
+
+scores = score_heads(teacher, calibration, my_score)
+figures.table([("my_score", *correlations(scores, oracle))], ["criterion", *KINDS, "mean"])
+
+# %% [markdown]
+r"""
 ## Exercises
 
-1. By hand: the normalised entropy of (3/4, 1/4) and of (3/4, 1/4, 0), for two and for three keys.
-2. Write `entropy_sums` so that padding changes nothing. `pytest tests/test_scorer.py`.
-3. Write `norm_qkvo`: whose rows, whose columns?
-4. Find the mistake: `torch.stack([entropy(batch) for batch in batches]).mean(dim=0)`, where entropy(batch) is (N,).
-5. Open: invent a score of your own and compare it with the oracle; give an interval over five seeds. (Each `--seed`
-   trains its own teacher: on the sample some two minutes each.)
+1. By hand: the normalised entropy of (3/4, 1/4), with two keys, and of (3/4, 1/4, 0), with three.
+2. Write `entropy_sums` so that padding changes nothing. `pytest tests/test_scorer.py -k entropy`
+3. Write `norm_qkvo`. Which matrices give their rows, and which gives its columns?
+   `pytest tests/test_scorer.py -k norm`
+4. Find the mistake: someone computes the entropy of a set of batches by
+   `torch.stack([entropy(batch) for batch in batches]).mean(dim=0)`, where entropy(batch) is (N,).
+   `pytest tests/test_scorer.py -k batched`
+5. Rewrite `my_score` in 6.5, and try to come closer to the oracle than `activation` does. Lesson 09
+   prunes and trains with such a function.
+6. Open: compare your score with the oracle, and give an interval over five seeds. (Each `--seed`
+   trains its own teacher. On the sample this takes about two minutes each.)
 """

@@ -1,74 +1,95 @@
 # %% [markdown]
 r"""
-# 07 Masking and removal: a head's gate is closed. What did we gain?
+# 07 Masking and removal: we set a head's gate to 0. What do we gain?
 
-Nothing, yet: a gate of 0 multiplies a result that has been computed. Only taking the head's rows and columns out of
-the matrices saves anything, and how much that saves is arithmetic, known before any training.
+We gain nothing yet. A gate of 0 multiplies a result that is already computed. To save anything, we
+must remove the head's rows and columns from the matrices. How much this saves is arithmetic: we
+know it before any training.
 
-You need lesson 01 and the first page of 02; the teacher of lesson 05 is loaded, or trained now. About 35
-minutes to read, one to run. Which heads are closed is said by the score of lesson 06; for this lesson any choice
-would do.
+You need lesson 01 and the first page of 02. The teacher of lesson 05 is loaded, or trained now.
+Reading takes about 35 minutes, the run about one minute. We prune the heads that lesson 06 scores
+lowest, but this lesson works with any choice of heads.
+
+Three words: a *pruned* head no longer takes part. It is *masked* if its gate is 0, and *removed* if
+its weights are gone. All other heads are *active*.
 """
 
-# %% 7.1 Closed, removed, zeroed: one function
+# %% 7.1 Masked, removed, zeroed: one function
 import copy
 
 import torch
 
-from tinyprune import figures, recipe
+from tinyprune import cli, figures, recipe
 from tinyprune.attention import head_rows
-from tinyprune.data import batches, problem_lengths
-from tinyprune.masking import gates_of, heads_to_close, remove_heads
-from tinyprune.measure import attentions_flops, head_parameters, latencies, mean_flops, parameters
-from tinyprune.scorer import head_scores
-from tinyprune.train import DEVICE, evaluate
+from tinyprune.batching import batches
+from tinyprune.data import problem_lengths
+from tinyprune.evaluate import evaluate_model
+from tinyprune.masking import gates_for, remove_heads, select_heads
+from tinyprune.measure import (
+    flops_by_attention,
+    head_parameters,
+    latencies,
+    mean_flops,
+    parameters,
+)
+from tinyprune.scorer import score_heads
+from tinyprune.transformer import KINDS
 
-args = recipe.options()
-splits, vocabularies, run = recipe.teacher(args.data, args.fold, args.seed)
-teacher = run.model
-calibration = recipe.calibration_batches(splits.train, vocabularies, recipe.RECIPES[args.data].calibration)
-scores = head_scores(teacher, calibration)
+args = cli.options()
+torch.set_num_threads(args.threads)
+splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
+count = recipe.EXPERIMENTS[args.data].calibration
+calibration = recipe.calibration_batches(splits.train, vocabularies, count)
+scores = score_heads(teacher, calibration)
 
 figures.heading("7.1 Three ways to silence the same heads")
-closed = heads_to_close(scores, args.ratio)
-removed = remove_heads(teacher, closed)
+pruned = select_heads(scores, args.ratio)
+names = [f"{head.kind} {head.layer}.{head.index}" for head in sorted(pruned)]
+print(f"  {len(pruned)} heads are pruned: {', '.join(names)}")
+
+gates = gates_for(teacher, pruned)
+removed = remove_heads(teacher, pruned)
 zeroed = copy.deepcopy(teacher)
 with torch.no_grad():
-    for kind, layer, place in closed:
-        attention = zeroed.attentions()[kind, layer]
-        attention.output.weight[:, head_rows([place], attention.head_width)] = 0  # W_O reads the head: its columns
+    for head in pruned:
+        attention = zeroed.attention_layers()[head.kind, head.layer]
+        columns = head_rows([head.index], attention.head_width)
+        attention.output.weight[:, columns] = 0  # W_O reads the head through these columns
+
 batch = calibration[0]
+inputs = (batch.source, batch.lengths, batch.target)
 with torch.no_grad():
-    answers = {"gate 0": teacher(batch.source, batch.lengths, batch.target, gates_of(teacher, closed)),
-               "removed": removed(batch.source, batch.lengths, batch.target),
-               "columns of W_O zeroed": zeroed(batch.source, batch.lengths, batch.target)}
-    untouched = teacher(batch.source, batch.lengths, batch.target)
-print(f"  {len(closed)} heads go: " + ", ".join(f"{kind} {layer}.{place}" for kind, layer, place in sorted(closed)))
+    masked_logits = teacher(*inputs, gates)  # (B, T, V)
+    answers = {"gate 0": masked_logits,
+               "removed": removed(*inputs),
+               "columns of W_O zeroed": zeroed(*inputs)}
+    untouched = teacher(*inputs)
 for name, logits in answers.items():
-    difference = (logits - answers["gate 0"]).abs().max().item()
+    difference = (logits - masked_logits).abs().max().item()
     assert difference < 1e-3
-    print(f"  {name:22} differs from the gated model by at most {difference:.0e}")
-print(f"  {'nothing silenced':22} differs from it by          {(untouched - answers['gate 0']).abs().max():.2f}")
+    print(f"  {name:22} differs from the masked model by at most {difference:.0e}")
+difference = (untouched - masked_logits).abs().max().item()
+print(f"  {'no head pruned':22} differs from it by            {difference:.2f}")
 
 # %% [markdown]
 r"""
-What goes with a head: its rows of W_Q, W_K, W_V with their biases, and its columns of W_O. What stays: b_O, which
-belongs to no head, and the scale 1/sqrt(K), which belongs to a head's width. Then N*K no longer equals D, and
-nothing minds.
+A head owns its rows of W_Q, W_K and W_V, with their biases, and its columns of W_O. All of these
+go. Two things stay: b_O, which belongs to no head, and the scale 1/sqrt(K), which depends on the
+width of a head. After the removal N*K no longer equals D, and nothing in the code needs it to.
 
-Which is faster, closed or removed? Guess before you look.
+Which model is faster, the masked one or the one whose heads are removed? Guess before you look.
 
-A clock depends on the machine and what else it does. A count does not: FLOPs are floating-point operations, two for
-each multiply-and-add of a matrix product. `tinyprune/measure.py` counts those of one problem, read once and answered
-greedily.
+A clock depends on the machine and on its other work. A count does not. *FLOPs* are floating-point
+operations, two for each multiply-and-add of a matrix product. `tinyprune/measure.py` counts the
+FLOPs of one problem: the text is read once, and the answer is decoded greedily.
 """
 
 # %% 7.2 The clock
 figures.heading("7.2 Time per problem, relative to the whole model")
 
 
-class Gated(torch.nn.Module):
-    """The teacher with some gates closed, as a model of its own for the stopwatch."""
+class Masked(torch.nn.Module):
+    """The teacher with some heads masked: a model of its own for the stopwatch."""
 
     def encode(self, source, lengths):
         return teacher.encode(source, lengths, gates)
@@ -77,66 +98,86 @@ class Gated(torch.nn.Module):
         return teacher.decode(tokens, memory, mask, gates, cache=cache)
 
 
-gates = gates_of(teacher, closed)
-asked = [b.to(DEVICE) for b in batches([p for p in splits.train[:96] if vocabularies.can_write(p)], vocabularies, 32)]
-seconds = latencies({"whole": teacher, "gates closed": Gated(), "heads removed": removed}, asked)
-figures.table([(name, value / seconds["whole"]) for name, value in seconds.items()], ["", "time"])
+timed = [problem for problem in splits.train[:96] if vocabularies.can_write(problem)]
+models = {"whole": teacher, "heads masked": Masked(), "heads removed": removed}
+seconds = latencies(models, batches(timed, vocabularies, 32))
+rows = [(name, value / seconds["whole"]) for name, value in seconds.items()]
+figures.table(rows, ["", "time"])
 
-# %% 7.3 What it saves
+# %% 7.3 What removal saves
 figures.heading(f"7.3 What removing {args.ratio:.0%} of the heads saves")
+whole_parameters = parameters(teacher, embeddings=False)
+removed_parameters = parameters(removed, embeddings=False)
 lengths = problem_lengths(splits.train[:500])
-S = round(sum(pair[0] for pair in lengths) / len(lengths))
-T = round(sum(pair[1] for pair in lengths) / len(lengths))
+source_lengths, target_lengths = zip(*lengths)
+S = round(sum(source_lengths) / len(lengths))
+T = round(sum(target_lengths) / len(lengths))
+cost = flops_by_attention(teacher, S, T)
 whole_flops = mean_flops(teacher, lengths)
-rows = [("parameters without embeddings", head_parameters(teacher) / parameters(teacher, embeddings=False),
-         1 - parameters(removed, embeddings=False) / parameters(teacher, embeddings=False))]
-cost = attentions_flops(teacher, S, T)
-share = sum(cost.values()) / whole_flops
-rows.append(("FLOPs per problem", share, 1 - mean_flops(removed, lengths) / whole_flops))
+rows = [("parameters without embeddings", head_parameters(teacher) / whole_parameters,
+         1 - removed_parameters / whole_parameters),
+        ("FLOPs per problem", sum(cost.values()) / whole_flops,
+         1 - mean_flops(removed, lengths) / whole_flops)]
 figures.table(rows, ["", "attention's share", "saved"])
-print(f"  words a problem: {S}, tokens an equation: {T}")
-per_head = {kind: cost[kind, 0] / len(teacher.attentions()[kind, 0].heads) for kind in ("encoder", "decoder", "cross")}
-print("  MFLOPs of one head: " + ", ".join(f"{kind} {value / 1e6:.3f}" for kind, value in per_head.items()))
+print(f"  words per problem: {S}, tokens per equation: {T}")
+per_head = []
+for kind in KINDS:
+    heads = len(teacher.attention_layers()[kind, 0].heads)
+    per_head.append(f"{kind} {cost[kind, 0] / heads / 1e6:.3f}")
+print(f"  MFLOPs of one head: {', '.join(per_head)}")
 
 # %% [markdown]
 r"""
-Of the parameters, what is saved is attention's share times the share of heads that really go (the ratio, rounded to
-whole heads), whichever they are. A model whose feed-forward layers are wide has a small share, and so little to win;
-ours are narrow.
+The parameters saved are attention's share times the share of heads removed (the ratio, rounded to
+whole heads). It does not matter which heads go. In a model with wide feed-forward layers, attention
+has a small share, so there is little to save. Our feed-forward layers are narrow.
 
-FLOPs depend on *which* heads go, for they work on texts of different lengths: an encoder head reads a whole problem, a
-decoder head a short equation. The rule that each kind loses the same share, as nearly as whole heads allow, fixes that
-too. Which kind can be spared most easily?
+The FLOPs saved depend on *which* heads go, because heads work on texts of different lengths. An
+encoder head reads the whole problem, a decoder head a short equation. Our rule prunes the same
+share of each kind, as nearly as whole heads allow, and so it also fixes the FLOPs.
+
+The model has three kinds of attention: encoder, decoder and cross. Which kind can lose heads with
+the least damage? Guess.
 """
 
 # %% 7.4 One kind at a time
 asked = (splits.valid or splits.train)[:200]
-figures.heading("7.4 Accuracy when one kind loses its lowest heads, no training after, on "
-                + ("validation problems" if splits.valid else "training problems"))
+split = "validation" if splits.valid else "training"
+figures.heading(f"7.4 Accuracy when one kind loses its lowest heads, no training after ({split} "
+                "problems)")
+RATIOS = (0.0, 0.25, 0.5, 0.75)
 lines = {}
-for kind in ("encoder", "decoder", "cross"):
-    mine = {name: row for name, row in scores.items() if name[0] == kind}
-    points = []
-    for ratio in (0.0, 0.25, 0.5, 0.75):
-        gone = heads_to_close(mine, ratio, scope="all") if ratio else set()
-        points.append((ratio, evaluate(teacher, asked, vocabularies, gates=gates_of(teacher, gone)).answer_accuracy))
-    lines[kind] = points
-figures.table([(kind, *(y for _, y in points)) for kind, points in lines.items()], ["kind", "0%", "25%", "50%", "75%"])
-figures.curves(lines, "share of this kind's heads closed", "answer accuracy", f"07_kinds_{args.data}")
+for kind in KINDS:
+    of_kind = {head: score for head, score in scores.items() if head.kind == kind}
+    lines[kind] = []
+    for ratio in RATIOS:
+        gates_of_kind = gates_for(teacher, select_heads(of_kind, ratio))
+        report = evaluate_model(teacher, asked, vocabularies, gates=gates_of_kind)
+        lines[kind].append((ratio, report.answer_accuracy))
+rows = []
+for kind, points in lines.items():
+    rows.append([kind, *(accuracy for _, accuracy in points)])
+figures.table(rows, ["kind", *(f"{ratio:.0%}" for ratio in RATIOS)])
+figures.curves(lines, "share of this kind's heads pruned", "answer accuracy",
+               f"07_kinds_{args.data}")
 
 # %% [markdown]
 r"""
 ## Exercises
 
-1. By hand: D = 128, 4 heads of width 32, feed-forward 128 wide. What share of an encoder layer's matrices is
-   attention? And with a feed-forward of 512?
-2. Write `MultiHeadAttention.keep` (which rows, which columns, which biases). `pytest tests/test_attention.py`.
-3. Write `heads_to_close`: the exact count, one head left in every attention. `pytest tests/test_masking.py`.
-4. Find the mistake. In `keep`, someone finds the head's width K by division:
+1. By hand: D = 128, 4 heads of width 32, a feed-forward layer of width 128. What share of an
+   encoder layer's matrices is attention? What is it with a feed-forward layer of width 512?
+2. Write `MultiHeadAttention.prune_heads`. Which rows, which columns and which biases stay?
+   `pytest tests/test_attention.py -k "remov or prun"`
+3. Write `select_heads`: the exact count, and one head left in every attention.
+   `pytest tests/test_masking.py`
+4. Find the mistake. In `prune_heads`, someone computes the head width K by a division:
 
-       rows = head_rows([self.heads.index(head) for head in kept], self.query.in_features // len(self.heads))
+       positions = [self.heads.index(index) for index in kept]
+       rows = head_rows(positions, self.query.in_features // len(self.heads))
 
-   The first removal is right, in a model whose heads are together as wide as it is. What does the second one do?
-   `pytest tests/test_attention.py -k "removed or keep"`
-5. Open: prune by kind or over all kinds together (`scope="all"`)? Measure both at three ratios, with intervals.
+   The first removal is right if all heads together are as wide as the model. What does the second
+   removal do? `pytest tests/test_attention.py -k "remov or prun"`
+5. Open: is it better to prune by kind, or over all kinds together (`scope="all"`)? Measure both at
+   three ratios, with intervals.
 """

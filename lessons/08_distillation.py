@@ -2,15 +2,17 @@
 r"""
 # 08 Distillation: what does a teacher know that the answer does not say?
 
-The recorded equation names one right token at each step. A teacher says more: which other tokens were nearly as
-good, and how sure it was. This lesson builds the loss that passes that on, and takes it apart: which way round the
-KL divergence goes, what the temperature does, and why its square stands before the loss.
+The recorded equation names one right token at each step. A teacher says more: which other tokens
+are nearly as good, and how sure it is. This lesson builds the loss that passes this knowledge on to
+a student. It asks which way round the KL divergence goes, what the temperature does, and why the
+square of the temperature stands before the loss.
 
-You need lesson 02, and for 8.5 lessons 06 and 07; the teacher of lesson 05 is loaded, or trained now. About 35 minutes
-to read, two to run.
+You need lesson 02, and for 8.5 also lessons 06 and 07. The teacher of lesson 05 is loaded, or
+trained now. Reading takes about 35 minutes, the run about two minutes.
 
-The measure of how far a distribution q is from another, p, is the Kullback-Leibler divergence, KL(p || q): the mean of
-log(p / q), taken under p. It is 0 if they agree, never less, and not the same both ways round.
+The *Kullback-Leibler divergence* KL(p || q) measures how far a distribution q is from another one,
+p. It is the mean of log(p / q), taken under p. It is 0 if the two agree, and never negative. It is
+not symmetric: KL(p || q) and KL(q || p) differ.
 """
 
 # %% 8.1 Which way round?
@@ -19,145 +21,192 @@ import copy
 import torch
 import torch.nn.functional as F
 
-from tinyprune import PAD, figures, recipe
-from tinyprune.distill import Distillation, attention_kl, kd_loss
-from tinyprune.results import interval, right
-from tinyprune.train import evaluate
+from tinyprune import PAD, cli, figures, recipe
+from tinyprune.distill import attention_kl, distillation_loss, kd_loss
+from tinyprune.evaluate import evaluate_model
+from tinyprune.results import bootstrap_interval, is_correct
 
-args = recipe.options()
+args = cli.options()
+torch.set_num_threads(args.threads)
 
-figures.heading("8.1 One bump has to imitate two: where will it stand?")
+figures.heading("8.1 A student with one bump imitates a teacher with two: where will it stand?")
 x = torch.linspace(-6, 6, 241)
 
 
 def bump(centre, width):
-    return (-(x - centre) ** 2 / (2 * width ** 2)).softmax(dim=0)
+    """A normal distribution over the points x: (241,)"""
+    distance = (x - centre) / width
+    return (-distance ** 2 / 2).softmax(dim=0)
 
 
-two = (bump(torch.tensor(-2.0), 0.4) + bump(torch.tensor(2.0), 0.4)) / 2
-for name, divergence in (("KL(teacher || student)", lambda p, q: (p * (p / q).log()).sum()),
-                         ("KL(student || teacher)", lambda p, q: (q * (q / p).log()).sum())):
-    centre, width = torch.tensor(0.5, requires_grad=True), torch.tensor(0.0, requires_grad=True)  # width = exp
-    optimizer = torch.optim.Adam([centre, width], lr=0.05)
+def kl(p, q):
+    """KL(p || q): the mean of log(p / q) under p."""
+    return (p * (p / q).log()).sum()
+
+
+left = bump(torch.tensor(-2.0), 0.4)
+right = bump(torch.tensor(2.0), 0.4)
+two_bumps = (left + right) / 2 + 1e-12  # no zero under the logarithm
+for name in ("KL(teacher || student)", "KL(student || teacher)"):
+    centre = torch.tensor(0.5, requires_grad=True)
+    log_width = torch.tensor(0.0, requires_grad=True)  # its exponential is never negative
+    optimizer = torch.optim.Adam([centre, log_width], lr=0.05)
     for _ in range(600):
         optimizer.zero_grad()
-        divergence(two + 1e-12, bump(centre, width.exp()) + 1e-12).backward()
+        one_bump = bump(centre, log_width.exp()) + 1e-12
+        if name == "KL(teacher || student)":
+            loss = kl(two_bumps, one_bump)
+        else:
+            loss = kl(one_bump, two_bumps)
+        loss.backward()
         optimizer.step()
-    print(f"  {name}: the bump stands at {centre.item():.1f}, with width {width.exp().item():.1f}")
+    width = log_width.exp().item()
+    print(f"  {name}: the bump stands at {centre.item():.1f}, "
+          f"with width {width:.1f}")
 
 # %% [markdown]
 r"""
-The first way, the student must put something wherever the teacher has something, and becomes wide; the other way
-round it may settle on one of the two and forget the rest. Distillation takes the first: KL(teacher || student).
+With KL(teacher || student), the student must put some probability wherever the teacher has some, so
+it becomes wide. With KL(student || teacher), the student may choose one of the two bumps and forget
+the other. Distillation uses the first: KL(teacher || student).
 
-A temperature t softens both distributions: logits / t. What does that do to the size of the gradient?
+A *temperature* t softens both distributions: we divide the logits by t before the softmax. What
+does this do to the size of the gradient? Guess: at t = 16, is it smaller, equal or larger?
 """
 
 # %% 8.2 Why the square of the temperature
 figures.heading("8.2 The gradient of the loss at rising temperature")
 torch.manual_seed(0)
-teacher_logits = torch.randn(1, 6, 11, dtype=torch.double)  # double: t^2 also magnifies rounding
-student_logits = torch.randn(1, 6, 11, dtype=torch.double, requires_grad=True)
-real = torch.ones(1, 6, dtype=torch.bool)
-centred = (student_logits - teacher_logits).detach()
-centred = centred - centred.mean(dim=-1, keepdim=True)
+B = 1
+T = 6
+V = 11
+real = torch.ones(B, T, dtype=torch.bool)
+teacher_logits = torch.randn(B, T, V, dtype=torch.double)  # double: t^2 also magnifies rounding
+student_logits = torch.randn(B, T, V, dtype=torch.double)
+student_logits.requires_grad_(True)
+difference = student_logits.detach() - teacher_logits
+difference -= difference.mean(dim=-1, keepdim=True)  # softmax does not see a constant
 rows = []
-for temperature in (1.0, 3.0, 16.0, 64.0):
-    loss = kd_loss(student_logits, teacher_logits, real, temperature)
-    expected = temperature ** 2 * F.kl_div((student_logits[0] / temperature).log_softmax(-1),
-                                           (teacher_logits[0] / temperature).softmax(-1), reduction="batchmean")
-    assert torch.allclose(loss, expected, atol=1e-5)
+for t in (1.0, 3.0, 16.0, 64.0):
+    loss = kd_loss(student_logits, teacher_logits, real, temperature=t)
+    soft_student = (student_logits[0] / t).log_softmax(dim=-1)
+    soft_teacher = (teacher_logits[0] / t).softmax(dim=-1)
+    divergence = F.kl_div(soft_student, soft_teacher, reduction="batchmean")
+    assert torch.allclose(loss, t ** 2 * divergence, atol=1e-5)
     gradient, = torch.autograd.grad(loss, student_logits)
-    direction = F.cosine_similarity(gradient.flatten(), centred.flatten(), dim=0).item()
-    rows.append((f"{temperature:g}", f"{(gradient / temperature ** 2).norm().item():.6f}",
-                 gradient.norm().item(), direction))
+    cosine = F.cosine_similarity(gradient.flatten(), difference.flatten(), dim=0)
+    size = gradient.norm().item()
+    rows.append((f"{t:g}", f"{size / t ** 2:.6f}", size, cosine.item()))
 figures.table(rows, ["t", "without t^2", "with t^2", "cosine with matching logits"])
 
 # %% [markdown]
 r"""
-Without the square, the gradient of the distilled part fades against the task's as t grows. And a very hot teacher
-simply says "make your logits like mine": the last column is the direction of that wish.
+Without the factor t^2, the gradient of the distillation loss becomes small beside that of the task
+as t grows. The last column compares the gradient's direction with "student logits minus teacher
+logits". At a very high temperature they agree: the loss simply says "make your logits like mine".
 
 What does our teacher say beside the answer?
 """
 
 # %% 8.3 What the teacher knows
 figures.heading("8.3 The teacher's two best tokens, on test problems")
-splits, vocabularies, run = recipe.teacher(args.data, args.fold, args.seed)
-teacher = run.model
+splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
+tokens = vocabularies.target.tokens
 batch = recipe.calibration_batches(splits.test, vocabularies, 64)[0]
+inputs = (batch.source, batch.lengths, batch.target)
+real = batch.target != PAD  # (B, T)
 with torch.no_grad():
-    probabilities = teacher(batch.source, batch.lengths, batch.target).softmax(dim=-1)  # (B, T, V)
+    probabilities = teacher(*inputs).softmax(dim=-1)  # (B, T, V)
 best = probabilities.topk(2)
-unsure = best.values[..., 1].masked_fill(batch.target == PAD, 0)  # (B, T), the second token's share
-for place in unsure.flatten().topk(4).indices.tolist():
-    b, t = divmod(place, unsure.shape[1])
-    before = " ".join(vocabularies.target.decode(batch.target[b, :t].tolist())) or "(nothing)"
-    first, second = (vocabularies.target.tokens[i] for i in best.indices[b, t].tolist())
-    print(f"  after {before:18} {first:>4} {best.values[b, t, 0]:.2f}   {second:>4} {best.values[b, t, 1]:.2f}   "
-          f"recorded: {vocabularies.target.tokens[batch.target[b, t]]}")
+second_best = best.values[..., 1].masked_fill(~real, 0)  # (B, T)
+least_sure = second_best.flatten().topk(4).indices
+for position in least_sure.tolist():
+    b, t = divmod(position, second_best.shape[1])
+    target = [tokens[i] for i in batch.target[b].tolist()]
+    prefix = " ".join(target[:t]) or "(nothing)"
+    first, second = best.indices[b, t].tolist()
+    p_first, p_second = best.values[b, t].tolist()
+    print(f"  after {prefix:18} {tokens[first]:>4} {p_first:.2f}   "
+          f"{tokens[second]:>4} {p_second:.2f}   "
+          f"recorded: {target[t]}")
 
 # %% [markdown]
 r"""
-These are the places where the teacher is least sure. Sometimes both tokens would do: a + b and b + a are both right,
-and the recorded equation names one. Elsewhere it hesitates between two readings of the text. Either way the student is
-told what its teacher was torn between, and not only who won.
+At these steps the teacher is least sure. Sometimes both tokens would do: a + b and b + a are both
+right, and the recorded equation is one of them. Elsewhere the teacher hesitates between two
+readings of the text. In both cases the student learns which tokens its teacher hesitates between,
+and not only which one won.
 
-The second part of the loss compares where heads look: the KL of attention probabilities, head by head. The student
-began as a copy, so its head 3 is compared with the teacher's head 3, even if it is now the student's second. The third
-part is the recorded equation, as before. Together (`distill.py`; the weights and t = 3 stand in `recipe.py`):
+The second part of the loss is the *attention alignment*. It compares the attention of student and
+teacher: the KL divergence of their attention probabilities, head by head. The student began as a
+copy of the teacher, so its head 3 is compared with the teacher's head 3. This holds even if other
+heads are removed and head 3 is now the student's second one.
 
-    1 * (t^2 * KL(teacher || student at temperature t) + 0.1 * attention) + 0.5 * cross-entropy
+The third part is the cross-entropy with the recorded equation, as before. Together
+(`tinyprune/distill.py`; the weights and t = 3 stand in `recipe.py`):
+
+    1 * (t^2 * KL(teacher || student at temperature t) + 0.1 * alignment) + 0.5 * cross-entropy
 """
 
 # %% 8.4 Attention alignment
-figures.heading("8.4 Heads that look alike cost nothing")
-record = {}
+figures.heading("8.4 Heads that attend alike cost nothing")
+attentions = {}
 with torch.no_grad():
-    teacher(batch.source, batch.lengths, batch.target, record=record)
-looks, rows_real = record["cross", 0], batch.target != PAD
-print(f"  head against itself:          {attention_kl(looks, looks, rows_real):.4f}")
-print(f"  paired with its neighbour:    {attention_kl(looks.roll(1, dims=1), looks, rows_real):.4f}")
+    teacher(*inputs, attentions=attentions)
+own = attentions["cross", 0]  # (B, N, T, S)
+neighbours = own.roll(1, dims=1)  # each head gets the attention of the head before it
+print(f"  head against itself:          {attention_kl(own, own, real):.4f}")
+print(f"  paired with its neighbour:    {attention_kl(neighbours, own, real):.4f}")
 
-copied = copy.deepcopy(teacher).train(False)
-distillation = Distillation(copy.deepcopy(teacher), task=0.0)
-print(f"  whole loss of a perfect copy, task left out: {distillation(copied, batch, None):.6f}")
+perfect_copy = copy.deepcopy(teacher).eval()
+loss = distillation_loss(perfect_copy, batch, teacher=teacher, ce_weight=0.0)
+print(f"  whole loss of a perfect copy, cross-entropy left out: {loss:.6f}")
 
 # %% [markdown]
 r"""
-Now the question that counts: two students lose the same share of their heads at once and train on for the same
-number of steps. One sees the recorded equations alone, the other its teacher as well.
+Now the question that counts: does the teacher help? Two students lose the same share of their heads
+at once, and train on for the same number of steps. One sees the recorded equations alone. The other
+one sees its teacher as well. Guess: by how many percentage points do they differ?
 
-Both answer the same test problems, so the difference is taken problem by problem: 1, 0 or -1. Would other problems say
-the same? The bootstrap asks that of the problems at hand: draw as many of them again, with replacement, take the mean
-difference, two thousand times, and report the range of the middle 95% (`tinyprune/results.py`, `interval`).
+Both students answer the same test problems, so we take the difference problem by problem: 1, 0 or
+-1. Would other problems give the same result? The *bootstrap* estimates this from the problems that
+we have. It draws as many of them again, with replacement, and takes the mean difference. It does so
+two thousand times, and reports the range of the middle 95% (`bootstrap_interval` in
+`tinyprune/results.py`).
 """
 
-# %% 8.5 With and without
-figures.heading(f"8.5 Students that lose {args.ratio:.0%} of their heads at once, with a teacher and without")
-rows, reports = [("teacher", evaluate(teacher, splits.test, vocabularies).answer_accuracy)], []
-for name, distil in (("recorded equations alone", False), ("with the teacher", True)):
-    model = recipe.student(args.data, args.fold, args.seed, splits, vocabularies, teacher, args.ratio, "one-shot",
-                           distil).model
-    reports.append(evaluate(model, splits.test, vocabularies))
-    rows.append((name, reports[-1].answer_accuracy))
+# %% 8.5 With a teacher and without
+figures.heading(f"8.5 Students that lose {args.ratio:.0%} of their heads at once, with a teacher "
+                "and without")
+reports = {"teacher": evaluate_model(teacher, splits.test, vocabularies)}
+PLANS = {"recorded equations alone": False, "with the teacher": True}
+for name, distil in PLANS.items():
+    student = recipe.load_or_train_student(
+        args.data, args.fold, args.seed, splits, vocabularies, teacher,
+        args.ratio, schedule="one-shot", distil=distil)
+    reports[name] = evaluate_model(student.model, splits.test, vocabularies)
+rows = [(name, report.answer_accuracy) for name, report in reports.items()]
 figures.table(rows, ["", "answers right (test, greedy)"])
-low, high = interval(right(reports[1].verdicts) - right(reports[0].verdicts))
-print(f"  with the teacher, and without: a difference of {low:+.3f} to {high:+.3f} (95%, paired, over problems)")
+with_teacher = is_correct(reports["with the teacher"].outcomes)
+alone = is_correct(reports["recorded equations alone"].outcomes)
+low, high = bootstrap_interval(with_teacher - alone)
+print(f"  with the teacher minus without: {low:+.3f} to {high:+.3f} (95%, paired, over problems)")
 
 # %% [markdown]
 r"""
-If the interval holds 0, these problems cannot tell the two apart; and another seed, which would move it further, is not
-in it. The README asks the same on both published sets, and cannot tell either.
+If the interval contains 0, these problems cannot tell the two students apart. The interval does not
+cover the choice of the seed, and another seed would move the difference further. The README asks
+the same question on both published sets, and cannot tell them apart either.
 
 ## Exercises
 
-1. By hand: KL of two coins, (1/2, 1/2) against (1/4, 3/4), both ways round.
-2. Write `kd_loss` so that padding counts nowhere. `pytest tests/test_distill.py`.
-3. Write `attention_alignment`: pair heads by their original index.
-   `pytest tests/test_distill.py -k "attention or align"`
-4. Find the mistake: from `self.teacher.eval().requires_grad_(False)` someone drops `eval()`, and the loss still falls.
-   What does the teacher's dropout do to the target? `pytest tests/test_distill.py -k teacher`
-5. Open: does the student copy its teacher's errors? Count, among the problems that both get wrong, how often they
-   write the same equation.
+1. By hand: the KL divergence of two coins, (1/2, 1/2) and (1/4, 3/4), both ways round.
+2. Write `kd_loss` so that padding counts nowhere. `pytest tests/test_distill.py -k kd`
+3. Write `pair_heads` and `attention_alignment`: which of the teacher's heads belongs to which of
+   the student's? `pytest tests/test_distill.py -k "pair or align"`
+4. Find the mistake: someone deletes the line `teacher.eval()` from `distillation_loss`, and the
+   loss still falls. What does the teacher's dropout do to the target?
+   `pytest tests/test_distill.py -k teacher`
+5. Open: does the student copy its teacher's errors? Take the problems that both answer wrongly, and
+   count how often they write the same equation.
 """

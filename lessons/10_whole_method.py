@@ -1,205 +1,311 @@
 # %% [markdown]
 r"""
-# 10 The whole method: can the paper's numbers be had?
+# 10 The whole method: can we reproduce the paper's numbers?
 
-A teacher is trained, its heads are scored, a copy of it learns from it while its weakest heads close, and what has
-closed is cut out. Then everything is measured: answers, parameters, FLOPs, time. This is the main job of the
-project, the method of "Efficient Mathematical Reasoning Models via Dynamic Pruning and Knowledge Distillation"
-(arXiv 2511.17577) from end to end.
+This lesson is the main job of the project. It runs the method of "Efficient Mathematical Reasoning
+Models via Dynamic Pruning and Knowledge Distillation" (arXiv 2511.17577) from end to end:
 
-You need lessons 05 to 09. About 45 minutes to read; it runs for 3 minutes on the sample. Options: --data sample,
-asdiv-a or math23k, --fold 0 to 4, --ratio 0.3, --seed 0, --out FOLDER, --threads 2. A stopped run goes on where it
-stopped.
+1. A teacher is trained, and its heads are scored.
+2. A student begins as a copy of the teacher and learns from it, while a schedule prunes the heads
+   with the lowest scores.
+3. The pruned heads are removed from the student.
+4. We measure the answers, the parameters, the FLOPs and the time.
+
+You need lessons 05 to 09. Reading takes about 45 minutes, the run about 3 minutes on the sample.
+Options: --data sample, asdiv-a or math23k, --fold 0 to 4, --ratio 0.3, --seed 0, --out FOLDER,
+--threads 2. If you stop a run, the same command continues it.
 """
 
 # %% 10.1 The teacher
 import time
 
-from tinyprune import figures, recipe
-from tinyprune.baseline import most_frequent_equation, nearest_text_equation
-from tinyprune.data import batches, problem_lengths
-from tinyprune.decode import beam_both_ways
-from tinyprune.masking import gates_of, heads_to_close, remove_heads
-from tinyprune.measure import attentions_flops, flops, head_parameters, latencies, mean_flops, parameters
-from tinyprune.results import BEST, interval, result_path, result_row, right, write_predictions, write_result
-from tinyprune.scorer import head_scores
-from tinyprune.train import DEVICE, choose, evaluate, grade, solve
+import torch
+
+from tinyprune import cli, figures, recipe
+from tinyprune.baseline import majority_baseline, nearest_neighbour_baseline
+from tinyprune.batching import batches
+from tinyprune.bidirectional import bidirectional_search
+from tinyprune.data import problem_lengths
+from tinyprune.evaluate import best_equations, evaluate_model, find_candidates, grade
+from tinyprune.masking import gates_for, remove_heads, select_heads
+from tinyprune.measure import (
+    flops,
+    flops_by_attention,
+    head_parameters,
+    latencies,
+    mean_flops,
+    parameters,
+)
+from tinyprune.results import (
+    BEST,
+    BIDIRECTIONAL,
+    GREEDY,
+    MAJORITY,
+    NEAREST,
+    bootstrap_interval,
+    is_correct,
+    result_path,
+    result_row,
+    write_predictions,
+    write_result,
+)
+from tinyprune.scorer import score_heads
 
 started = time.time()
-args = recipe.options()
+args = cli.options()
+torch.set_num_threads(args.threads)
+experiment = recipe.EXPERIMENTS[args.data]
 
-figures.heading(f"10.1 The teacher, on {args.data}" + ("" if args.fold is None else f", fold {args.fold} held out"))
-splits, vocabularies, teaching = recipe.teacher(args.data, args.fold, args.seed)
-teacher, test = teaching.model, splits.test
-print(f"  {len(splits.train)} problems to learn from, {len(test)} to be asked; "
-      f"{parameters(teacher):,} parameters, {parameters(teacher, embeddings=False):,} without embeddings")
+held_out = "" if args.fold is None else f", fold {args.fold} held out"
+figures.heading(f"10.1 The teacher, on {args.data}{held_out}")
+splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
+test = splits.test
+block_parameters = parameters(teacher, embeddings=False)
+print(f"  {len(splits.train)} training problems, {len(test)} test problems; "
+      f"{parameters(teacher):,} parameters, {block_parameters:,} without embeddings")
 
 # %% [markdown]
 r"""
-Which heads would you miss least? The paper's score, taken on training problems: half weight norm, half entropy,
-each scaled to [0, 1] within its kind of attention.
+Which heads would you miss least? Guess before you run the next cell. We take the paper's score
+(lesson 06): half weight norm, half entropy, each scaled to [0, 1] within its kind of attention. The
+entropy is measured on the *calibration problems*, a few hundred training problems.
 """
 
 # %% 10.2 Scores
 figures.heading("10.2 Scores of the teacher's heads (dark = keep)")
-calibration = recipe.calibration_batches(splits.train, vocabularies, recipe.RECIPES[args.data].calibration)
-scores = head_scores(teacher, calibration)
+calibration = recipe.calibration_batches(splits.train, vocabularies, experiment.calibration)
+scores = score_heads(teacher, calibration)
 figures.head_map(scores, f"10_scores_{args.data}")
 
 # %% [markdown]
 r"""
-First the naive way: close the lowest heads at once and ask the test problems, with no training after. The gates do
-it; nothing has to be removed for that. How steep will the curve be?
+We try the naive way first. We mask the lowest heads all at once, train no further, and answer the
+test problems. To mask a head, its gate is set to 0 (lesson 07). No head has to be removed for this.
+How steep will the curve be?
 """
 
-# %% 10.3 Closing heads without any training
+# %% 10.3 Pruning without training
 figures.heading("10.3 Accuracy against ratio, no training after (greedy answers)")
-everything = sum(len(row) for row in scores.values())
-curve = []
-for tenth in range(8):
-    closed = heads_to_close(scores, tenth / 10)
-    curve.append((tenth / 10, evaluate(teacher, test, vocabularies, gates=gates_of(teacher, closed))))
-figures.table([(f"{ratio:.0%}", len(heads_to_close(scores, ratio)), report.answer_accuracy)
-               for ratio, report in curve], ["ratio", f"closed of {everything}", "answers right"])
+masked_reports = {}  # by ratio
+rows = []
+for ratio in [tenth / 10 for tenth in range(8)]:
+    masked = select_heads(scores, ratio)
+    gates = gates_for(teacher, masked)
+    report = evaluate_model(teacher, test, vocabularies, gates=gates)
+    masked_reports[ratio] = report
+    rows.append((f"{ratio:.0%}", len(masked), report.answer_accuracy))
+figures.table(rows, ["ratio", f"masked of {len(scores)}", "answers right"])
 
 # %% [markdown]
 r"""
-Now the method: the student starts as a copy of its teacher and trains on, heads close and may come back for half of
-the steps, then the mask is frozen; in the end the closed heads are removed. Beside it stand two controls with the
-same number of steps: the same pruning without the teacher, and the same extra training without pruning and without the
-teacher. Without the second, what training alone brings would be counted as the method's merit.
+Now the method (lesson 09). The student starts as a copy of its teacher and trains on. During the
+first half of the steps heads are pruned, and they may come back. Then the mask is frozen. At the
+end the pruned heads are removed.
+
+Two controls train for the same number of steps. The first is pruned in the same way, but has no
+teacher. The second is not pruned and has no teacher: it shows what the extra training alone brings.
+Without it, we would count that gain as a merit of the method.
 """
 
 # %% 10.4 Students
-figures.heading(f"10.4 Students: {args.ratio:.0%} of the heads go while they learn")
+STUDENT = "student: pruned, distilled"
+PLANS = {STUDENT: dict(ratio=args.ratio, schedule="dynamic", distil=True),
+         "pruned, not distilled": dict(ratio=args.ratio, schedule="dynamic", distil=False),
+         "control: only trained on": dict(ratio=0.0, schedule="none", distil=False)}
+
+figures.heading(f"10.4 Students: {args.ratio:.0%} of the heads are pruned while they learn")
 students = {}
-for name, ratio, schedule, distil in (("student: pruned, distilled", args.ratio, "dynamic", True),
-                                      ("pruned, not distilled", args.ratio, "dynamic", False),
-                                      ("control: only trained on", 0.0, "none", False)):
-    students[name] = recipe.student(args.data, args.fold, args.seed, splits, vocabularies, teacher,
-                                    ratio, schedule, distil)
-log = students["student: pruned, distilled"].pruning_log
-print(f"  {len(log)} scorings; {sum(len(entry['returned']) for entry in log)} times a closed head came back")
+for name, plan in PLANS.items():
+    students[name] = recipe.load_or_train_student(
+        args.data, args.fold, args.seed, splits, vocabularies, teacher, **plan)
+log = students[STUDENT].pruning_log
+returns = sum(len(entry["returned"]) for entry in log)
+print(f"  {len(log)} scorings; a pruned head came back {returns} times")
+
+# %% [markdown]
+r"""
+What did it cost, and what did it save? Each model answers the test problems in two ways. *Greedy*
+decoding writes the best token at each step. *Bidirectional* decoding (lesson 05) searches left to
+right and right to left, and reranks the candidates: equations with plausible values come first.
+FLOPs are floating-point operations (lesson 07). Time is measured on models whose heads are really
+removed.
+
+Two baselines learn nothing: one gives the most frequent equation for such numbers, the other the
+equation of the most similar training text.
+"""
 
 # %% 10.5 The table
 figures.heading("10.5 What it costs and what it saves")
-models = {"teacher": teacher,
-          "pruned, no training after": remove_heads(teacher, heads_to_close(scores, args.ratio))}
-models |= {name: run.model for name, run in students.items()}
-# What a row of the result file says about each: model, ratio, schedule, loss.
-facts = {"teacher": ("teacher", 0.0, "none", "ce"),
-         "pruned, no training after": ("pruned", args.ratio, "one-shot", None),
-         "student: pruned, distilled": ("student", args.ratio, "dynamic", "ce+kl+attention"),
-         "pruned, not distilled": ("student", args.ratio, "dynamic", "ce"),
-         "control: only trained on": ("student", 0.0, "none", "ce")}
+removed = select_heads(scores, args.ratio)
+models = {"teacher": teacher, "pruned, no training after": remove_heads(teacher, removed)}
+models |= {name: trained.model for name, trained in students.items()}
 
+writable = [problem for problem in test if vocabularies.can_write(problem)]
+seconds = latencies(models, batches(writable[:128], vocabularies, 32))
 lengths = problem_lengths(test)
-asked = [batch.to(DEVICE) for batch in batches([p for p in test if vocabularies.can_write(p)][:128], vocabularies, 32)]
-seconds = latencies(models, asked)
-reports = {}
+costs = {name: mean_flops(model, lengths) for name, model in models.items()}
+
+reports = {}  # name: {decoding: Report}
+rows = []
 for name, model in models.items():
-    candidates = solve(model, test, vocabularies, beam_both_ways)  # one search, two choices from it
-    ruled, free = (grade(test, choose(test, candidates, rule)) for rule in (recipe.rule(args.data), None))
-    reports[name] = evaluate(model, test, vocabularies), ruled, free
-DECODING = ("greedy", BEST, "both ways")
+    candidates = find_candidates(model, test, vocabularies, bidirectional_search)
+    reranked = best_equations(test, candidates, recipe.reranker(args.data))
+    reports[name] = {GREEDY: evaluate_model(model, test, vocabularies),
+                     BEST: grade(test, reranked),
+                     BIDIRECTIONAL: grade(test, best_equations(test, candidates))}
+    best = reports[name][BEST]
+    rows.append((name, reports[name][GREEDY].answer_accuracy,
+                 best.answer_accuracy, best.equation_accuracy,
+                 f"{parameters(model):,}", f"{costs[name] / 1e6:.2f}",
+                 f"{seconds[name] * 1e3:.2f}"))
+header = ["", "greedy", "bidirectional", "equation", "parameters", "MFLOPs", "ms"]
+figures.table(rows, header)
+print("  greedy; bidirectional, reranked: share of right answers")
+print("  equation: share of reranked answers that are the recorded equation, token for token")
+print("  MFLOPs, ms: per problem")
 
-costs = {name: (parameters(model), mean_flops(model, lengths)) for name, model in models.items()}
-figures.table([(name, reports[name][0].answer_accuracy, reports[name][1].answer_accuracy,
-                reports[name][1].equation_accuracy, f"{costs[name][0]:,}", f"{costs[name][1] / 1e6:.2f}",
-                f"{seconds[name] * 1e3:.2f}") for name in models],
-              ["", "greedy", "both ways", "equation", "parameters", "MFLOPs", "ms"])
-print("  greedy, both ways (plausible values first): answers right; equation: word for word; ms: per problem")
-
-baselines = {"the commonest equation for such numbers": most_frequent_equation(splits.train, test),
-             "the nearest training text's equation": nearest_text_equation(splits.train, test)}
-baselines = {name: grade(test, equations) for name, equations in baselines.items()}
+majority = majority_baseline(splits.train, test)
+nearest = nearest_neighbour_baseline(splits.train, test)
+baselines = {MAJORITY: grade(test, majority), NEAREST: grade(test, nearest)}
 for name, report in baselines.items():
-    print(f"  for comparison, {name}: {report.answer_accuracy:.3f}")
+    print(f"  baseline, {name}: {report.answer_accuracy:.3f}")
 
 # %% [markdown]
 r"""
 ## 10.6 The ledger
 
-What the paper reports for 30% of the heads on Math23k, beside what ours does by the same definitions, and beside what
-arithmetic allows. Removing heads removes attention and nothing else: of the parameters, attention's share times the
-share of heads that go is all there is to save; of the FLOPs it depends on which heads go, and the least and the most
-that any choice of so many heads could save stand beside. A speed-up above `1 / (1 - FLOPs saved)` must have another
-cause than FLOPs.
+The ledger compares three things: what the paper reports for 30% of the heads on Math23k, what we
+measure by the same definitions, and what arithmetic allows.
+
+Removing heads shrinks attention and nothing else. So the parameters saved are attention's share
+times the share of heads removed. The FLOPs saved depend on *which* heads go; the ledger gives the
+least and the most that any choice of so many heads could save. A speed-up above
+`1 / (1 - FLOPs saved)` must have another cause than FLOPs.
+
+The last row compares student and teacher problem by problem. Its last column is the 95% interval of
+the difference (a *paired bootstrap*, lesson 08).
 """
 
 # %% 10.6 The ledger
 figures.heading("10.6 The ledger: the paper at 30% on Math23k, and ours")
-PAPER = {"parameters": 0.187, "FLOPs": 0.193, "speed": 0.275, "accuracy": -0.007}  # arXiv 2511.17577
+# arXiv 2511.17577
+PAPER = {"parameters": 0.187, "FLOPs": 0.193, "speed": 0.275, "accuracy": -0.007}
 
-student = students["student: pruned, distilled"].model
-blocks = parameters(teacher, embeddings=False)
-saved_flops = 1 - costs["student: pruned, distilled"][1] / costs["teacher"][1]
-S, T = (round(sum(sizes) / len(lengths)) for sizes in zip(*lengths))
-per_head = sorted(cost / len(teacher.attentions()[name].heads) / flops(teacher, S, T)
-                  for name, cost in attentions_flops(teacher, S, T).items()
-                  for _ in teacher.attentions()[name].heads[1:])  # one head stays in each
-gone = len(heads_to_close(scores, args.ratio))
-least, most = sum(per_head[:gone]), sum(per_head[len(per_head) - gone:])
-drop = [right(reports[name][1].verdicts) for name in ("student: pruned, distilled", "teacher")]
-low, high = interval(drop[0] - drop[1])
-figures.table([
-    ("parameters saved, no embeddings", f"{PAPER['parameters']:.1%}",
-     f"{1 - parameters(student, embeddings=False) / blocks:.1%}",
-     f"{gone / everything * head_parameters(teacher) / blocks:.1%}"),
-    ("FLOPs saved a problem", f"{PAPER['FLOPs']:.1%}", f"{saved_flops:.1%}", f"{least:.1%} … {most:.1%}"),
-    ("faster by", f"{PAPER['speed']:.1%}",
-     f"{seconds['teacher'] / seconds['student: pruned, distilled'] - 1:.1%}", f"{1 / (1 - saved_flops) - 1:.1%}"),
-    ("answers gained", f"{PAPER['accuracy']:.1%}", f"{(drop[0] - drop[1]).mean():.1%}", f"{low:.1%} … {high:.1%}"),
-], ["", "paper", f"ours, {args.ratio:.0%}, {args.data}", "arithmetic allows"])
-print("  last line, last column: the 95% interval of the difference, paired, over problems")
-print(f"  the paper's own {PAPER['FLOPs']:.1%} fewer FLOPs allow {1 / (1 - PAPER['FLOPs']) - 1:.1%} more speed at most")
+student = students[STUDENT].model
+saved_parameters = 1 - parameters(student, embeddings=False) / block_parameters
+attention_share = head_parameters(teacher) / block_parameters
+removed_share = len(removed) / len(scores)
+
+source_lengths, target_lengths = zip(*lengths)
+S = round(sum(source_lengths) / len(lengths))
+T = round(sum(target_lengths) / len(lengths))
+shares = []  # of the FLOPs, one for each head that can go
+for name, cost in flops_by_attention(teacher, S, T).items():
+    heads = len(teacher.attention_layers()[name].heads)
+    share = cost / heads / flops(teacher, S, T)
+    shares += [share] * (heads - 1)  # one head stays in each attention
+shares.sort()
+least = sum(shares[:len(removed)])
+most = sum(shares[len(shares) - len(removed):])
+
+saved_flops = 1 - costs[STUDENT] / costs["teacher"]
+faster = seconds["teacher"] / seconds[STUDENT] - 1
+fastest = 1 / (1 - saved_flops) - 1
+paper_fastest = 1 / (1 - PAPER["FLOPs"]) - 1
+correct = {name: is_correct(reports[name][BEST].outcomes) for name in (STUDENT, "teacher")}
+gained = correct[STUDENT] - correct["teacher"]  # 1, 0 or -1 for each problem
+low, high = bootstrap_interval(gained)
+
+figures.table(
+    [("parameters saved, no embeddings", f"{PAPER['parameters']:.1%}",
+      f"{saved_parameters:.1%}", f"{removed_share * attention_share:.1%}"),
+     ("FLOPs saved per problem", f"{PAPER['FLOPs']:.1%}",
+      f"{saved_flops:.1%}", f"{least:.1%} … {most:.1%}"),
+     ("faster by", f"{PAPER['speed']:.1%}",
+      f"{faster:.1%}", f"{fastest:.1%}"),
+     ("answers gained", f"{PAPER['accuracy']:.1%}",
+      f"{gained.mean():.1%}", f"{low:.1%} … {high:.1%}")],
+    ["", "paper", f"ours, {args.ratio:.0%}, {args.data}", "arithmetic allows"])
+print("  last row, last column: the 95% interval of the difference, paired over problems")
+print(f"  the paper saves {PAPER['FLOPs']:.1%} of the FLOPs: "
+      f"they allow a speed-up of at most {paper_fastest:.1%}")
 
 # %% 10.7 The picture and the result file
 figures.heading("10.7 Accuracy against ratio")
-figures.curves({"closed, no training after": [(ratio, report.answer_accuracy) for ratio, report in curve]},
-               "share of heads removed", "answer accuracy (greedy)", f"10_accuracy_{args.data}",
-               [(name, facts[name][1], reports[name][0].answer_accuracy) for name in students])
+points = [(ratio, report.answer_accuracy) for ratio, report in masked_reports.items()]
+marks = [(name, plan["ratio"], reports[name][GREEDY].answer_accuracy)
+         for name, plan in PLANS.items()]
+figures.curves({"masked, no training after": points}, "share of heads pruned",
+               "answer accuracy (greedy)", f"10_accuracy_{args.data}", marks)
+
+# What a row of the result file says about each model.
+FACTS = {
+    "teacher": dict(
+        model="teacher", ratio=0.0, schedule="none", loss="ce"),
+    "pruned, no training after": dict(
+        model="pruned", ratio=args.ratio, schedule="one-shot"),
+    STUDENT: dict(
+        model="student", ratio=args.ratio, schedule="dynamic", loss="ce+kl+attention"),
+    "pruned, not distilled": dict(
+        model="student", ratio=args.ratio, schedule="dynamic", loss="ce"),
+    "control: only trained on": dict(
+        model="student", ratio=0.0, schedule="none", loss="ce"),
+}
 
 
-def row(report, model, decoding, kind, ratio, schedule, loss, name=None):
-    """A row of the result file: measured costs only where a removed model was measured (`name`)."""
-    training = {"teacher": recipe.RECIPES[args.data].teacher, "student": recipe.RECIPES[args.data].student}.get(kind)
-    steps = training and recipe.steps_of(training, splits.train, vocabularies)
+def row(report, model, decoding, facts):
+    """A row of the result file; facts: model, ratio, schedule and loss, as in FACTS."""
+    configs = {"teacher": experiment.teacher, "student": experiment.student}
+    config = configs.get(facts["model"])  # None: this model was not trained
+    steps = config and recipe.steps_of(config, splits.train, vocabularies)
+    distilled = facts.get("loss") == "ce+kl+attention"
+    settings = dict(decoding=decoding, alpha=0.5, norm="norm_qkvo", entropy_sign=1, scope="kind",
+                    distillation=recipe.DISTILLATION if distilled else None, round=1,
+                    recipe=repr(experiment))
     return result_row(
-        report, study="whole-method", data=args.data, split="test", fold=args.fold, model=kind, ratio=ratio,
-        criterion="paper" if ratio else None, schedule=schedule, loss=loss, seed=args.seed,
-        teacher_seed=None if kind == "teacher" else args.seed, steps=steps, heads=everything,
-        heads_kept=model.heads_kept(), parameters=parameters(model),
-        parameters_without_embeddings=parameters(model, embeddings=False), flops=mean_flops(model, lengths),
-        milliseconds_per_problem=name and seconds[name] * 1e3, batch_size=name and 32,
-        speedup=name and seconds["teacher"] / seconds[name],
-        settings={"decoding": decoding, "alpha": 0.5, "norm": "norm_qkvo", "entropy_sign": 1, "scope": "kind",
-                  "distillation": recipe.DISTILLATION if loss and "kl" in loss else None, "round": 1,
-                  "recipe": repr(recipe.RECIPES[args.data])})
+        report, study="whole-method", data=args.data, split="test", fold=args.fold,
+        criterion="paper" if facts["ratio"] else None, seed=args.seed,
+        teacher_seed=None if facts["model"] == "teacher" else args.seed, steps=steps,
+        heads=len(scores), heads_kept=model.heads_kept(), parameters=parameters(model),
+        parameters_without_embeddings=parameters(model, embeddings=False),
+        flops=mean_flops(model, lengths), settings=settings, **facts)
 
 
-rows = [row(report, models[name], decoding, *facts[name], name=name)
-        for name in models for decoding, report in zip(DECODING, reports[name])]
-rows += [row(report, remove_heads(teacher, heads_to_close(scores, ratio)), "greedy", "pruned", ratio, "one-shot", None)
-         for ratio, report in curve if ratio not in (0, args.ratio)]
-rows += [result_row(report, study="whole-method", data=args.data, split="test", fold=args.fold, model="baseline",
-                    settings={"baseline": name}) for name, report in baselines.items()]
+rows = []
+for name, model in models.items():
+    clock = dict(milliseconds_per_problem=seconds[name] * 1e3, batch_size=32,
+                 speedup=seconds["teacher"] / seconds[name])
+    for decoding, report in reports[name].items():
+        rows.append(row(report, model, decoding, FACTS[name]) | clock)
+for ratio, report in masked_reports.items():
+    if ratio not in (0, args.ratio):  # these two are in the file already
+        smaller = remove_heads(teacher, select_heads(scores, ratio))
+        facts = dict(model="pruned", ratio=ratio, schedule="one-shot")
+        rows.append(row(report, smaller, GREEDY, facts))
+for name, report in baselines.items():
+    rows.append(result_row(report, study="whole-method", data=args.data, split="test",
+                           fold=args.fold, model="baseline", settings={"baseline": name}))
+
 path = result_path(args.out, rows[0], f"-ratio{args.ratio}")
 write_result(path, rows, started)
-write_predictions(path.with_suffix(".predictions.jsonl"), test, {name: report[1] for name, report in reports.items()})
-print(f"  written: {path}, and what each model answered beside it")
+predictions = {name: report[BEST] for name, report in reports.items()}
+write_predictions(path.with_suffix(".predictions.jsonl"), test, predictions)
+print(f"  written: {path}, and beside it each model's answers")
 
 # %% [markdown]
 r"""
 ## Exercises
 
-1. By hand: an encoder layer has width 192, 6 heads of width 32, and a feed-forward of width 192. What share of its
-   matrices can 30% of its heads save? Compare with the ledger, which also counts decoder layers: two attentions each.
-2. Write the ledger's first two rows for the encoder alone: its parameters, and the FLOPs of reading a problem.
-3. `--ratio 0.5`: predict the student's accuracy first. How many heads, closed without training after (10.3), cost as
-   much as this student lost?
-4. Someone tried ratios 0.1 to 0.7 and reports the one with the best test accuracy. What is wrong, and how large can
-   the error become? Suppose all seven are right on 75% of all problems there are: draw seven rows of a thousand
-   verdicts, take the best, and do it often.
-5. Open: reproduce one claim of another paper on head pruning with these tools, with an interval.
+1. By hand: an encoder layer has width 192, 6 heads of width 32, and a feed-forward layer of width
+   192. What share of its matrices do you save if you remove 30% of its heads? Compare with the
+   ledger, which also counts decoder layers: each has two attentions.
+2. Write the ledger's first two rows for the encoder alone: its parameters, and the FLOPs of reading
+   a problem.
+3. Predict the student's accuracy for `--ratio 0.5`, then run it. How many heads, masked without
+   training (10.3), cost as much accuracy as this student lost?
+4. Someone tries the ratios 0.1 to 0.7 and reports the one with the best test accuracy. What is
+   wrong, and how large can the error become? Suppose all seven models answer 75% of all possible
+   problems correctly. Draw seven rows of a thousand outcomes, take the best row, and repeat this
+   often.
+5. Open: reproduce one claim of another paper on head pruning with these tools. Give an interval.
 """

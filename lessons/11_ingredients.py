@@ -1,164 +1,240 @@
 # %% [markdown]
 r"""
-# 11 Ingredients: what is each of the teacher's tricks worth?
+# 11 Ingredients: how much is each of the teacher's tricks worth?
 
-The teacher of lesson 05 has habits that the plain transformer of 2017 has not. Each was put there with a reason. A
-reason is not a measurement: so leave one out at a time, train again, and ask the same validation problems.
+The teacher of lesson 05 has parts and habits that the plain transformer of 2017 does not have. Each
+of these ingredients is there for a reason. A reason is not a measurement. So leave out one
+ingredient at a time, train again, and ask the same validation problems.
 
-You need lesson 05. About 15 minutes to read; it trains ten small models: about ten minutes on the sample, with 6 epochs
-each, and not much longer on ASDiv-A (`--data asdiv-a --fold 1 --seed 1 --epochs 20`), but hours on Math23k (`--data
-math23k --epochs 5`). `--epochs 0` takes as many as the teacher gets, `--without dropout,slow` trains without those two
-alone (the names' beginnings). A stopped run goes on where it stopped. No test problem is asked: on ASDiv-A a tenth of
-the four training folds is kept apart.
+You need lesson 05. You read for about 15 minutes. The code trains ten small models: about ten
+minutes on the sample, with 6 epochs each, and not much longer on ASDiv-A (`--data asdiv-a --fold 1
+--seed 1 --epochs 20`), but hours on Math23k (`--data math23k --epochs 5`). `--epochs 0` trains for
+as many epochs as the teacher. `--without dropout,small` trains only the models without these two
+ingredients (the beginnings of their names). A run that was stopped goes on where it stopped. No
+test problem is asked: on ASDiv-A the validation problems are a tenth of the four training folds.
 """
 
-# %% 11.1 What can be left out
+# %% 11.1 The ingredients
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 import torch
 
-from tinyprune import figures, recipe
-from tinyprune.data import Vocabularies, load
-from tinyprune.decode import beam_both_ways, beam_search, greedy
+from tinyprune import cli, figures, recipe
+from tinyprune.bidirectional import bidirectional_search
+from tinyprune.data import load
+from tinyprune.decode import beam_search, greedy
+from tinyprune.distill import task_loss
+from tinyprune.evaluate import best_equations, find_candidates, grade
 from tinyprune.measure import parameters
-from tinyprune.results import BEST, ONE_WAY, interval, result_path, result_row, right, write_result
-from tinyprune.tokenizer import Vocabulary
-from tinyprune.train import choose, grade, solve, task_loss, train
+from tinyprune.results import (
+    BEAM_RERANKED,
+    BEST,
+    BIDIRECTIONAL,
+    GREEDY,
+    bootstrap_interval,
+    is_correct,
+    result_path,
+    result_row,
+    write_result,
+)
+from tinyprune.train import train
 from tinyprune.transformer import Config, Transformer
+from tinyprune.vocabulary import Vocabularies, Vocabulary
 
 started = time.time()
-args = recipe.options(epochs=6, without="")
+args = cli.options(epochs=6, without="")
+torch.set_num_threads(args.threads)
 if args.epochs < 0:
     raise SystemExit("--epochs must be 1 or more, or 0 for as many as the teacher gets")
 splits = load(args.data, args.fold, tuning=True)
-plan = recipe.RECIPES[args.data]
-settings = replace(plan.teacher, seed=args.seed, epochs=args.epochs or plan.teacher.epochs)
-
-NUMBERS = ("·whole", "·decimal", "·percent", "·fraction", "·rank")
-
-
-def is_character(piece):
-    return piece.startswith("·") and not piece.startswith(NUMBERS)
+experiment = recipe.EXPERIMENTS[args.data]
+epochs = args.epochs or experiment.teacher.epochs
+teacher_config = replace(experiment.teacher, seed=args.seed, epochs=epochs)
 
 
-# name: what changes in the settings, in the config, in the vocabulary, in the new model
+def is_about_a_number(subword):
+    return subword.startswith(("·whole", "·decimal", "·percent", "·fraction", "·rank"))
+
+
+def is_character(subword):
+    return subword.startswith("·") and not is_about_a_number(subword)
+
+
+def no_subword(subword):
+    return False
+
+
+def freeze_neighbours(model):
+    for layer in model.encoder:
+        layer.neighbours.requires_grad_(False)
+
+
+def stop_rotation(model):
+    for attention in model.attention_layers().values():
+        attention.rotary = False
+
+
+def keep_model(model):
+    pass
+
+
+class Change(NamedTuple):
+    """The difference between the teacher and a teacher without one ingredient."""
+    training: dict = {}  # settings of TrainConfig
+    model: dict = {}  # settings of the model's Config
+    unread: Callable = no_subword  # subword -> whether the vocabulary leaves it out
+    switch_off: Callable = keep_model  # changes the new model
+
+
+width = experiment.model.get("width", Config.width)  # D
 INGREDIENTS = {
-    "nothing": {},
-    "a number's kind and rank": dict(pieces=lambda piece: piece.startswith(NUMBERS)),
-    "a word's characters": dict(pieces=is_character),
-    "mixing of neighbours": dict(model=lambda model: [layer.neighbours.requires_grad_(False)
-                                                      for layer in model.encoder]),
-    "rotary positions": dict(model=lambda model: [setattr(attention, "rotary", False)
-                                                  for attention in model.attentions().values()]),
-    "mirrored equations": dict(settings=dict(mirrored=False)),
-    "dropout": dict(config=dict(dropout=0.0)),
-    "word dropout": dict(settings=dict(word_dropout=0.0)),
-    "label smoothing": dict(settings=dict(smoothing=0.0)),
-    "slow embeddings (gain as of 2017, the root of D)": dict(
-        config=dict(gain=plan.config.get("width", Config.width) ** 0.5)),
+    "nothing": Change(),
+    "a number's kind and rank": Change(unread=is_about_a_number),
+    "a word's characters": Change(unread=is_character),
+    "mixing of neighbours": Change(switch_off=freeze_neighbours),
+    "rotary positions": Change(switch_off=stop_rotation),
+    "mirrored equations": Change(training={"mirrored": False}),
+    "dropout": Change(model={"dropout": 0.0}),
+    "word dropout": Change(training={"word_dropout": 0.0}),
+    "label smoothing": Change(training={"label_smoothing": 0.0}),
+    "small embedding_scale (√D instead, as in 2017)": Change(model={"embedding_scale": width**0.5}),
 }
-if not any(is_character(piece) for problem in splits.train for word in problem.words for piece in word):
-    del INGREDIENTS["a word's characters"]  # English words have none
+training_words = [word for problem in splits.train for word in problem.words]
+training_subwords = {subword for word in training_words for subword in word}
+if not any(map(is_character, training_subwords)):
+    del INGREDIENTS["a word's characters"]  # English words are not split into characters
 names = [name for name in INGREDIENTS if name != "nothing"]
-beginnings = tuple(args.without.split(","))  # every name begins with ""
+beginnings = tuple(args.without.split(","))  # every name begins with "", the default
 for beginning in beginnings:
     if not any(name.startswith(beginning) for name in names):
-        raise SystemExit(f"--without {beginning}: no ingredient's name begins so; there are: {', '.join(names)}")
-chosen = ["nothing", *(name for name in names if name.startswith(beginnings))]
+        raise SystemExit(f"--without {beginning}: no ingredient's name begins with this; "
+                         f"the names are: {', '.join(names)}")
+left_out = [name for name in names if name.startswith(beginnings)]
 
-figures.heading(f"11.1 {args.data}: ingredients to leave out: {len(chosen) - 1}; epochs: {settings.epochs}; "
-                f"validation problems: {len(splits.valid)}")
+figures.heading(f"11.1 {args.data}: ingredients to leave out: {len(left_out)}; "
+                f"epochs: {epochs}; validation problems: {len(splits.valid)}")
 
 # %% [markdown]
 r"""
-Nothing in the library knows of these variants. A piece that is not in the vocabulary is not read; neighbours' weights
-that are frozen at 0 mix nothing; rotation is switched off; the rest are settings. One row changes two things: the gain
-multiplies embeddings and neighbours' weights alike. (On ASDiv-A it is 1, and with it the neighbours' weights hardly
-leave 0: leaving them out asks little there.) Which will cost most when it is missing, and which least?
+The library knows nothing of these variants. The model does not read a subword that is not in the
+vocabulary. Neighbours' weights that are frozen at 0 mix nothing. The rotation is switched off in
+each attention layer. All other variants are settings. One row changes two things, because
+`embedding_scale` multiplies the embeddings and the neighbours' weights. (On ASDiv-A it is 1, and
+with it the neighbours' weights hardly leave 0. So the row "mixing of neighbours" says little
+there.)
+
+Guess before you run the cell: which ingredient costs most when it is missing, and which one least?
 """
 
 
 # %% 11.2 Leave one out
-def trained(name):
-    """-> a Run and its Vocabularies: the teacher without this ingredient, kept under runs/."""
+def train_without(name):
+    """The teacher without this ingredient, kept under runs/: -> Trained, Vocabularies"""
     change = INGREDIENTS[name]
-    mine, config = replace(settings, **change.get("settings", {})), plan.config | change.get("config", {})
+    train_config = replace(teacher_config, **change.training)
+    settings = experiment.model | change.model
 
     def make(checkpoint):
-        vocabularies = Vocabularies.of(splits.train, plan.least)
-        if "pieces" in change:
-            vocabularies.source = Vocabulary([t for t in vocabularies.source.tokens if not change["pieces"](t)])
+        vocabularies = Vocabularies.of(splits.train, experiment.min_count)
+        known = vocabularies.source.tokens
+        read = [token for token in known if not change.unread(token)]
+        vocabularies.source = Vocabulary(read)
         torch.manual_seed(args.seed)
-        model = Transformer(Config(len(vocabularies.source), len(vocabularies.target), **config))
-        change.get("model", lambda model: None)(model)
-        log = train(model, splits.train, vocabularies, mine, task_loss(mine.smoothing), checkpoint, f"without {name}")
-        return model, vocabularies, [log, []]
+        config = Config(len(vocabularies.source), len(vocabularies.target), **settings)
+        model = Transformer(config)
+        change.switch_off(model)
+        loss = partial(task_loss, label_smoothing=train_config.label_smoothing)
+        log = train(model, splits.train, vocabularies, train_config,
+                    loss=loss, checkpoint=checkpoint, name=f"without {name}")
+        return model, vocabularies, log, []
 
-    path = recipe.model_path(args.data, args.fold, "ingredients", name, mine, config, plan.least)
-    return recipe.once(path, f"without {name}", make)
+    path = recipe.model_path(args.data, args.fold, "ingredients", name, train_config, settings,
+                             experiment.min_count)
+    return recipe.load_or_train(path, f"without {name}", make)
 
 
-rows, reports = [], {}
-for name in chosen:
-    run, vocabularies = trained(name)
-    INGREDIENTS[name].get("model", lambda model: None)(run.model)  # rotary positions are no part of a model's file
-    rule, ways = recipe.rule(args.data), {}
-    if name != "mirrored equations":  # without them there is one way to write alone
-        both = solve(run.model, splits.valid, vocabularies, beam_both_ways)
-        ways[BEST] = choose(splits.valid, both, rule)
+def answer(name, model, vocabularies):
+    """The model's equation for each validation problem: -> {decoding: [equation]}"""
+    reranker = recipe.reranker(args.data)
+    search = partial(find_candidates, model, splits.valid, vocabularies)
+    choose = partial(best_equations, splits.valid)
+    equations = {}
+    if name != "mirrored equations":  # without them the model writes from left to right alone
+        candidates = search(bidirectional_search)
+        equations[BEST] = choose(candidates, reranker)
     if name in ("nothing", "mirrored equations"):
-        ways[ONE_WAY] = choose(splits.valid, solve(run.model, splits.valid, vocabularies, beam_search), rule)
+        equations[BEAM_RERANKED] = choose(search(beam_search), reranker)
     if name == "nothing":
-        ways |= {"both ways": choose(splits.valid, both),
-                 "greedy": choose(splits.valid, solve(run.model, splits.valid, vocabularies, greedy))}
-    for decoding, equations in ways.items():
-        report = reports[name, decoding] = grade(splits.valid, equations)
-        rows.append(result_row(report, study="ingredients", data=args.data, split="valid", fold=args.fold,
-                               model="teacher", loss="ce", seed=args.seed,
-                               steps=recipe.steps_of(settings, splits.train, vocabularies),
-                               parameters_without_embeddings=parameters(run.model, embeddings=False),
-                               settings={"without": name, "decoding": decoding, "epochs": settings.epochs,
-                                         "recipe": repr(plan)}))
+        equations[BIDIRECTIONAL] = choose(candidates)
+        equations[GREEDY] = choose(search(greedy))
+    return equations
 
-# %% 11.3 What it cost
-figures.heading("11.3 Without it, on the same problems")
+
+rows = []
+reports = {}
+for name in ["nothing", *left_out]:
+    trained, vocabularies = train_without(name)
+    model = trained.model
+    INGREDIENTS[name].switch_off(model)  # a model's file does not say whether it rotates
+    for decoding, equations in answer(name, model, vocabularies).items():
+        report = grade(splits.valid, equations)
+        reports[name, decoding] = report
+        facts = dict(study="ingredients", data=args.data, split="valid", fold=args.fold,
+                     model="teacher", loss="ce", seed=args.seed)
+        facts["steps"] = recipe.steps_of(teacher_config, splits.train, vocabularies)
+        facts["parameters_without_embeddings"] = parameters(model, embeddings=False)
+        facts["settings"] = {"without": name, "decoding": decoding,
+                             "epochs": epochs, "recipe": repr(experiment)}
+        rows.append(result_row(report, **facts))
+
+# %% 11.3 The cost of each
+figures.heading("11.3 Trained without it, asked the same problems")
 table = []
 for (name, decoding), report in reports.items():
-    whole = reports["nothing", BEST if name == "nothing" else decoding]  # written in the same way
-    difference = right(report.verdicts) - right(whole.verdicts)
-    low, high = interval(difference)
-    table.append((name, decoding, report.answer_accuracy, f"{difference.mean():+.3f}", f"{low:+.3f} … {high:+.3f}"))
-figures.table(table, ["without", "written", "answers right", "difference", "95%"])
-path = result_path(args.out, rows[0], f"-epochs{settings.epochs}")
+    reference = reports["nothing", BEST if name == "nothing" else decoding]
+    difference = is_correct(report.outcomes) - is_correct(reference.outcomes)
+    low, high = bootstrap_interval(difference)
+    table.append((name, decoding, report.answer_accuracy,
+                  f"{difference.mean():+.3f}", f"{low:+.3f} … {high:+.3f}"))
+figures.table(table, ["without", "decoding", "answers right", "difference", "95%"])
+path = result_path(args.out, rows[0], f"-epochs{epochs}")
 write_result(path, rows, started)
 print(f"  written: {path}")
 
 # %% [markdown]
 r"""
-Each difference is from "nothing" written in the same way (mirrored equations: from the beam of 5); the rows of
-"nothing" are from its first.
+Each difference is from "nothing" with the same decoding (for mirrored equations: the beam of 5).
+The rows of "nothing" itself are compared with its first row.
 
-Where an interval holds 0, that is no reason to believe that the ingredient does nothing, nor that it does something; it
-says how many problems one would need. Where it does not, remember that this is one seed: the intervals are over
-problems, and do not cover what another seed would do. The README's table has three seeds on ASDiv-A.
+An interval that holds 0 does not show that the ingredient does nothing. It does not show that the
+ingredient does something either. Its width says how many problems you would need. Where an interval
+does not hold 0, remember that you have one seed: the intervals are over problems, and they do not
+cover the change that another seed would bring. The README's table has three seeds on ASDiv-A.
 
-And an ablation at a fraction of the epochs flatters what learns fast and is unfair to what keeps a long training from
-learning by heart. Look at dropout, word dropout and slow embeddings in the README's table: on Math23k all three seem to
-do harm when everything is trained for 5 epochs. Trained for all 52, leaving them out costs points, many for dropout,
-some (within chance) for the other two. Whoever judges by the cheap experiment throws out what the long training needs.
+An ablation (leaving parts out to see what they are worth) with a fraction of the epochs favours
+ingredients that make learning fast. It is unfair to ingredients that stop a long training from
+learning the problems by heart. Look at dropout, word dropout and small embedding_scale in the
+README's table. On Math23k all three seem to do harm when every model is trained for 5 epochs. When
+the models are trained for all 52 epochs, leaving out each of the three costs points: many points
+for dropout, a few for the other two (their intervals hold 0). The cheap experiment would remove
+exactly the ingredients that the long training needs.
 
 ## Exercises
 
-1. By hand: 98 validation problems, two models that differ on 12 of them, 9 to 3. How probable is a difference as large,
-   in either direction, if each of the 12 fell by a coin's toss?
-2. Write the variant that has torch's element-wise dropout (`nn.Dropout`) in place of `ChannelDropout`. Which is
-   faster, and is there a difference in accuracy that you would defend?
-3. Write the pieces of an English word: its first five letters, its last two. What does it do on ASDiv-A's validation
-   problems? (We tried; it did not pay.)
-4. Find the mistake in the reasoning: someone removes two ingredients, since each costs nothing when it is missing, and
-   loses four points.
-5. Open: an ingredient of your own, or one that we threw out since it did not pay: the trained model's weights were a
-   moving average of those after each step (0.999 of the average, 0.001 of the new ones). Why should that do little
-   where the learning rate falls to 0? Fix the number of seeds before you begin.
+1. By hand: two models answer 98 validation problems and differ on 12 of them, 9 to 3. How probable
+   is a difference at least as large, in either direction, if a coin decides each of the 12?
+2. Write the variant with torch's element-wise dropout (`nn.Dropout`) in place of `ChannelDropout`.
+   Which one is faster? And is there a difference in accuracy that you would defend?
+3. Write the subwords of an English word: its first five letters and its last two. What do they do
+   on ASDiv-A's validation problems? (We tried; it did not pay.)
+4. Find the mistake in the reasoning: each of two ingredients costs nothing when it is missing, so
+   someone removes both, and loses four points.
+5. Open: add an ingredient of your own, or try one that we removed because it did not pay: use a
+   moving average of the weights, in which each step keeps 0.999 of the average and adds 0.001 of
+   the new weights. Why should this change little where the learning rate falls to 0? Fix the number
+   of seeds before you begin.
 """

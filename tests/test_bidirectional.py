@@ -16,26 +16,31 @@ BATCH = tiny_batch(sources=(6, 3, 5, 4), targets=(1, 1, 1, 1), counts=(2, 3, 1, 
 
 
 @torch.no_grad()
-def score(row, equation, start):
-    """The mean log-probability of an equation's tokens for one of the problems."""
+def score(row, tokens, start):
+    """The mean log-probability of what is written for one of the problems."""
     problem = row_of(BATCH, row)
-    target = torch.tensor([WORDS.encode(equation)])
+    target = torch.tensor([WORDS.encode(tokens)])
     [logits] = MODEL(problem.source, problem.lengths, target, start=torch.tensor([start]))
     return logits.log_softmax(dim=-1).gather(1, target.T).mean()
 
 
-@pytest.mark.parametrize("start, other", [(BOS, MIRROR), (MIRROR, BOS)])
-def test_given_equations_are_scored_as_the_model_sees_them(start, other):
-    given = ["- N0 N1|N1", "+ N0 * N1 N2", "N0|+ N0 1|1", "N4"]
+def scores(row, equations, start, change=list):
+    return torch.stack([score(row, change(equation), start) for equation in equations])
+
+
+@pytest.mark.parametrize("start, other, change", [(BOS, MIRROR, list), (MIRROR, BOS, mirror)])
+def test_given_equations_are_scored_as_the_model_writes_them(start, other, change):
+    """From the right an equation is written mirrored."""
+    given = ["- N0 N1|N1", "+ N0 * N1 N2", "N0|/ N0 1|1", "N4"]
     given = [list(map(str.split, row.split("|"))) for row in given]
     got = score_equations(MODEL, BATCH, WORDS, given, start=start)
     for row, equations in enumerate(given):
-        expected = torch.stack([score(row, equation, start) for equation in equations])
-        others = torch.stack([score(row, equation, other) for equation in equations])
+        expected = scores(row, equations, start, change)
         lengths = torch.tensor(list(map(len, equations)))
         check(torch.tensor(got[row]), expected, f"problem {row}, start {start}", {
             "a mean is taken, or a long equation has no chance": expected * lengths,
-            "the other direction's start token": others})
+            "the other direction's start token": scores(row, equations, other, change),
+            "from the right an equation is written mirrored": scores(row, equations, start)})
 
 
 def equations_of(candidates, change=tuple):

@@ -32,10 +32,6 @@ def at_most(monkeypatch):
     return lambda length: monkeypatch.setattr(decode, "MAX_LENGTH", length)
 
 
-def numbers(text):
-    return list(map(int, text.split()))
-
-
 def texts(candidates):
     """[Candidate] -> [equation as a text]"""
     return [" ".join(candidate.equation) for candidate in candidates]
@@ -80,13 +76,13 @@ def equations(vocabulary, count, max_length):
 
 def test_a_token_fills_a_slot_and_an_operator_opens_two():
     slots, names = token_slots(Vocabulary(["+", "^", "3.14", "N0", "N12"]))
-    check(slots.tolist(), numbers("0 0 0 0 1 1 -1 -1 -1"),
+    check(" ".join(map(str, slots.tolist())), "0 0 0 0 1 1 -1 -1 -1",
           "slots of <pad> <unk> <bos> <mirror> + ^ 3.14 N0 N12", {
-              "an operator fills a slot and opens two: +1 in all": numbers("0 0 0 0 2 2 -1 -1 -1"),
-              "a constant fills a slot as a number does": numbers("0 0 0 0 1 1 0 -1 -1"),
-              "<unk>, <bos> and <mirror> are never written": numbers("0 -1 -1 -1 1 1 -1 -1 -1")})
-    check(names.tolist(), numbers("-1 -1 -1 -1 -1 -1 -1 0 12"), "which number a token names", {
-        "-1 for what is no number: 0 is N0": numbers("0 0 0 0 0 0 0 0 12")})
+              "an operator fills a slot and opens two: +1 in all": "0 0 0 0 2 2 -1 -1 -1",
+              "a constant fills a slot as a number does": "0 0 0 0 1 1 0 -1 -1",
+              "<unk>, <bos> and <mirror> are never written": "0 -1 -1 -1 1 1 -1 -1 -1"})
+    check(" ".join(map(str, names.tolist())), "-1 -1 -1 -1 -1 -1 -1 0 12", "the named numbers", {
+        "-1 for what is no number: 0 is N0": "0 0 0 0 0 0 0 0 12"})
 
 
 def test_allowed_tokens_by_hand():

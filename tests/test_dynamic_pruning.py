@@ -54,8 +54,9 @@ class Script:
         self.given = []
 
     def __call__(self, model):
-        self.given.append({head: self.scale * self.rng.random() for head in model.heads()})
-        return self.given[-1]
+        scores = {head: self.scale * (self.rng.random() - 0.5) for head in model.heads()}
+        self.given.append(scores)
+        return scores
 
 
 def start(model, schedule, script=None, end=12, every=2, **options):

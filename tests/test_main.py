@@ -53,19 +53,19 @@ def test_a_text_that_cannot_be_answered_gets_a_sentence(text, sentence, ask_samp
         ask_sample(text)
 
 
-@pytest.mark.parametrize("text, value", table("""
-    Tom had 12 apples and gave 3 of them to Ann. How many apples has he now? | 9
-    A pen costs 3 dollars. How much do seven pens cost?                      | 21
-    小明有12个苹果，吃了3个，还剩多少个？                                          | 9
+@pytest.mark.parametrize("text, value, teacher", table("""
+    Tom had 12 apples and gave 3 of them to Ann. How many has he now? | 9  | teacher-asdiv-a
+    A pen costs 3 dollars. How much do seven pens cost?               | 21 | teacher-asdiv-a
+    小明有12个苹果，吃了3个，还剩多少个？                                   | 9  | teacher-math23k
 """))
 def test_the_teachers_that_came_with_the_project_answer_at_once(
-        text, value, monkeypatch, tmp_path, capsys):
-    """The language chooses; each number is shown with the words that the heads attended to."""
+        text, value, teacher, monkeypatch, tmp_path, capsys):
+    """The language of the text chooses the teacher."""
     monkeypatch.setattr(files, "RUNS", tmp_path)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     ask(monkeypatch, text)
     printed = capsys.readouterr().out
-    for part in ("came with the project", f"answer:   {value}\n", "head 0"):
+    for part in (teacher, "came with the project", f"answer:   {value}\n"):
         assert part in printed, printed
     assert not list(tmp_path.iterdir())
 

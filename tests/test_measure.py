@@ -187,31 +187,31 @@ def test_forced_decoding_takes_as_many_steps_as_the_recorded_equation():
         "BOS comes first": batch.target})
 
 
-BATCHES = [tiny_batch((6, 2), (3, 5)), tiny_batch((1, 2, 3), (1, 1, 1))]
+BATCHES = [tiny_batch([6], [3]), tiny_batch((1, 2, 3), (1, 1, 1))]
 
 
 def test_latencies_are_medians_per_problem_after_a_warm_up(monkeypatch):
-    """A clock of our own: each decoding takes the seconds that the script says."""
+    """A clock of our own: decoding one problem takes the script's seconds, the other three 4 s."""
     clock = [0.0]
     order = []
-    script = {"teacher": iter([900, 8, 2, 6]), "student": iter([700, 1, 5, 3])}
+    script = {"teacher": iter([900, 9, 2, 7]), "student": iter([700, 1, 5, 3])}
 
     def decoding(name, batch):
         problems = len(batch.source)
         order.append((name, problems))
-        clock[0] += next(script[name]) if problems == 2 else 4  # the batch of three takes 4 s
+        clock[0] += next(script[name]) if problems == 1 else 4
 
     monkeypatch.setattr(measure, "forced_decoding", decoding)
     monkeypatch.setattr(measure.time, "perf_counter", lambda: clock[0])
     got = latencies({"teacher": "teacher", "student": "student"}, BATCHES, rounds=3)
-    expected = {"teacher": (6 + 4) / 5, "student": (3 + 4) / 5}
-    check(got, expected, "rounds of 8, 2, 6 s and 1, 5, 3 s, and 4 s more", {
-        "the mean is not the median": {"teacher": (16 / 3 + 4) / 5, "student": (3 + 4) / 5},
+    expected = {"teacher": (7 + 4) / 4, "student": (3 + 4) / 4}
+    check(got, expected, "rounds of 9, 2, 7 s and 1, 5, 3 s, and 4 s more", {
+        "the mean is not the median": {"teacher": (6 + 4) / 4, "student": (3 + 4) / 4},
         "the first round warms up and does not count":
-            {"teacher": (7 + 4) / 5, "student": (4 + 4) / 5},
-        "seconds per problem, not per batch": {"teacher": 5.0, "student": 3.5},
-        "seconds per problem, not per round": {"teacher": 10.0, "student": 7.0}})
-    one_round = [("teacher", 2), ("teacher", 3), ("student", 2), ("student", 3)]
+            {"teacher": (8 + 4) / 4, "student": (4 + 4) / 4},
+        "seconds per problem, not per batch": {"teacher": 5.5, "student": 3.5},
+        "seconds per problem, not per round": {"teacher": 11.0, "student": 7.0}})
+    one_round = [("teacher", 1), ("teacher", 3), ("student", 1), ("student", 3)]
     assert order == one_round * 4, "models take turns, so that a busy machine slows all alike"
 
 

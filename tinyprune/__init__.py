@@ -7,4 +7,4 @@ The model and the vocabularies agree on four token ids and on nothing else:
     BOS     is what the decoder reads first when it writes an equation from left to right
     MIRROR  is what it reads first when it writes the equation mirrored, from right to left
 """
-PAD, UNK, BOS, MIRROR = 0, 1, 2, 3
+PAD, UNK, BOS, MIRROR = range(4)

@@ -1,16 +1,12 @@
-"""Solves a word problem: python -m tinyprune "Tom had 12 apples and gave 3 away. How many has he now?"
+"""Solves a word problem: python -m tinyprune "Tom had 12 apples and ate 3. How many are left?"
 
 A Chinese text is answered by the teacher that was trained on Math23k, an English one by ASDiv-A's.
-Both came with the project. Beside the answer stand the words that the heads attended to while each
-number was written.
+Both came with the project.
 """
 import argparse
 import sys
 
-import torch
-
-from tinyprune import cli, figures, recipe
-from tinyprune.batching import make_batch
+from tinyprune import cli, recipe
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.checker import evaluate_prefix
 from tinyprune.data import DATA, Problem, chinese_words, english_words, read_words
@@ -43,7 +39,6 @@ def main():
     except EquationError as error:
         sys.exit(f"It has no answer: {error}.")
     print(f"answer:   {value}" + (f" = {float(value):.6g}" if value.q != 1 else ""))
-    show_attention(trained.model, make_batch([problem], vocabularies), problem, literals)
 
 
 def parse():
@@ -51,8 +46,8 @@ def parse():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problem", help="the text of a word problem, Chinese or English")
     parser.add_argument("--data", choices=DATA,
-                        help="what the solver was trained on, if the language shall not decide; the "
-                             "sample's is trained now if it is not there yet")
+                        help="what the solver was trained on, if the language shall not decide; "
+                             "the sample's is trained now if it is not there yet")
     return parser.parse_args()
 
 
@@ -60,23 +55,6 @@ def with_number(token, literals):
     """N0 -> the number as it was written, a fraction in brackets; any other token stays."""
     literal = literals[name_index(token)] if is_name(token) else token
     return f"({literal})" if "/" in literal[1:] and literal[0] != "(" else literal
-
-
-@torch.no_grad()
-def show_attention(model, batch, problem, literals):
-    """Prints, for each number of the equation, the word that each head attended to most."""
-    attentions = {}
-    model(batch.source, batch.lengths, batch.target, attentions=attentions)
-    last = max(layer for kind, layer in attentions if kind == "cross")
-    most = attentions["cross", last][0].argmax(dim=-1)  # (N, T, S) -> (N, T)
-    rows = []
-    for token, positions in zip(problem.equation, most.T.tolist()):
-        if is_name(token):
-            attended = [problem.words[position][0] for position in positions]
-            rows.append([with_number(word, literals) for word in [token, *attended]])
-    print("\nWhile it wrote a number, each head of the last cross-attention attended most to")
-    heads = model.attention_layers()["cross", last].heads
-    figures.table(rows, ["", *(f"head {head}" for head in heads)])
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def rotate(x, start=0):
     x (B, N, T, K) with K even, the first token at position `start` -> (B, N, T, K)
     """
     T, K = x.shape[-2:]
-    positions = torch.arange(start, start + T, device=x.device, dtype=x.dtype)  # (T,)
+    positions = start + torch.arange(T, device=x.device)  # (T,)
     speeds = 10000.0 ** (-torch.arange(0, K, 2, device=x.device, dtype=x.dtype) / K)  # (K/2,)
     angles = positions[:, None] * speeds  # (T, K/2)
     turns = torch.polar(torch.ones_like(angles), angles)  # (T, K/2), complex: e^(i angle)
@@ -105,7 +105,8 @@ class MultiHeadAttention(nn.Module):
         if self.rotary:
             query = rotate(query, start)
         if cache and source is not None:  # the first step has read it
-            key, value = cache["key"], cache["value"]
+            key = cache["key"]
+            value = cache["value"]
         else:
             key, value = self.keys_and_values(x if source is None else source, start, cache)
         z, probabilities = attention(query, key, value, mask)
@@ -137,7 +138,8 @@ class MultiHeadAttention(nn.Module):
         A head owns its rows of W_Q, W_K, W_V with their biases, and its columns of W_O. b_O
         belongs to no head. Raises ValueError for a head that is not here, or if none would stay.
         """
-        missing = sorted(set(indices) - set(self.heads))
+        indices = set(indices)
+        missing = sorted(indices - set(self.heads))
         kept = [index for index in self.heads if index not in indices]
         if missing:
             raise ValueError(f"cannot prune the heads {missing}: here are the heads {self.heads}")

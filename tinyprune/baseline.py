@@ -65,7 +65,7 @@ def nearest_neighbour_baseline(training, problems):
     training = [problem for problem in training if problem.equation]
     texts = [set(words_of(problem)) for problem in training]
     queries = [set(words_of(problem)) for problem in problems]
-    needed = np.array([numbers_needed(problem.equation) for problem in training])
+    needed = np.array([numbers_needed(problem) for problem in training])
     found = []
     for problem, similarity in zip(problems, similarities(texts, queries)):
         usable = np.where(needed > len(problem.numbers), -1, similarity)
@@ -73,9 +73,9 @@ def nearest_neighbour_baseline(training, problems):
     return found
 
 
-def numbers_needed(equation):
-    """How many numbers a problem must have for this equation: 1 + the highest name's index."""
-    return max((name_index(token) + 1 for token in equation if is_name(token)), default=0)
+def numbers_needed(problem):
+    """How many numbers the equation asks a problem to have: 1 + the highest name's index."""
+    return max((name_index(token) + 1 for token in problem.equation if is_name(token)), default=0)
 
 
 def near_duplicates(training, problems, min_similarity=0.8):

@@ -1,7 +1,7 @@
 """Problems -> tensors, on the GPU if there is one.
 
-Letters: B problems of a batch, S words of the longest text, P subwords of the longest word, T tokens
-of the longest equation.
+Letters: B problems of a batch, S words of the longest text, P subwords of the longest word,
+T tokens of the longest equation.
 """
 from dataclasses import dataclass
 
@@ -21,6 +21,12 @@ class Batch:
     start: torch.Tensor  # (B,) or (2B,): BOS before an equation, MIRROR before a mirrored one
     counts: torch.Tensor  # (B,), how many numbers each problem has
     positions: list[int]  # of its problems in the list that was batched
+
+    def real_queries(self):
+        """Which queries of each kind of attention are no padding: {kind: (B, S) or (B, T)}"""
+        words = self.source[..., 0] != PAD
+        tokens = self.target != PAD
+        return {"encoder": words, "decoder": tokens, "cross": tokens}
 
 
 def pad(rows):
@@ -70,5 +76,7 @@ def batches(problems, vocabularies, size, generator=None, mirrored=False):
     groups = [order[first:first + size] for first in range(0, len(order), size)]
     if generator:
         groups = [groups[i] for i in torch.randperm(len(groups), generator=generator)]
-    return [make_batch([problems[i] for i in group], vocabularies, mirrored, group)
-            for group in groups]
+    made = []
+    for group in groups:
+        made.append(make_batch([problems[i] for i in group], vocabularies, mirrored, group))
+    return made

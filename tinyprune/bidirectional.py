@@ -7,7 +7,7 @@ import torch
 
 from tinyprune import BOS, MIRROR, PAD
 from tinyprune.batching import DEVICE, pad
-from tinyprune.decode import Candidate, beam_search, by_score
+from tinyprune.decode import Candidate, beam_search
 from tinyprune.tokenizer import mirror
 from tinyprune.transformer import shift_right
 
@@ -17,12 +17,15 @@ def score_equations(model, batch, vocabulary, equations, start=BOS):
     """Mean log-probability of the tokens of given equations: [[equation]] a problem -> [[score]]
 
     It is taken among all tokens, not among the allowed ones as in the beam, so that both directions
-    are measured alike.
+    are measured alike. With start=MIRROR the equations are scored as they are written mirrored.
     """
     memory, mask = model.encode(batch.source, batch.lengths)
     counts = [len(found) for found in equations]
     problem = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))  # (R,), of each row
-    target = pad([vocabulary.encode(equation) for equation in sum(equations, [])]).to(DEVICE)  # (R, T)
+    rows = sum(equations, [])
+    if start == MIRROR:
+        rows = [row and mirror(row) for row in rows]  # an empty one stays empty
+    target = pad(map(vocabulary.encode, rows)).to(DEVICE)  # (R, T)
     tokens = shift_right(target, torch.full_like(target[:, 0], start))
     logits = model.decode(tokens, memory[problem], mask[problem])  # (R, T, V)
     log_probability = logits.log_softmax(dim=-1).gather(2, target[..., None])[..., 0]  # (R, T)
@@ -38,16 +41,15 @@ def bidirectional_search(model, batch, vocabulary, beam=5):
     """
     forward = beam_search(model, batch, vocabulary, beam)
     backward = beam_search(model, batch, vocabulary, beam, start=MIRROR)
-    pairs = []  # for each problem {equation: its mirrored form}
-    for candidates, mirrored_candidates in zip(forward, backward):
-        found = [candidate.equation for candidate in candidates]
-        found += [mirror(candidate.equation) for candidate in mirrored_candidates if candidate.equation]
-        pairs.append({tuple(equation): equation and mirror(equation) for equation in found})
-    scores = score_equations(model, batch, vocabulary, [list(found) for found in pairs])
-    mirrored_scores = score_equations(model, batch, vocabulary,
-                                      [list(found.values()) for found in pairs], start=MIRROR)
+    equations = []
+    for candidates, mirrored in zip(forward, backward):
+        found = [tuple(candidate.equation) for candidate in candidates]
+        found += [tuple(mirror(candidate.equation)) for candidate in mirrored if candidate.equation]
+        equations.append(list(map(list, dict.fromkeys(found))))  # each once
+    scores = score_equations(model, batch, vocabulary, equations)
+    mirrored_scores = score_equations(model, batch, vocabulary, equations, MIRROR)
     ranked = []
-    for found in zip(pairs, scores, mirrored_scores):
-        candidates = [Candidate(one + other, list(equation)) for equation, one, other in zip(*found)]
-        ranked.append(sorted(candidates, key=by_score))
+    for found, *both in zip(equations, scores, mirrored_scores):
+        candidates = map(Candidate, map(sum, zip(*both)), found)
+        ranked.append(sorted(candidates, key=lambda candidate: -candidate.score))
     return ranked

@@ -8,15 +8,21 @@ import re
 
 from sympy import Rational
 
-from tinyprune.quantities import (LITERAL, MAX_CHARACTERS, EquationError, is_name, name_index,
-                                  read_number)
+from tinyprune.quantities import (
+    LITERAL,
+    MAX_CHARACTERS,
+    EquationError,
+    is_name,
+    name_index,
+    read_number,
+)
 from tinyprune.tokenizer import fold_prefix, infix_to_prefix, lex
 
 MAX_EXPONENT = 64
 MAX_BITS = 4000
 TOLERANCE = Rational(1, 10**4)
 
-UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": brackets with a letter, at the end
+UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a letter in brackets
 ANSWER = re.compile(rf"\s*(-?)\s*({LITERAL.pattern})(?:[eE]([+-]?[0-9]{{1,2}}))?\s*")
 
 
@@ -36,15 +42,12 @@ def evaluate_parts(prefix, numbers=()):
     """
     values = []
 
-    def leaf(token):
-        values.append(operand_value(token, numbers))
-        return values[-1]
+    def keep(value):
+        values.append(value)
+        return value
 
-    def join(operator, left, right):
-        values.append(operate(operator, left, right))
-        return values[-1]
-
-    fold_prefix(prefix, leaf, join)
+    fold_prefix(prefix, leaf=lambda token: keep(operand_value(token, numbers)),
+                join=lambda *operation: keep(operate(*operation)))
     return values
 
 

@@ -1,4 +1,4 @@
-"""Saving and loading models and checkpoints: a whole file or none, and no code is ever run from one."""
+"""Saving and loading models and checkpoints: a whole file or none, and no code is run from one."""
 import io
 from dataclasses import asdict
 from pathlib import Path
@@ -7,8 +7,10 @@ import torch
 
 from tinyprune.batching import DEVICE
 from tinyprune.files import FileError, one_line, write_whole
-from tinyprune.transformer import Config, Transformer
+from tinyprune.transformer import Config, Head, Transformer
 from tinyprune.vocabulary import Vocabularies, Vocabulary
+
+torch.serialization.add_safe_globals([Head])  # a tuple of plain values, which runs no code
 
 
 def save(state, path):
@@ -21,8 +23,8 @@ def save(state, path):
 def read(path):
     """What `save` wrote to the file. Raises FileError; never runs code from it."""
     if not Path(path).exists():
-        raise FileError(f"{path} is not there: delete what else bears its name, and it will be made "
-                        "again")
+        raise FileError(f"{path} is not there: delete what else bears its name, and it will be "
+                        "made again")
     try:
         return torch.load(path, map_location=DEVICE, weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
@@ -45,7 +47,7 @@ def load_model(path):
         config = Config(**state["config"])
         vocabularies = Vocabularies(_vocabulary(state["source"], config.source_tokens),
                                     _vocabulary(state["target"], config.target_tokens))
-        with torch.device("meta"):  # shapes alone: a config that asks for too much memory does no harm
+        with torch.device("meta"):  # shapes alone: a config may ask for too much memory
             model = Transformer(config)
         model.load_state_dict(state["weights"], assign=True)
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""The command line that the lessons share, and the one sentence for what is no fault of the code."""
+"""The command line that the lessons share, and one sentence for what is no fault of the code."""
 import argparse
 import sys
 from pathlib import Path
@@ -18,16 +18,17 @@ def options(**more):
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=DATA, default="sample")
-    parser.add_argument("--fold", type=int, choices=range(5), default=0, help="of ASDiv-A: the test fold")
+    parser.add_argument("--fold", type=int, choices=range(5), default=0, help="ASDiv-A's test fold")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
     parser.add_argument("--threads", type=int, default=2,
                         help="the same number, seed and machine give the same result")
-    parser.add_argument("--out", type=Path, default=files.RUNS, help="where result files are written")
+    parser.add_argument("--out", type=Path, default=files.RUNS, help="folder of result files")
     for name, default in more.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
-    args = parser.parse_args([] if in_notebook() else None)
-    if not 0 <= args.ratio <= 0.7:  # with four heads a layer, and one that must stay, 3/4 is the end
+    in_notebook = sys.argv[0].endswith("ipykernel_launcher.py")
+    args = parser.parse_args([] if in_notebook else sys.argv[1:])
+    if not 0 <= args.ratio <= 0.7:  # of four heads a layer one must stay: 3/4 is the end
         parser.error("--ratio must be between 0 and 0.7")
     if not 0 <= args.seed < 2**31:
         parser.error("--seed must be 0 or more, and less than 2^31")
@@ -38,13 +39,8 @@ def options(**more):
     return args
 
 
-def in_notebook():
-    """Whether a notebook's kernel runs this program; its arguments are not the reader's."""
-    return Path(sys.argv[0]).name == "ipykernel_launcher.py"
-
-
 def show_error(kind, error, trace):
-    """sys.excepthook: one sentence for files, downloads, checkpoints and Ctrl-C, else a traceback."""
+    """sys.excepthook: one sentence for files and Ctrl-C, a traceback for everything else."""
     if issubclass(kind, KeyboardInterrupt):
         print("\nstopped: the same command goes on where it was", file=sys.stderr)
     elif issubclass(kind, files.FileError):

@@ -19,8 +19,12 @@ from sympy import Rational
 
 from tinyprune.checker import evaluate_prefix, match_answer, read_answer
 from tinyprune.files import ROOT, FileError, one_line, project_file, read_text
-from tinyprune.quantities import (PLAIN_DIGITS, EquationError, is_name, mask_numbers,
-                                  name_index, read_number)
+from tinyprune.quantities import (
+    PLAIN_DIGITS,
+    EquationError,
+    mask_numbers,
+    read_number,
+)
 from tinyprune.tokenizer import infix_to_prefix, lex, name_numbers
 from tinyprune.vocabulary import subwords
 
@@ -66,20 +70,12 @@ def english_words(text):
 def chinese_words(text, known):
     """Splits a Chinese text into words, the longest known one at each position.
 
-    known: a collection of words. Runs of digits and signs stay whole.
+    known: a collection of words. Runs of ASCII digits and signs stay whole.
     """
-    max_length = max((len(word) for word in known), default=1)
-    words = []
-    for run in re.findall(r"[\x21-\x7e]+|[^\x00-\x7f]+", text.translate(PLAIN_DIGITS)):
-        if run.isascii():
-            words.append(run)
-            continue
-        while run:
-            sizes = range(min(max_length, len(run)), 1, -1)
-            size = next((size for size in sizes if run[:size] in known), 1)
-            words.append(run[:size])
-            run = run[size:]
-    return words
+    chinese = [word for word in known if re.fullmatch(r"[^\x00-\x7f]+", word)]
+    longest_first = map(re.escape, sorted(chinese, key=len, reverse=True))
+    pattern = "|".join([r"[\x21-\x7e]+", *longest_first, r"[^\x00-\x7f]"])
+    return re.findall(pattern, text.translate(PLAIN_DIGITS))
 
 
 def value_ranks(numbers):
@@ -109,15 +105,10 @@ def read_words(words, english):
     """
     masked, literals = mask_numbers(words, english)
     numbers = [read_number(literal) for literal in literals]
-    ranks = value_ranks(numbers)
-    read = []
-    for word in masked:
-        if is_name(word):
-            index = name_index(word)
-            read.append(number_subwords(word, literals[index], ranks[index]))
-        else:
-            read.append(subwords(word))
-    return read, literals, numbers
+    named = {}  # name: the number's subwords
+    for index, (literal, rank) in enumerate(zip(literals, value_ranks(numbers))):
+        named[f"N{index}"] = number_subwords(f"N{index}", literal, rank)
+    return [named.get(word) or subwords(word) for word in masked], literals, numbers
 
 
 # records
@@ -179,8 +170,9 @@ def check_readable(problems):
     """Raises ValueError where most equations cannot be read: the mistake is then in the code."""
     unreadable = [problem for problem in problems if problem.parse_error]
     if 2 * len(unreadable) > len(problems):
-        raise ValueError(f"{len(unreadable)} of {len(problems)} equations cannot be read, the first "
-                         f"that of {unreadable[0].id}: {unreadable[0].parse_error}")
+        first = unreadable[0]
+        raise ValueError(f"{len(unreadable)} of {len(problems)} equations cannot be read, the "
+                         f"first of them in {first.id}: {first.parse_error}")
 
 
 # files
@@ -198,14 +190,12 @@ def read_math23k(path):
     problems = []
     for position, record in enumerate(records):
         try:
-            fields = [record["id"], record["new_split"].split(), record["equation"], record["ans"]]
-            if not isinstance(fields[2], str):
-                raise TypeError(f"its equation is a {type(fields[2]).__name__}")
+            fields = [str(record["id"]), record["new_split"].split(), record["equation"].strip(),
+                      str(record["ans"])]
         except (KeyError, TypeError, AttributeError) as error:
             raise FileError(f"{path}: record {position} lacks a field or has one of the wrong kind "
                             f"({error}): download the file again") from error
-        id, words, equation, answer = fields
-        problems.append(_in_file(path, str(id), words, equation, str(answer), english=False))
+        problems.append(_in_file(path, *fields, english=False))
     check_unique_ids([problem.id for problem in problems], path)
     check_readable(problems)
     return problems
@@ -235,19 +225,17 @@ def read_asdiv(path):
         raise FileError(f"{xml} cannot be read as XML ({error}): download it again") from error
     check_unique_ids([record.get("ID") for record in records], xml)
     records = {record.get("ID"): record for record in records}
-    lists = Path(path) / "nfolds" / "asdiv-a"
     folds = []
     for number in range(5):
-        name = lists / f"fold{number}.txt"
-        folds.append(read_text(name).split())
+        file = Path(path) / "nfolds" / "asdiv-a" / f"fold{number}.txt"
+        folds.append(read_text(file).split())
         if not folds[-1]:
-            raise FileError(f"{name} names no problem: download it again")
-    ids = sum(folds, [])
-    check_unique_ids(ids, lists)
-    missing = [id for id in ids if id not in records]
-    if missing:
-        raise FileError(f"{xml} lacks the problem {missing[0]} of the fold lists: download it again")
-    problems = {id: _asdiv_problem(xml, records[id]) for id in ids}
+            raise FileError(f"{file} names no problem: download it again")
+        missing = set(folds[-1]) - set(records)
+        if missing:
+            raise FileError(f"{xml} lacks the problem {min(missing)} of {file}: download it again")
+    check_unique_ids(sum(folds, []), f"{path}'s fold lists")
+    problems = {id: _asdiv_problem(xml, records[id]) for id in sum(folds, [])}
     check_readable(problems.values())
     return [list(map(problems.get, fold)) for fold in folds]
 
@@ -262,7 +250,7 @@ def _asdiv_problem(path, record):
     left, _, right = formula.partition("=")
     problem = _in_file(path, id, english_words(f"{body} {question}"), left, answer, english=True)
     if REMAINDER.search(right) and problem.equation:
-        # The field counts the plain quotient; the reference answer alone gives the strict figure.
+        # The field counts the plain quotient, not what the record rounds it to.
         problem.answer = evaluate_prefix(problem.equation, problem.numbers)
     return problem
 
@@ -277,7 +265,7 @@ def folder(data):
     if data == "sample":
         return project_file("data", "sample")
     base = Path(os.environ.get("TINYPRUNE_DATA") or ROOT / "data")
-    name = {"asdiv-a": "asdiv", "math23k": "math23k"}[data]
+    name = data.removesuffix("-a")
     if not (base / name).is_dir():
         raise FileError(f"{base / name} is not there: run `python data/download.py {name}`, or set "
                         f"TINYPRUNE_DATA to the folder that holds {name}/")
@@ -293,26 +281,21 @@ def load(data, fold=0, tuning=False):
     """
     path = folder(data)
     if data == "asdiv-a":
-        return _asdiv_splits(read_asdiv(path), fold, tuning)
+        folds = read_asdiv(path)
+        test = folds.pop(range(5).index(fold))
+        others = sum(folds, [])
+        if not tuning:
+            return Splits(others, [], test)
+        kept = [problem for position, problem in enumerate(others) if position % 10]
+        return Splits(kept, others[::10], [])
     chinese = path / "math23k" if data == "sample" else path
-    files = [chinese / f"{split}23k_processed_nodup.json" for split in ("train", "valid", "test")]
-    train, valid, test = (read_math23k(file) for file in files)
+    train, valid, test = (read_math23k(chinese / f"{split}23k_processed_nodup.json")
+                          for split in ("train", "valid", "test"))
     check_unique_ids([problem.id for problem in train + valid + test], path)
-    if data == "sample":
-        english = read_asdiv(path / "asdiv")
-        test = test + english[0]
-        valid = valid + english[1]
-        train = train + sum(english[2:], [])
-    return Splits(train, valid, test)
-
-
-def _asdiv_splits(folds, fold, tuning):
-    test = folds.pop(fold)
-    others = sum(folds, [])
-    if not tuning:
-        return Splits(others, [], test)
-    kept = [problem for position, problem in enumerate(others) if position % 10]
-    return Splits(kept, others[::10], [])
+    if data == "math23k":
+        return Splits(train, valid, test)
+    english = read_asdiv(path / "asdiv")
+    return Splits(train + sum(english[2:], []), valid + english[1], test + english[0])
 
 
 def problem_lengths(problems):

@@ -29,9 +29,9 @@ def token_slots(vocabulary):
     -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR
        names (V,): i for Ni, -1 for every other token
     """
-    tokens = vocabulary.tokens
-    slots = [0 if i <= MIRROR else 1 if token in OPERATORS else -1 for i, token in enumerate(tokens)]
-    names = [name_index(token) if is_name(token) else -1 for token in tokens]
+    slots = [1 if token in OPERATORS else -1 for token in vocabulary.tokens]
+    slots[:MIRROR + 1] = [0] * (MIRROR + 1)
+    names = [name_index(token) if is_name(token) else -1 for token in vocabulary.tokens]
     return torch.tensor(slots, device=DEVICE), torch.tensor(names, device=DEVICE)
 
 
@@ -43,9 +43,9 @@ def allowed_tokens(open_slots, steps_left, counts, slots, names):
     A complete row (no open slot) may write PAD alone.
     """
     after = open_slots[:, None] + slots  # (B, V)
-    allowed = (slots != 0) & (open_slots > 0)[:, None]
-    allowed &= after < steps_left
-    allowed &= names < counts[:, None]
+    can_end = after < steps_left
+    has_number = names < counts[:, None]
+    allowed = can_end & has_number & (slots != 0) & (open_slots > 0)[:, None]
     allowed[:, PAD] = open_slots == 0
     return allowed
 
@@ -90,11 +90,10 @@ def beam_search(model, batch, vocabulary, beam=5, start=BOS):
     whatever they say. With start=MIRROR equations come mirrored.
     """
     slots, names = token_slots(vocabulary)
-    B, V = len(batch.source), len(vocabulary)
-    memory, mask = model.encode(batch.source, batch.lengths)
-    memory = memory.repeat_interleave(beam, dim=0)  # (B*beam, S, D)
-    mask = mask.repeat_interleave(beam, dim=0)
-    counts = batch.counts.repeat_interleave(beam)
+    B = len(batch.source)
+    V = len(vocabulary)
+    encoded = model.encode(batch.source, batch.lengths)
+    memory, mask, counts = (x.repeat_interleave(beam, dim=0) for x in (*encoded, batch.counts))
     first_row = torch.arange(0, B * beam, beam, device=DEVICE)[:, None]  # (B, 1), of each problem
     written = torch.full_like(counts, start)[:, None]  # (B*beam, steps so far)
     open_slots = torch.ones_like(counts)
@@ -126,12 +125,11 @@ def follow_parents(cache, parent):
     """
     for (kind, _), cached in cache.items():
         if kind == "decoder":
-            cached["key"] = cached["key"][parent]
-            cached["value"] = cached["value"][parent]
+            cached.update({part: tensor[parent] for part, tensor in cached.items()})
 
 
 def candidates_of(vocabulary, ids, log_probabilities):
-    """ids (B, beam, T), log_probabilities (B, beam) -> [[Candidate]], best first.
+    """ids (B, beam, T) and log_probabilities (B, beam), best first -> [[Candidate]]
 
     A problem for which nothing can be written, having no numbers, gets the empty equation.
     """
@@ -140,10 +138,5 @@ def candidates_of(vocabulary, ids, log_probabilities):
     for rows, row_scores in zip(ids.tolist(), scores.tolist()):
         found = [Candidate(score, vocabulary.decode(row)) for row, score in zip(rows, row_scores)
                  if score > -math.inf]
-        ranked.append(sorted(found, key=by_score) or [Candidate(-math.inf, [])])
+        ranked.append(found or [Candidate(-math.inf, [])])
     return ranked
-
-
-def by_score(candidate):
-    """A key to sort candidates, the best first."""
-    return -candidate.score

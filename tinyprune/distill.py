@@ -1,9 +1,10 @@
 """The distillation loss: the student learns from the teacher's whole distribution.
 
-    L = λ1 * (t² * KL(teacher || student at temperature t) + β * attention alignment) + λ2 * cross-entropy
+    L = λ1 * (t² * KL(teacher || student, both at temperature t) + β * attention alignment)
+        + λ2 * cross-entropy
 
 All means are over real target tokens, or over real query rows; padding counts nowhere.
-Hinton et al. 2015 (temperature); arXiv 2511.17577 (KL + alignment of the attention, layer by layer).
+Hinton et al. 2015 (temperature); arXiv 2511.17577 (KL + attention alignment, layer by layer).
 
 A loss for train.py is a function (model, batch, gates) -> a number. There are two of them here,
 `task_loss` and `distillation_loss`; bind their options with functools.partial.
@@ -11,7 +12,6 @@ A loss for train.py is a function (model, batch, gates) -> a number. There are t
 import torch
 
 from tinyprune import PAD
-from tinyprune.attention import padding_mask
 from tinyprune.transformer import token_loss
 
 
@@ -40,20 +40,32 @@ def attention_kl(student, teacher, real):
     return divergence[real].mean()
 
 
-def attention_alignment(student, teacher, student_heads, teacher_heads, real):
-    """The mean of attention_kl over all heads of the student, paired by their original index.
+def pair_heads(student, teacher, gates=None):
+    """The student's active heads and the same heads of the teacher, by their original index.
 
-    student, teacher: {(kind, layer): probabilities (B, N, T, S)}
-    student_heads, teacher_heads: {(kind, layer): [original indices]}, in those probabilities' order
+    -> {(kind, layer): (positions in the student's layer, positions in the teacher's)}
+    """
+    pairs = {}
+    for name, layer in student.attention_layers().items():
+        partners = teacher.attention_layers()[name].heads
+        gate = gates[name] if gates else [1] * len(layer.heads)
+        active = [position for position, value in enumerate(gate) if value]
+        pairs[name] = active, [partners.index(layer.heads[position]) for position in active]
+    return pairs
+
+
+def attention_alignment(student, teacher, pairs, real):
+    """The mean of attention_kl over pairs of heads.
+
+    student, teacher: {(kind, layer): probabilities (B, N, T, S)}; pairs: as pair_heads gives them
     real: {kind: (B, T)}, True for real queries -> a number
     """
     total = 0
     count = 0
-    for name, probabilities in student.items():
-        heads = student_heads[name]
-        partners = teacher[name][:, [teacher_heads[name].index(head) for head in heads]]
-        total = total + len(heads) * attention_kl(probabilities, partners, real[name[0]])
-        count += len(heads)
+    for name, (own, partners) in pairs.items():
+        distance = attention_kl(student[name][:, own], teacher[name][:, partners], real[name[0]])
+        total = total + len(own) * distance
+        count += len(own)
     return total / count
 
 
@@ -81,25 +93,7 @@ def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_
     loss = ce_weight * token_loss(logits, batch.target, label_smoothing)
     loss = loss + kd_weight * kd_loss(logits, teacher_logits, real, temperature)
     if alignment:
-        active, heads = active_heads(model, gates, attentions)
-        teacher_heads = {name: layer.heads for name, layer in teacher.attention_layers().items()}
-        real_words = padding_mask(batch.lengths, batch.source.shape[1])[:, 0, 0]
-        real_queries = {"encoder": real_words, "decoder": real, "cross": real}
-        distance = attention_alignment(active, teacher_attentions, heads, teacher_heads, real_queries)
+        distance = attention_alignment(attentions, teacher_attentions,
+                                       pair_heads(model, teacher, gates), batch.real_queries())
         loss = loss + kd_weight * alignment * distance
     return loss
-
-
-def active_heads(model, gates, attentions):
-    """The attention probabilities and the original indices of the heads whose gate is open.
-
-    -> {(kind, layer): (B, active heads, T, S)}, {(kind, layer): [index]}
-    """
-    probabilities = {}
-    heads = {}
-    for name, layer in model.attention_layers().items():
-        gate = gates[name].tolist() if gates else [1.0] * len(layer.heads)
-        positions = [position for position, value in enumerate(gate) if value]
-        probabilities[name] = attentions[name][:, positions]
-        heads[name] = [layer.heads[position] for position in positions]
-    return probabilities, heads

@@ -7,12 +7,11 @@ exactly is left open there, and is our choice here.
 """
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from tinyprune.masking import gates_for, select_heads
-from tinyprune.transformer import Head
 
 
 def ratio_at(step, start, end, ratio):
@@ -34,7 +33,7 @@ class DynamicPruning:
     smoothed, and the lowest are pruned, as many as the schedule says. A pruned head may come back.
     From `end` on the mask is frozen.
     """
-    score: Callable  # model -> {Head: float}
+    score: Callable = field(repr=False)  # model -> {Head: float}
     ratio: float
     end: int
     every: int
@@ -43,23 +42,20 @@ class DynamicPruning:
     ema_decay: float = 0.5  # the weight of the old scores in their moving average
 
     def __post_init__(self):
+        if self.schedule == "one-shot":
+            self.end = 0
         self.scores = {}  # {Head: float}, smoothed
         self.pruned = set()  # of Heads
         self.gates = {}  # of each (kind, layer), (N,); empty while nothing is pruned
         self.frozen = {}  # {Head: its weights and moments as they were when it was pruned}
-        self.log = []  # an entry for each scoring
-
-    def settings(self):
-        """By these a checkpoint knows its run."""
-        return [self.ratio, self.end, self.every, self.schedule, self.ema_decay]
+        self.log = []  # an entry for each scoring: the Heads that closed, and that returned
 
     def is_due(self, step):
         """Whether the heads are scored before this step."""
-        last = 0 if self.schedule == "one-shot" else self.end
-        if self.schedule == "none" or step > last:
-            return False
         done = self.log and self.log[-1]["step"] == step  # a run stopped within this step goes on
-        return not done and (step % self.every == 0 or step == last)
+        if done or step > self.end or self.schedule == "none":
+            return False
+        return step % self.every == 0 or step == self.end
 
     def before_step(self, step, model, optimizer):
         """Scores the heads and moves the gates, if this step is one of the schedule's."""
@@ -67,8 +63,6 @@ class DynamicPruning:
             return
         self.smooth(self.score(model))
         ratio = ratio_at(step, 0, self.end, self.ratio)
-        if self.schedule == "one-shot":
-            ratio = self.ratio
         ranked = self.scores
         if self.schedule == "monotone":  # a pruned head stays the lowest
             ranked = ranked | dict.fromkeys(self.pruned, -math.inf)
@@ -77,8 +71,7 @@ class DynamicPruning:
         self.gates = gates_for(model, self.pruned)
         closed = sorted(self.pruned - before)
         returned = sorted(before - self.pruned)
-        self.log.append({"step": step, "ratio": ratio, "closed": list(map(list, closed)),
-                         "returned": list(map(list, returned))})
+        self.log.append({"step": step, "ratio": ratio, "closed": closed, "returned": returned})
         for head in returned:
             del self.frozen[head]
         for head in closed:
@@ -87,10 +80,7 @@ class DynamicPruning:
 
     def smooth(self, fresh):
         """Takes fresh scores into the moving average, which begins with the first ones."""
-        if not self.scores:
-            self.scores = fresh
-            return
-        old = self.scores
+        old = self.scores or fresh
         self.scores = {head: self.ema_decay * old[head] + (1 - self.ema_decay) * fresh[head]
                        for head in fresh}
 
@@ -103,19 +93,17 @@ class DynamicPruning:
         """
         for head, kept in self.frozen.items():
             for name, part in head_parts(head, model, optimizer).items():
-                part.copy_(kept.get(name, torch.tensor(0.0)))  # a moment that did not exist yet was 0
+                part.copy_(kept.get(name, torch.tensor(0.0)))  # a moment that was not there was 0
 
     def state(self):
-        """What a checkpoint must keep, in plain tensors and lists."""
-        return {"scores": [[*head, score] for head, score in self.scores.items()],
-                "pruned": [list(head) for head in sorted(self.pruned)],
-                "frozen": [[list(head), parts] for head, parts in self.frozen.items()],
+        """What a checkpoint must keep."""
+        return {"scores": self.scores, "pruned": self.pruned, "frozen": self.frozen,
                 "log": self.log}
 
     def restore(self, state, model):
-        self.scores = {Head(*head): score for *head, score in state["scores"]}
-        self.pruned = {Head(*head) for head in state["pruned"]}
-        self.frozen = {Head(*head): parts for head, parts in state["frozen"]}
+        self.scores = state["scores"]
+        self.pruned = state["pruned"]
+        self.frozen = state["frozen"]
         self.log = state["log"]
         self.gates = gates_for(model, self.pruned)
 
@@ -130,7 +118,8 @@ def head_parts(head, model, optimizer):
     for name, parameter in attention.named_parameters():
         if name == "output.bias":
             continue  # it belongs to no head
+        own = (slice(None), rows) if name == "output.weight" else rows
         for key, tensor in {"": parameter.data, **optimizer.state.get(parameter, {})}.items():
             if tensor.dim():  # AdamW's step count has none
-                parts[f"{name}.{key}"] = tensor[:, rows] if name == "output.weight" else tensor[rows]
+                parts[f"{name}.{key}"] = tensor[own]
     return parts

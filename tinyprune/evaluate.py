@@ -1,5 +1,6 @@
 """From a model's candidates to graded answers: search -> rerank -> grade."""
 from dataclasses import dataclass
+from statistics import mean
 
 from tinyprune.batching import DEVICE, batches
 from tinyprune.checker import evaluate_parts, outcome, same_equation
@@ -43,7 +44,7 @@ def plausibility(equation, numbers, whole=False):
 
 def rerank_by_plausibility(candidates, numbers, whole=False):
     """The candidates by plausibility; equally plausible ones stay in their order. -> [Candidate]"""
-    return sorted(candidates, key=lambda candidate: -plausibility(candidate.equation, numbers, whole))
+    return sorted(candidates, key=lambda c: -plausibility(c.equation, numbers, whole))
 
 
 def best_equations(problems, candidates, reranker=None):
@@ -58,28 +59,25 @@ def best_equations(problems, candidates, reranker=None):
 class Report:
     """How a model answered: one outcome (checker.py) and one equation a problem, in their order."""
     outcomes: str
-    strict_outcomes: str  # where the reference answer alone counts, even with a remainder
     equations: list[list[str]]
     equation_accuracy: float
     commutative_accuracy: float  # equations equal up to commutation and association
 
     @property
     def answer_accuracy(self):
-        return sum(letter in "=~" for letter in self.outcomes) / len(self.outcomes)
+        return mean(letter in "=~" for letter in self.outcomes)
 
 
 def grade(problems, equations):
     """[Problem] and one predicted prefix equation for each -> Report"""
     pairs = list(zip(problems, equations))
     outcomes = [outcome(equation, p.numbers, p.answer, p.decimal) for p, equation in pairs]
-    strict = [outcome(equation, p.numbers, p.reference_answer, p.decimal) for p, equation in pairs]
-    equal = sum(equation == p.equation for p, equation in pairs)
-    equal_up_to_order = sum(same_equation(equation, p.equation) for p, equation in pairs)
-    return Report("".join(outcomes), "".join(strict), equations,
-                  equal / len(pairs), equal_up_to_order / len(pairs))
+    equal = [equation == p.equation for p, equation in pairs]
+    equal_up_to_order = [same_equation(equation, p.equation) for p, equation in pairs]
+    return Report("".join(outcomes), equations, mean(equal), mean(equal_up_to_order))
 
 
 def evaluate_model(model, problems, vocabularies, search=greedy, reranker=None, **options):
-    """How well the model answers these problems: find_candidates, best_equations, grade. -> Report"""
+    """How well the model answers these problems: search, rerank, grade. -> Report"""
     candidates = find_candidates(model, problems, vocabularies, search, **options)
     return grade(problems, best_equations(problems, candidates, reranker))

@@ -1,19 +1,22 @@
-"""What a lesson shows: tables and pictures as text always, and as PNG files where matplotlib is there.
+"""What a lesson shows: tables and pictures, as text and, with matplotlib, as PNG files.
 
 Without matplotlib every drawing function prints its text version, and one line says, once, how to
 get the rest.
 """
 import functools
+import logging
 import sys
 import warnings
+from itertools import zip_longest
+from math import nan
 
 from tinyprune.files import ROOT
 
 PICTURES = ROOT / "lessons" / "pictures"
 SHADES = " ░▒▓█"
 BARS = "▁▂▃▄▅▆▇█"
-CHINESE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC",
-                 "WenQuanYi Zen Hei")
+FONTS = ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Microsoft YaHei", "PingFang SC",
+         "WenQuanYi Zen Hei"]  # the first that has a character draws it
 
 
 @functools.cache
@@ -24,14 +27,12 @@ def pyplot():
         if "ipykernel" not in sys.modules:
             matplotlib.use("Agg")  # write files, open no window
         import matplotlib.pyplot as plt
-        from matplotlib import font_manager
     except ImportError:
         print("  (pictures as files: pip install matplotlib)")
         return None
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    chinese = [name for name in CHINESE_FONTS if name in installed]
-    plt.rcParams["font.family"] = ["DejaVu Sans", *chinese]
-    warnings.filterwarnings("ignore", "Glyph .* missing")  # without such a font words become boxes
+    plt.rcParams["font.family"] = FONTS
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # of fonts not installed
+    warnings.filterwarnings("ignore", "Glyph .* missing")  # without one of them words become boxes
     return plt
 
 
@@ -40,25 +41,21 @@ def heading(text):
 
 
 def table(rows, header):
-    """Prints aligned columns: rows of texts and numbers, floats with three digits after the point."""
+    """Prints aligned columns: rows of texts and numbers, floats with three decimals."""
     lines = [header]
     for row in rows:
         lines.append([f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row])
     widths = [max(map(len, column)) for column in zip(*lines)]
-    for first, *others in lines:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:])]
+    for line in lines:
+        cells = list(map(str.rjust, line, widths))
+        cells[0] = line[0].ljust(widths[0])
         print("  " + "  ".join(cells).rstrip())
 
 
-def shade(value, maximum=1.0):
-    """One character, darker for more: a value in [0, maximum]."""
-    level = int(len(SHADES) * value / maximum) if maximum else 0
-    return SHADES[min(max(level, 0), len(SHADES) - 1)]
-
-
 def shades(values, maximum):
-    return "".join(2 * shade(value, maximum) for value in values)
+    """Two characters for each value in [0, maximum], darker for more."""
+    levels = [int(len(SHADES) * value / maximum) if maximum else 0 for value in values]
+    return "".join(2 * SHADES[min(max(level, 0), len(SHADES) - 1)] for level in levels)
 
 
 def save_picture(name, draw, size=(7, 4), folder=None):
@@ -78,18 +75,17 @@ def save_picture(name, draw, size=(7, 4), folder=None):
 
 
 def matrix(values, rows, columns, name):
-    """A matrix (R, C) as a grid of shades, with a label for each row and a number for each column."""
+    """A matrix (R, C) as a grid of shades: a label for each row, a number for each column."""
     maximum = max(map(max, values))
     width = max(map(len, rows))
     for label, row in zip(rows, values):
         print(f"  {label.rjust(width)} |{shades(row, maximum)}|")
-    numbers = range(len(columns))
-    print("  " + " " * width + "  " + "".join(f"{number:<2d}" for number in numbers))
-    print("  " + "  ".join(f"{number} {column}" for number, column in zip(numbers, columns)))
+    print(" " * (width + 4) + "".join(f"{number:<2d}" for number in range(len(columns))))
+    print("  " + "  ".join(f"{number} {column}" for number, column in enumerate(columns)))
 
     def draw(axes):
         image = axes.imshow(values, cmap="Blues", vmin=0)
-        axes.set_xticks(numbers, columns, rotation=60, ha="right")
+        axes.set_xticks(range(len(columns)), columns, rotation=60, ha="right")
         axes.set_yticks(range(len(rows)), rows)
         axes.figure.colorbar(image)
 
@@ -104,10 +100,10 @@ def curves(lines, x_label, y_label, name, marks=()):
     width = max(map(len, lines))
     every = [y for points in lines.values() for _, y in points]
     low = min(every)
-    span = max(every) - low
+    span = max(every) - low or 1
     for label, points in lines.items():
         ys = [y for _, y in points]
-        bars = "".join(BARS[int(7 * (y - low) / span) if span else 0] for y in ys)
+        bars = "".join(BARS[int(7 * (y - low) / span)] for y in ys)
         print(f"  {label.ljust(width)}  {bars}  {ys[0]:.3g} … {ys[-1]:.3g}")
 
     def draw(axes):
@@ -129,20 +125,17 @@ def head_map(scores, name):
     Darker = higher within its kind of attention.
     """
     rows = {}
-    maxima = {}
     for head, score in scores.items():
-        rows.setdefault((head.kind, head.layer), []).append(score)
-        maxima[head.kind] = max(score, maxima.get(head.kind, score))
-    for (kind, layer), values in rows.items():
+        rows.setdefault(f"{head.kind} {head.layer}", []).append(score)
+    for label, values in rows.items():
+        kind = label.split()[0]
+        maximum = max(score for head, score in scores.items() if head.kind == kind)
         figures = "  ".join(f"{value:.2f}" for value in values)
-        print(f"  {kind} {layer}".ljust(12) + f" |{shades(values, maxima[kind])}|  {figures}")
+        print(f"  {label:10} |{shades(values, maximum)}|  {figures}")
 
     def draw(axes):
-        longest = max(map(len, rows.values()))
-        gap = float("nan")
-        filled = [values + [gap] * (longest - len(values)) for values in rows.values()]
-        axes.imshow(filled, cmap="Blues")
-        axes.set_yticks(range(len(rows)), [f"{kind} {layer}" for kind, layer in rows])
+        axes.imshow(list(zip_longest(*zip_longest(*rows.values(), fillvalue=nan))), cmap="Blues")
+        axes.set_yticks(range(len(rows)), rows)
         axes.set_xlabel("head")
 
     save_picture(name, draw, (5, 1.5 + 0.3 * len(rows)))

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import torch
 
-from tinyprune.transformer import KINDS
+from tinyprune.transformer import KINDS, Head
 
 
 def apportion(total, sizes):
@@ -33,11 +33,11 @@ def lowest_heads(scores, count):
     Raises ValueError if that many cannot go.
     """
     ranked = sorted(scores, key=lambda head: (scores[head], head.layer, head.index, head.kind))
-    left = Counter((head.kind, head.layer) for head in scores)
+    left = Counter(head[:2] for head in scores)  # of each (kind, layer)
     chosen = []
     for head in ranked:
-        if len(chosen) < count and left[head.kind, head.layer] > 1:
-            left[head.kind, head.layer] -= 1
+        if len(chosen) < count and left[head[:2]] > 1:
+            left[head[:2]] -= 1
             chosen.append(head)
     if len(chosen) < count:
         raise ValueError(f"cannot prune {count} heads: only {len(chosen)} can go if one stays in "
@@ -56,23 +56,20 @@ def select_heads(scores, ratio, scope="kind"):
     count = math.floor(round(ratio * len(scores), 9) + 0.5)  # 0.58 * 25 is 14.499999999999998
     if scope == "all":
         return set(lowest_heads(scores, count))
-    groups = [{head: score for head, score in scores.items() if head.kind == kind}
-              for kind in KINDS]
-    shares = apportion(count, [len(group) for group in groups])
+    sizes = Counter(head.kind for head in scores)
+    shares = apportion(count, [sizes[kind] for kind in KINDS])
     selected = set()
-    for group, share in zip(groups, shares):
-        selected.update(lowest_heads(group, share))
+    for kind, share in zip(KINDS, shares):
+        of_kind = {head: score for head, score in scores.items() if head.kind == kind}
+        selected.update(lowest_heads(of_kind, share))
     return selected
 
 
 def check_heads(model, heads):
     """Raises ValueError for a head that the model does not have, or not any more."""
-    here = model.heads()
-    for head in sorted(heads):
-        if head not in here:
-            others = [other.index for other in here if other[:2] == head[:2]]
-            raise ValueError(f"the model has no {head}: it never existed or is removed already; "
-                             f"{head.kind} {head.layer} has the heads {others}")
+    missing = sorted(set(heads) - set(model.heads()))
+    if missing:
+        raise ValueError(f"the model has no {missing[0]}: it never existed, or is removed already")
 
 
 def gates_for(model, pruned):
@@ -84,9 +81,8 @@ def gates_for(model, pruned):
     device = model.classifier.weight.device
     gates = {}
     for (kind, layer), attention in model.attention_layers().items():
-        gone = {head.index for head in pruned if head[:2] == (kind, layer)}
-        gates[kind, layer] = torch.tensor([float(index not in gone) for index in attention.heads],
-                                          device=device)
+        active = [Head(kind, layer, index) not in pruned for index in attention.heads]
+        gates[kind, layer] = torch.tensor(active, dtype=torch.float, device=device)
     return gates
 
 

@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from tinyprune import BOS
+from tinyprune.transformer import shift_right
 
 
 def parameters(model, embeddings=True):
@@ -29,15 +29,14 @@ def attention_flops(attention, queries, keys, new_keys=None):
 
     new_keys: those of the keys that are not cached yet, by default all
     """
-    D = attention.output.out_features
-    inner = attention.output.in_features  # N*K
+    D, inner = attention.output.weight.shape  # inner = N*K
     new_keys = keys if new_keys is None else new_keys
     projected = 2 * queries + 2 * new_keys  # W_Q and W_O for queries, W_K and W_V for keys
     return 2 * D * inner * projected + 2 * 2 * inner * queries * keys  # ... + Q K^T, and P V
 
 
 def feedforward_flops(feedforward, tokens):
-    return sum(2 * tokens * layer.weight.numel() for layer in feedforward if hasattr(layer, "weight"))
+    return 2 * tokens * sum(layer.weight.numel() for layer in (feedforward[0], feedforward[2]))
 
 
 def flops_by_attention(model, source_length, target_length):
@@ -45,18 +44,14 @@ def flops_by_attention(model, source_length, target_length):
 
     The heads of an attention cost the same each.
     """
-    S = source_length
-    T = target_length
-    cost = {}
-    for (kind, layer), attention in model.attention_layers().items():
+    def cost(kind, attention):
         if kind == "encoder":
-            cost[kind, layer] = attention_flops(attention, S, S)
-        elif kind == "decoder":  # step by step, over the cache
-            cost[kind, layer] = sum(attention_flops(attention, 1, step, new_keys=1)
-                                    for step in range(1, T + 1))
-        else:  # the source is read once
-            cost[kind, layer] = attention_flops(attention, T, S)
-    return cost
+            return attention_flops(attention, source_length, source_length)
+        if kind == "cross":  # the source is read once
+            return attention_flops(attention, target_length, source_length)
+        return sum(attention_flops(attention, 1, step, 1) for step in range(1, target_length + 1))
+
+    return {name: cost(name[0], layer) for name, layer in model.attention_layers().items()}
 
 
 def flops(model, source_length, target_length):
@@ -80,10 +75,8 @@ def forced_decoding(model, batch):
     """
     memory, mask = model.encode(batch.source, batch.lengths)
     cache = {}
-    token = torch.full_like(batch.target[:, :1], BOS)
-    for step in range(batch.target.shape[1]):
+    for token in shift_right(batch.target).split(1, dim=1):  # (B, 1)
         model.decode(token, memory, mask, cache=cache)
-        token = batch.target[:, step:step + 1]
 
 
 def latencies(models, batches, rounds=9):
@@ -93,14 +86,14 @@ def latencies(models, batches, rounds=9):
     """
     problems = sum(len(batch.source) for batch in batches)
     seconds = {name: [] for name in models}
-    for number in range(rounds + 1):
+    for _ in range(rounds + 1):
         for name, model in models.items():
             start = time.perf_counter()
             for batch in batches:
                 forced_decoding(model, batch)
             if batches[0].source.is_cuda:
                 torch.cuda.synchronize()
-            if number:  # the first round warms up
-                seconds[name].append((time.perf_counter() - start) / problems)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+            seconds[name].append((time.perf_counter() - start) / problems)
+    # The first round warms up.
+    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 

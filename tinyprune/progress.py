@@ -19,10 +19,7 @@ class Progress:
         if mark == self.last_mark and step < self.steps:
             return
         self.last_mark = mark
-        seconds_a_step = (time.time() - self.started) / max(step - self.first, 1)
-        minutes = seconds_a_step * (self.steps - step) / 60
-        line = f"  {self.name}: step {step}/{self.steps}  {text}  {minutes:.1f} min left "
-        if terminal:
-            print(f"\r{line}", end="\n" if step == self.steps else "", flush=True)
-        else:
-            print(line, flush=True)
+        seconds = (time.time() - self.started) / max(step - self.first, 1) * (self.steps - step)
+        print("\r" if terminal else "", f" {self.name}: step {step}/{self.steps}  {text}  "
+              f"{seconds / 60:.1f} min left ", flush=True,
+              end="" if terminal and step < self.steps else "\n")

@@ -23,9 +23,10 @@ UNITS = ("zero one two three four five six seven eight nine ten eleven twelve th
          "fifteen sixteen seventeen eighteen nineteen").split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 CARDINALS = {word: value for value, word in enumerate(UNITS)}
-CARDINALS |= {word: 20 + 10 * position for position, word in enumerate(TENS)}
-COMPOUND = f"(?:{'|'.join(TENS)})-(?:{'|'.join(UNITS[1:10])})"
-NUMBER_WORD = rf"\b(?:{COMPOUND}|{'|'.join(CARDINALS)})\b"
+for tens, word in enumerate(TENS, 2):
+    CARDINALS |= {f"{word}-{unit}": 10 * tens + CARDINALS[unit] for unit in UNITS[1:10]}
+    CARDINALS[word] = 10 * tens
+NUMBER_WORD = rf"\b(?:{'|'.join(sorted(CARDINALS, reverse=True))})\b"  # "forty-two" before "forty"
 ENGLISH = re.compile(f"{LITERAL.pattern}|{NUMBER_WORD}", re.IGNORECASE)
 
 
@@ -42,7 +43,7 @@ class EquationError(ValueError):
 
 
 def is_name(token):
-    """Whether a word of a masked text, or a token of an equation, is a number's name: N0, N1, …"""
+    """Whether a word of a masked text, or an equation's token, is a number's name: N0, N1, …"""
     return token[:1] == "N" and token.isascii() and token[1:].isdecimal()
 
 
@@ -74,14 +75,8 @@ def read_number(literal):
 
 def number_word(word):
     """The digits of an English cardinal up to ninety-nine: "Forty-two" -> "42"; else None."""
-    tens, hyphen, unit = word.lower().partition("-")
-    if tens not in CARDINALS:
-        return None
-    if not hyphen:
-        return str(CARDINALS[tens])
-    if tens not in TENS or unit not in UNITS[1:10]:
-        return None
-    return str(CARDINALS[tens] + CARDINALS[unit])
+    value = CARDINALS.get(word.lower())
+    return None if value is None else str(value)
 
 
 def mask_numbers(words, english=False):

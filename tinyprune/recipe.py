@@ -5,6 +5,7 @@ A model is trained once and kept under runs/. Whoever needs it afterwards loads 
 """
 import copy
 import hashlib
+import re
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -41,17 +42,17 @@ class ExperimentConfig:
 
 EXPERIMENTS = {
     "sample": ExperimentConfig(
-        teacher=TrainConfig(epochs=12, batch_size=32),
-        student=TrainConfig(epochs=4, batch_size=32, learning_rate=5e-4),
+        teacher=TrainConfig(epochs=12),
+        student=TrainConfig(epochs=4, learning_rate=5e-4),
         model=dict(encoder_layers=2, embedding_scale=8.0)),
     "asdiv-a": ExperimentConfig(
-        teacher=TrainConfig(epochs=50, batch_size=32),
-        student=TrainConfig(epochs=15, batch_size=32, learning_rate=5e-4),
+        teacher=TrainConfig(epochs=50),
+        student=TrainConfig(epochs=15, learning_rate=5e-4),
         model=dict(encoder_layers=2, dropout=0.2, embedding_scale=1.0),
         min_count=1, whole=True),
     "math23k": ExperimentConfig(
-        teacher=TrainConfig(epochs=52, batch_size=32),
-        student=TrainConfig(epochs=3, batch_size=32, learning_rate=5e-4),
+        teacher=TrainConfig(epochs=52),
+        student=TrainConfig(epochs=3, learning_rate=5e-4),
         model=dict(width=192, heads=6, encoder_layers=4, feedforward=192, dropout=0.25)),
 }
 
@@ -68,11 +69,10 @@ def steps_of(config, problems, vocabularies):
 
 
 def calibration_batches(problems, vocabularies, count, seed=0):
-    """`count` of these problems, always the same for a seed: what heads are scored on. -> [Batch]"""
+    """`count` of these problems, always the same for a seed, to score heads on. -> [Batch]"""
     problems = [problem for problem in problems if vocabularies.can_write(problem)]
-    generator = torch.Generator().manual_seed(seed)
-    chosen = torch.randperm(len(problems), generator=generator)[:count].tolist()
-    return batches([problems[position] for position in chosen], vocabularies, 64)
+    order = torch.randperm(len(problems), generator=torch.Generator().manual_seed(seed))
+    return batches([problems[position] for position in order[:count]], vocabularies, 64)
 
 
 # models that are kept
@@ -138,16 +138,16 @@ def load_or_train_teacher(data, fold=0, seed=0, shipped=True):
         model = Transformer(Config(len(vocabularies.source), len(vocabularies.target),
                                    **config.model))
         loss = partial(task_loss, label_smoothing=config.teacher.label_smoothing)
-        watched = splits.valid[::max(len(splits.valid) // 200, 1)]
-        log = train(model, splits.train, vocabularies, replace(config.teacher, seed=seed), loss=loss,
-                    checkpoint=checkpoint, name="teacher", valid=watched)
+        log = train(model, splits.train, vocabularies, replace(config.teacher, seed=seed),
+                    loss=loss, checkpoint=checkpoint, name="teacher",
+                    valid=splits.valid[::max(len(splits.valid) // 200, 1)])
         return model, vocabularies, log, []
 
     return load_or_train(path, "teacher", make)
 
 
 def load_teacher(data, fold=0, seed=0):
-    """The data set's splits, its vocabularies, and its teacher's model: see load_or_train_teacher."""
+    """The data set's splits, vocabularies and teacher (the model): see load_or_train_teacher."""
     trained, vocabularies = load_or_train_teacher(data, fold, seed)
     return load(data, fold), vocabularies, trained.model
 
@@ -171,31 +171,20 @@ def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio
         pruning = DynamicPruning(lambda model: score_heads(model, calibration, criterion),
                                  ratio, end, every=max(end // experiment.scorings, 1),
                                  schedule=schedule)
-        loss = partial(task_loss, label_smoothing=config.label_smoothing)
+        loss = task_loss
         if distil:
-            loss = partial(distillation_loss, teacher=copy.deepcopy(teacher),
-                           label_smoothing=config.label_smoothing, **DISTILLATION)
-        log = train(model, splits.train, vocabularies, config, loss=loss, checkpoint=checkpoint,
-                    name=name, pruning=pruning)
+            loss = partial(distillation_loss, teacher=copy.deepcopy(teacher), **DISTILLATION)
+        log = train(model, splits.train, vocabularies, config, checkpoint=checkpoint, name=name,
+                    loss=partial(loss, label_smoothing=config.label_smoothing), pruning=pruning)
         return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
 
-    path = model_path(data, fold, "student", config, experiment, ratio, schedule,
-                      describe(criterion), DISTILLATION if distil else False, fingerprint(teacher))
+    named = re.sub(" at 0x[0-9a-f]+", "", repr(criterion))  # with its options, without addresses
+    path = model_path(data, fold, "student", config, experiment, ratio, schedule, named,
+                      DISTILLATION if distil else False, fingerprint(teacher))
     return load_or_train(path, name, make)[0]
-
-
-def describe(criterion):
-    """A criterion's name and the options bound to it: students of two criteria are two models."""
-    if isinstance(criterion, partial):
-        bound = {name: getattr(value, "__name__", value)
-                 for name, value in criterion.keywords.items()}
-        return criterion.func.__name__, bound
-    return criterion.__name__
 
 
 def fingerprint(model):
     """A digest of the model's weights: a student must not be taken for another teacher's."""
-    digest = hashlib.sha256()
-    for weight in model.state_dict().values():
-        digest.update(weight.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    weights = [weight.cpu().numpy().tobytes() for weight in model.state_dict().values()]
+    return hashlib.sha256(b"".join(weights)).hexdigest()

@@ -21,13 +21,13 @@ GREEDY = "greedy"
 BEAM = "beam of 5"
 BIDIRECTIONAL = "bidirectional"
 BEAM_RERANKED = "beam of 5, reranked"
-BEST = "bidirectional, reranked"  # the decoding that counts, named so before any test problem was asked
+BEST = "bidirectional, reranked"  # the one that counts, chosen before any test problem was asked
 # The solvers that learn nothing.
 MAJORITY = "majority equation"
 NEAREST = "nearest neighbour"
 
 KEYS = """study data split fold model ratio criterion schedule loss seed teacher_seed steps
-answer_accuracy equation_accuracy commutative_accuracy strict_accuracy problems correct
+answer_accuracy equation_accuracy commutative_accuracy problems correct
 correct_by_rounding verdicts heads heads_kept parameters parameters_without_embeddings flops
 milliseconds_per_problem batch_size speedup settings""".split()
 
@@ -37,19 +37,19 @@ def is_correct(outcomes):
     return np.array([letter in "=~" for letter in outcomes], dtype=float)
 
 
-def bootstrap_interval(values, draws=2000, seed=0):
+def bootstrap_interval(values):
     """A 95% interval of the mean, from problems drawn again with replacement: (low, high)
 
     For the difference of two models give the differences problem by problem: that is the paired
     interval.
     """
-    values = np.asarray(values)
-    positions = np.random.default_rng(seed).integers(0, len(values), (draws, len(values)))
-    return tuple(np.quantile(values[positions].mean(axis=1), [0.025, 0.975]).tolist())
+    positions = np.random.default_rng(0).integers(0, len(values), (2000, len(values)))
+    means = np.asarray(values)[positions].mean(axis=1)
+    return tuple(np.quantile(means, [0.025, 0.975]).tolist())
 
 
 def result_row(report, **facts):
-    """One row: what a Report of evaluate.py says, and the facts; every key of KEYS, null by default.
+    """One row with every key of KEYS: what a Report (evaluate.py) says, the facts, null elsewhere.
 
     Raises KeyError for a fact that is not one of KEYS.
     """
@@ -59,7 +59,6 @@ def result_row(report, **facts):
     measured = dict(answer_accuracy=report.answer_accuracy,
                     equation_accuracy=report.equation_accuracy,
                     commutative_accuracy=report.commutative_accuracy,
-                    strict_accuracy=float(is_correct(report.strict_outcomes).mean()),
                     problems=len(report.outcomes),
                     correct=int(is_correct(report.outcomes).sum()),
                     correct_by_rounding=report.outcomes.count("~"),
@@ -71,10 +70,10 @@ def result_row(report, **facts):
 def git(*words):
     """What git says, or None where there is no git or no repository."""
     try:
-        found = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+        return subprocess.check_output(["git", *words], cwd=ROOT, text=True,
+                                       stderr=subprocess.DEVNULL).strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found.stdout.strip()
 
 
 def provenance(started):
@@ -98,18 +97,16 @@ def write_result(path, rows, started):
 
 
 def result_path(folder, row, suffix=""):
-    """A lesson's result file, named after its first row: study, data, fold and seed, then `suffix`."""
+    """A result file, named after its first row: study, data, fold and seed, then `suffix`."""
     fold = "" if row["fold"] is None else f"-fold{row['fold']}"
     return folder / f"{row['study']}-{row['data']}{fold}-seed{row['seed']}{suffix}.json"
 
 
 def write_predictions(path, problems, reports):
-    """One JSON line a problem: its id, and each model's equation and outcome; reports: {name: Report}"""
+    """One JSON line a problem: id, each model's equation and outcome; reports: {name: Report}"""
     lines = []
     for position, problem in enumerate(problems):
-        line = {"id": problem.id}
-        for name, report in reports.items():
-            line[name] = {"equation": " ".join(report.equations[position]),
-                          "verdict": report.outcomes[position]}
-        lines.append(json.dumps(line, ensure_ascii=False))
-    write_text(path, "\n".join(lines) + "\n")
+        line = {name: {"equation": " ".join(report.equations[position]),
+                       "verdict": report.outcomes[position]} for name, report in reports.items()}
+        lines.append(json.dumps({"id": problem.id} | line, ensure_ascii=False) + "\n")
+    write_text(path, "".join(lines))

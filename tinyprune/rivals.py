@@ -4,6 +4,7 @@ All have the form (model, batches) -> {Head: float}, high = keep, on a model in 
 gates open. None is scaled.
 """
 from collections import Counter
+from functools import partial
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -33,18 +34,22 @@ def gradient_score(model, batches):
     """
     layers = model.attention_layers()
     sums = Counter()
-    examples = 0
     for batch in batches:
         B = len(batch.source)
         gates = {name: torch.ones(B, len(attention.heads), requires_grad=True,
-                                 device=batch.source.device)
+                                  device=batch.source.device)
                  for name, attention in layers.items()}
         logits = model(batch.source, batch.lengths, batch.target, gates)
         loss = example_losses(logits, batch.target).sum()
         for name, gradient in zip(gates, torch.autograd.grad(loss, list(gates.values()))):
             sums[name] += gradient.abs().sum(dim=0)  # (N,)
-        examples += B
+    examples = sum(len(batch.source) for batch in batches)
     return by_head(model, {name: total / examples for name, total in sums.items()})
+
+
+def keep_input(kept, name, module, inputs):
+    """A hook that keeps what a module is given: kept[name]"""
+    kept[name] = inputs[0]
 
 
 @torch.no_grad()
@@ -52,17 +57,18 @@ def activation_score(model, batches):
     """The mean over real queries of ‖z[h] W_O[h]‖: how much each head adds to the stream."""
     layers = model.attention_layers()
     z = {}  # (kind, layer): what W_O of this attention was given, (B, T, N*K)
-    hooks = [attention.output.register_forward_pre_hook(
-        lambda _, inputs, name=name: z.update({name: inputs[0]})) for name, attention in layers.items()]
+    hooks = [attention.output.register_forward_pre_hook(partial(keep_input, z, name))
+             for name, attention in layers.items()]
     sums = Counter()
     queries = Counter()
     for batch in batches:
         model(batch.source, batch.lengths, batch.target)
+        real = batch.real_queries()
         for name, attention in layers.items():
-            real = batch.source[..., 0] if name[0] == "encoder" else batch.target
-            of_heads = z[name][real != PAD].unflatten(-1, (len(attention.heads), -1))  # (Q, N, K)
-            W_O = attention.output.weight.T.unflatten(0, of_heads.shape[1:])  # (N*K, D) -> (N, K, D)
-            written = torch.einsum("qnk,nkd->qnd", of_heads, W_O)
+            N = len(attention.heads)
+            z_real = z[name][real[name[0]]].unflatten(-1, (N, -1))  # (Q, N, K), Q real queries
+            W_O = attention.output.weight.T.unflatten(0, (N, -1))  # (N*K, D) -> (N, K, D)
+            written = torch.einsum("qnk,nkd->qnd", z_real, W_O)
             sums[name] += written.norm(dim=-1).sum(dim=0)  # (N,)
             queries[name] += len(written)
     for hook in hooks:
@@ -77,10 +83,8 @@ def leave_one_out_score(model, batches):
     It costs one pass over the batches for each head.
     """
     def loss(gates):
-        losses = []
-        for batch in batches:
-            logits = model(batch.source, batch.lengths, batch.target, gates)
-            losses.append(example_losses(logits, batch.target))
+        losses = [example_losses(model(b.source, b.lengths, b.target, gates), b.target)
+                  for b in batches]
         return torch.cat(losses).mean()
 
     whole = loss(None)

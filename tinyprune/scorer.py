@@ -13,10 +13,14 @@ from functools import partial
 
 import torch
 
-from tinyprune import PAD
-from tinyprune.attention import causal_mask, padding_mask
-from tinyprune.rivals import (activation_score, by_head, gradient_score, leave_one_out_score,
-                              random_score)
+from tinyprune.attention import causal_mask
+from tinyprune.rivals import (
+    activation_score,
+    by_head,
+    gradient_score,
+    leave_one_out_score,
+    random_score,
+)
 from tinyprune.transformer import KINDS
 
 # entropy: how spread is a head's attention?
@@ -44,12 +48,12 @@ def head_entropies(model, batches):
     for batch in batches:
         attentions = {}
         model(batch.source, batch.lengths, batch.target, attentions=attentions)
-        source_mask = padding_mask(batch.lengths, batch.source.shape[1])  # (B, 1, 1, S)
-        causal = causal_mask(batch.target.shape[1], device=batch.target.device)  # (T, T)
+        real = batch.real_queries()
+        words = real["encoder"][:, None, None]  # (B, 1, 1, S), a mask
+        masks = {"encoder": words, "cross": words,
+                 "decoder": causal_mask(batch.target.shape[1], device=words.device)}
         for name, probabilities in attentions.items():
-            mask = causal if name[0] == "decoder" else source_mask
-            real = source_mask[:, 0, 0] if name[0] == "encoder" else batch.target != PAD
-            total, count = entropy_sums(probabilities, mask, real)
+            total, count = entropy_sums(probabilities, masks[name[0]], real[name[0]])
             sums[name] += total
             counts[name] += count
     # With targets of one token no decoder query ever has a choice: entropy 0.
@@ -85,22 +89,20 @@ def norm_ov(query, key, value, output, head_width):
 
 @torch.no_grad()
 def head_norms(model, norm=norm_qkvo):
-    """A norm of every head, norm_qkvo or norm_ov, with the LayerNorm's gain folded in: {Head: float}
+    """A norm of every head, norm_qkvo or norm_ov, with LayerNorm's gain folded in: {Head: float}
 
     A larger gain and a smaller matrix are the same function. Biases are left out.
     """
-    gains = {}  # of the LayerNorms that feed queries, and keys and values
-    for i, layer in enumerate(model.encoder):
-        gains["encoder", i] = layer.attention_norm.weight, layer.attention_norm.weight
-    for i, layer in enumerate(model.decoder):
-        gains["decoder", i] = layer.attention_norm.weight, layer.attention_norm.weight
-        gains["cross", i] = layer.cross_norm.weight, model.encoder_norm.weight
     norms = {}
-    for name, attention in model.attention_layers().items():
-        query_gain, source_gain = gains[name]
-        norms[name] = norm(attention.query.weight * query_gain, attention.key.weight * source_gain,
-                           attention.value.weight * source_gain, attention.output.weight,
-                           attention.head_width)
+    for (kind, layer), a in model.attention_layers().items():
+        block = model.encoder[layer] if kind == "encoder" else model.decoder[layer]
+        read = block.attention_norm.weight  # the gain of what feeds keys and values
+        asked = read  # the gain of what feeds queries
+        if kind == "cross":
+            read = model.encoder_norm.weight
+            asked = block.cross_norm.weight
+        norms[kind, layer] = norm(a.query.weight * asked, a.key.weight * read,
+                                  a.value.weight * read, a.output.weight, a.head_width)
     return by_head(model, norms)
 
 
@@ -122,27 +124,22 @@ def scale_within_kinds(scores):
     return scaled
 
 
-def mix(norm, entropy, alpha=0.5, entropy_sign=1):
-    """alpha * norm + (1 - alpha) * entropy, both scaled; entropy_sign -1 takes 1 - entropy."""
-    return alpha * norm + (1 - alpha) * (entropy if entropy_sign > 0 else 1 - entropy)
-
-
 def norm_score(model, batches, norm=norm_qkvo):
     """The weight norm alone; it needs no problems."""
     return scale_within_kinds(head_norms(model, norm))
 
 
 def entropy_score(model, batches, entropy_sign=1):
-    """The entropy alone."""
-    entropies = scale_within_kinds(head_entropies(model, batches))
-    return {head: mix(0, entropy, 0, entropy_sign) for head, entropy in entropies.items()}
+    """The entropy alone; entropy_sign=-1 takes 1 - entropy."""
+    scores = scale_within_kinds(head_entropies(model, batches))
+    return scores if entropy_sign > 0 else {head: 1 - score for head, score in scores.items()}
 
 
 def paper_score(model, batches, alpha=0.5, entropy_sign=1, norm=norm_qkvo):
     """The score of arXiv 2511.17577."""
     norms = norm_score(model, batches, norm)
-    entropies = entropy_score(model, batches)
-    return {head: mix(norms[head], entropies[head], alpha, entropy_sign) for head in norms}
+    entropies = entropy_score(model, batches, entropy_sign)
+    return {head: alpha * norms[head] + (1 - alpha) * entropies[head] for head in norms}
 
 
 # all criteria
@@ -165,10 +162,12 @@ def score_heads(model, batches, criterion=paper_score):
     """
     was_training = model.training
     model.eval()
-    scores = criterion(model, batches)
-    model.train(was_training)
+    try:
+        scores = criterion(model, batches)
+    finally:
+        model.train(was_training)
     wrong = set(scores) ^ set(model.heads())
     if wrong:
-        raise ValueError(f"the criterion must score each of the model's heads, and no others: "
-                         f"{sorted(wrong)[0]} is missing or too many")
-    return scores
+        raise ValueError("the criterion must score each of the model's heads, and no others: "
+                         f"{wrong.pop()} is missing or too many")
+    return {head: float(score) for head, score in scores.items()}

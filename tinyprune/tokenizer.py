@@ -1,13 +1,19 @@
 """Equations as tokens: infix text <-> infix tokens <-> prefix tokens.
 
 Prefix order writes an operator before its two operands: a - b is `- a b`. It needs no brackets,
-and one can tell where it ends. Tokens are operators, brackets, number names (N0, N1, …) and number
+and one can tell where it ends. Tokens are operators, brackets, numbers' names (N0, N1, …) and
 literals such as "3.14". Infix to prefix is Dijkstra's shunting-yard algorithm (1961).
 """
 import re
 
-from tinyprune.quantities import (DECIMAL, FRACTION, MAX_CHARACTERS, MIXED, EquationError,
-                                  read_number)
+from tinyprune.quantities import (
+    DECIMAL,
+    FRACTION,
+    MAX_CHARACTERS,
+    MIXED,
+    EquationError,
+    read_number,
+)
 
 MAX_TOKENS = 1000
 MAX_BRACKETS = 64  # open at the same time
@@ -23,8 +29,7 @@ CLOSING = set(BRACKETS.values())
 PLAIN_SIGNS = {0xFF01 + i: 0x21 + i for i in range(94)} | str.maketrans("×÷−–", "*/--")
 BRACKETED_FRACTION = re.compile(FRACTION)
 TOKEN = re.compile(rf"\*\*|[-+*/^()\[\]{{}}]|{MIXED}|{DECIMAL}|\s+")
-X_LEFT = re.compile(r"\s*[xX]\s*=")
-X_RIGHT = re.compile(r"=\s*[xX]\s*$")
+X_EQUALS = re.compile(r"\A\s*[xX]\s*=|=\s*[xX]\s*$")
 
 
 def lex(text, fractions=frozenset()):
@@ -37,23 +42,22 @@ def lex(text, fractions=frozenset()):
     an equation.
     """
     if len(text) > MAX_CHARACTERS:
-        raise EquationError("too long", f"{len(text)} characters, at most {MAX_CHARACTERS} are read")
+        raise EquationError("too long", f"{len(text)} characters, at most {MAX_CHARACTERS} are "
+                                        "read")
     text = text.translate(PLAIN_SIGNS)
-    left = X_LEFT.match(text)
-    right = None if left else X_RIGHT.search(text)
-    position = left.end() if left else 0
-    end = right.start() if right else len(text)
+    text = X_EQUALS.sub(lambda match: " " * len(match[0]), text, count=1)
     tokens = []
-    while position < end:
-        match = fractions and BRACKETED_FRACTION.match(text, position, end)
+    position = 0
+    while position < len(text):
+        match = fractions and BRACKETED_FRACTION.match(text, position)
         if not match or read_number(match[0]) not in fractions:
-            match = TOKEN.match(text, position, end)
+            match = TOKEN.match(text, position)
         if not match:
             character = text[position]
             why = "follows no number" if character == "%" else "is neither a number nor a sign"
             raise EquationError("unknown token", f"{character!r} at character {position + 1} {why}")
         position = match.end()
-        token = "".join(match[0].split())  # a mixed number may hold blanks; blanks alone are no token
+        token = "".join(match[0].split())  # without the blanks of a mixed number
         if token:
             tokens.append("^" if token == "**" else token)
     return tokens
@@ -104,7 +108,8 @@ def infix_to_prefix(tokens):
             waiting.append(token)
             operand_is_next = True
     if operand_is_next:
-        raise EquationError("missing operand", f"a number is missing after the {tokens[-1]} at the end")
+        raise EquationError("missing operand", f"a number is missing after the {tokens[-1]} at the "
+                                               "end")
     if opened:
         bracket, position = opened[-1]
         raise EquationError("unbalanced", f"the {bracket} at token {position} is never closed")
@@ -207,7 +212,7 @@ def name_numbers(prefix, literals):
     prefix must be well-formed. Raises EquationError (not a number) for an operand that is none.
     """
     values = [read_number(literal) for literal in literals]
-    unused = list(range(len(values)))
+    used = set()
     in_exponent = [False]  # for each operand still to come, the next one last
     named = []
     for position, token in enumerate(prefix):
@@ -222,10 +227,9 @@ def name_numbers(prefix, literals):
         if exponent or of_unary_minus or not equal:
             named.append(token)
             continue
-        index = next((index for index in equal if index in unused), equal[0])
+        index = next((index for index in equal if index not in used), equal[0])
         named.append(f"N{index}")
-        if index in unused:
-            unused.remove(index)
+        used.add(index)
     return named
 
 

@@ -1,4 +1,4 @@
-"""The training loop, for teachers and students alike: one step, the schedule, stopping and resuming.
+"""The training loop, for teachers and students alike: one step, stopping, and resuming.
 
 The order of the data and every dropout are functions of (seed, step) alone. So a run that was
 stopped and resumed is the run that was never stopped, and a checkpoint needs no state of a random
@@ -9,7 +9,8 @@ import hashlib
 import math
 import signal
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,9 +18,12 @@ import torch
 from tinyprune import PAD, UNK
 from tinyprune.batching import DEVICE, batches
 from tinyprune.checkpoint import read, save
+from tinyprune.dynamic_pruning import DynamicPruning
 from tinyprune.evaluate import evaluate_model
 from tinyprune.files import FileError, one_line
 from tinyprune.progress import Progress
+from tinyprune.transformer import Transformer
+from tinyprune.vocabulary import Vocabularies
 
 SAVE_EVERY = 60  # seconds between two checkpoints
 
@@ -27,11 +31,11 @@ SAVE_EVERY = 60  # seconds between two checkpoints
 @dataclass
 class TrainConfig:
     epochs: int = 20
-    batch_size: int = 64
+    batch_size: int = 32
     learning_rate: float = 1e-3
     warmup: float = 0.05  # share of the steps
     label_smoothing: float = 0.1
-    word_dropout: float = 0.1  # share of the source words of which the model sees the subwords alone
+    word_dropout: float = 0.1  # share of the source words that the model does not see whole
     mirrored: bool = True  # every equation is learnt in both directions
     weight_decay: float = 0.01
     seed: int = 0
@@ -56,27 +60,31 @@ def drop_words(source, share):
     return torch.cat([words.masked_fill(hidden, UNK)[..., None], source[..., 1:]], dim=-1)
 
 
+@dataclass
 class Training:
-    """A run in progress: all that a checkpoint keeps, and one step of it."""
+    """A run in progress: one step of it, and all that a checkpoint keeps."""
+    model: Transformer
+    problems: list
+    vocabularies: Vocabularies
+    config: TrainConfig
+    loss: Callable  # (model, batch, gates) -> a number
+    pruning: DynamicPruning
 
-    def __init__(self, model, problems, vocabularies, config, loss, pruning):
-        self.model = model.to(DEVICE).train()
-        self.problems = [problem for problem in problems if vocabularies.can_write(problem)]
-        self.vocabularies = vocabularies
-        self.config = config
-        self.loss = loss
-        self.pruning = pruning
+    def __post_init__(self):
+        config = self.config
+        vocabularies = self.vocabularies
+        self.problems = [p for p in self.problems if vocabularies.can_write(p)]
         self.steps_per_epoch = math.ceil(len(self.problems) / config.batch_size)
         self.steps = config.epochs * self.steps_per_epoch
         self.done = 0  # steps
         self.log = []  # an entry for each epoch
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, fused=True,
-                                           betas=(0.9, 0.98), weight_decay=config.weight_decay)
-        self.identity = self.describe()
-
-    @property
-    def gates(self):
-        return self.pruning.gates if self.pruning else None
+        self.model.to(DEVICE).train()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.98), fused=True,
+                                           weight_decay=config.weight_decay)
+        # What makes this run this run: a checkpoint of another run must not be used.
+        content = [config, self.model.config, self.pruning, vocabularies.source.tokens,
+                   vocabularies.target.tokens, [(p.id, p.words, p.equation) for p in self.problems]]
+        self.identity = hashlib.sha256(repr(content).encode()).hexdigest()
 
     def batches_left(self):
         """The batches of the current epoch that are still to come: [Batch]"""
@@ -88,57 +96,41 @@ class Training:
     def step(self, batch):
         """Learns from one batch -> its loss. Raises FloatingPointError if it is not finite."""
         torch.manual_seed(self.config.seed * 1_000_003 + self.done)
-        if self.pruning:
-            self.pruning.before_step(self.done, self.model, self.optimizer)
+        self.pruning.before_step(self.done, self.model, self.optimizer)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.done, self.steps, self.config)
         batch.source = drop_words(batch.source, self.config.word_dropout)
-        loss = self.loss(self.model, batch, self.gates)
+        loss = self.loss(self.model, batch, self.pruning.gates)
         self.optimizer.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.check_finite(loss.item(), norm.item(), batch)  # before the optimizer writes the weights
+        for name, value in (("loss", loss), ("gradient's norm", norm)):
+            if not value.isfinite():  # said before the optimizer writes it into the weights
+                ids = [self.problems[position].id for position in batch.positions[:3]]
+                raise FloatingPointError(f"the {name} is {value.item()} at step {self.done}, on "
+                                         f"the problems {ids}…: lower the learning rate")
         self.optimizer.step()
-        if self.pruning:
-            self.pruning.after_step(self.model, self.optimizer)
+        self.pruning.after_step(self.model, self.optimizer)
         self.done += 1
         return loss.item()
-
-    def check_finite(self, loss, norm, batch):
-        for name, value in (("loss", loss), ("gradient's norm", norm)):
-            if not math.isfinite(value):
-                ids = [self.problems[position].id for position in batch.positions[:3]]
-                raise FloatingPointError(f"the {name} is {value} at step {self.done}, on the problems "
-                                         f"{ids}…: lower the learning rate")
-
-    # stopping and resuming
-
-    def describe(self):
-        """What makes this run this run, in plain values: a checkpoint of another must not be used."""
-        content = [self.vocabularies.source.tokens, self.vocabularies.target.tokens]
-        content += [(problem.id, problem.words, problem.equation) for problem in self.problems]
-        return {"settings": asdict(self.config), "config": asdict(self.model.config),
-                "problems": hashlib.sha256(repr(content).encode()).hexdigest(),
-                "pruning": self.pruning.settings() if self.pruning else None}
 
     def state(self):
         return {"identity": self.identity, "done": self.done, "log": self.log,
                 "threads": torch.get_num_threads(), "model": self.model.state_dict(),
-                "optimizer": self.optimizer.state_dict(),
-                "pruning": self.pruning.state() if self.pruning else None}
+                "optimizer": self.optimizer.state_dict(), "pruning": self.pruning.state()}
 
     def resume(self, path, name):
-        """Goes on where the checkpoint stopped. Raises FileError if it is another run's or damaged."""
+        """Goes on from the checkpoint. Raises FileError if it is damaged or another run's."""
         found = read(path)
         if not isinstance(found, dict) or found.get("identity") != self.identity:
-            raise FileError(f"{path} belongs to a run with other settings: delete it to start afresh")
+            raise FileError(f"{path} belongs to a run with other settings: delete it to start "
+                            "afresh")
         try:
             self.done = found["done"]
             self.log = found["log"]
             self.model.load_state_dict(found["model"])
             self.optimizer.load_state_dict(found["optimizer"])
-            if self.pruning:
-                self.pruning.restore(found["pruning"], self.model)
+            self.pruning.restore(found["pruning"], self.model)
             threads = found["threads"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise FileError(f"{path} is damaged ({one_line(error)}): delete it to start "
@@ -152,7 +144,7 @@ class Training:
 
 @contextlib.contextmanager
 def ctrl_c_between_steps():
-    """Ctrl-C is heard between two steps, since half a step must not be saved: a list, empty till then."""
+    """Half a step must not be saved, so Ctrl-C only fills the list that this yields."""
     heard = []
     before = signal.signal(signal.SIGINT, lambda *_: heard.append(True))
     try:
@@ -171,11 +163,12 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
     loss: (model, batch, gates) -> a number, as in distill.py
     checkpoint: a path. Written at once, every minute, at the end and on Ctrl-C; a run found there
                 is resumed.
-    pruning: None or a DynamicPruning, whose gates the loss gets
+    pruning: a DynamicPruning, whose gates the loss gets; without it nothing is pruned
     valid: problems that the model answers some ten times on the way, to be watched
     Raises FileError if the checkpoint is another run's, damaged, or cannot be written;
     FloatingPointError if the loss or its gradient is not finite.
     """
+    pruning = pruning or DynamicPruning(None, ratio=0, end=0, every=1, schedule="none")
     run = Training(model, problems, vocabularies, config, loss, pruning)
     if Path(checkpoint).exists():
         run.resume(checkpoint, name)
@@ -187,8 +180,7 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
         try:
             while run.done < run.steps:
                 for batch in run.batches_left():
-                    text = log_step(run, run.step(batch), valid)
-                    progress.show(run.done, text)
+                    progress.show(run.done, log_step(run, run.step(batch), valid))
                     if stopped:
                         raise KeyboardInterrupt
                     if time.time() - saved > SAVE_EVERY:
@@ -201,19 +193,18 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
 
 
 def log_step(run, loss, valid):
-    """Takes a step's loss into the log, at some epochs' ends also the accuracy -> a line to show"""
-    epoch, step = divmod(run.done - 1, run.steps_per_epoch)
+    """Logs a step's loss, and at some epochs' ends the accuracy -> a line to show"""
+    epoch = (run.done - 1) // run.steps_per_epoch
     if len(run.log) == epoch:
         run.log.append({"loss": 0.0, "accuracy": None})
-    entry = run.log[epoch]
-    entry["loss"] += loss / run.steps_per_epoch
+    run.log[epoch]["loss"] += loss / run.steps_per_epoch
     text = f"loss {loss:.3f}"
-    if run.pruning:
+    if run.pruning.pruned:
         text += f"  {len(run.pruning.pruned)} heads pruned"
-    epoch_ends = step == run.steps_per_epoch - 1
-    if valid and epoch_ends and (epoch + 1) % max(run.config.epochs // 10, 1) == 0:
-        report = evaluate_model(run.model, valid, run.vocabularies, gates=run.gates)
+    every = run.steps_per_epoch * max(run.config.epochs // 10, 1)  # steps
+    if valid and run.done % every == 0:
+        report = evaluate_model(run.model, valid, run.vocabularies, gates=run.pruning.gates)
         run.model.train()
-        entry["accuracy"] = report.answer_accuracy
+        run.log[epoch]["accuracy"] = report.answer_accuracy
         text += f"  accuracy {report.answer_accuracy:.3f}"
     return text

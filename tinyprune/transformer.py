@@ -1,4 +1,4 @@
-"""A small encoder-decoder transformer that reads a problem's words and writes its equation's tokens.
+"""A small encoder-decoder transformer that reads a problem's words and writes its equation.
 
 What differs from Vaswani et al. 2017:
 - LayerNorm stands before each sublayer, not after it (pre-LN), and once more at the end of a stack;
@@ -42,7 +42,7 @@ class Config:
     dropout: float = 0.1
     embedding_scale: float = 4.0  # multiplies embeddings and neighbours' weights where they are
     #                               used, and so the steps that Adam makes on them
-    heads_kept: dict | None = None  # {"encoder": [[0, 2, 3], … a list per layer], "decoder": …, …}
+    heads_kept: dict | None = None  # {"encoder": [[0, 2, 3], … a list per layer], "decoder": …}
 
     def heads_of(self, kind, layer):
         """The original indices of the heads that this layer has."""
@@ -120,8 +120,7 @@ class EncoderLayer(nn.Module):
         -> (B, S, D), probabilities (B, N, S, S)"""
         real = mask[:, 0, 0, :, None]  # (B, S, 1)
         x = x + mix_neighbours(x, self.neighbours * self.embedding_scale, real)
-        attended, probabilities = self.attention(self.attention_norm(x), mask=mask,
-                                                 head_gate=head_gate)
+        attended, probabilities = self.attention(self.attention_norm(x), None, mask, head_gate)
         x = x + self.dropout(attended)
         x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
         return x, probabilities
@@ -143,11 +142,11 @@ class DecoderLayer(nn.Module):
     def forward(self, x, memory, causal, memory_mask, gates=(None, None), caches=(None, None)):
         """x (B, T, D), memory (B, S, D); gates and caches: of self-attention and cross-attention
         -> (B, T, D), the two attentions' probabilities (B, N, T, T) and (B, N, T, S)"""
-        attended, own = self.attention(self.attention_norm(x), mask=causal,
-                                       head_gate=gates[0], cache=caches[0])
+        normed = self.attention_norm(x)
+        attended, own = self.attention(normed, None, causal, gates[0], caches[0])
         x = x + self.dropout(attended)
-        attended, cross = self.cross(self.cross_norm(x), memory, mask=memory_mask,
-                                     head_gate=gates[1], cache=caches[1])
+        normed = self.cross_norm(x)
+        attended, cross = self.cross(normed, memory, memory_mask, gates[1], caches[1])
         x = x + self.dropout(attended)
         x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
         return x, own, cross
@@ -166,7 +165,8 @@ class Transformer(nn.Module):
         super().__init__()
         self.config = config
         D = config.width
-        self.source_embedding = nn.EmbeddingBag(config.source_tokens, D, mode="sum", padding_idx=PAD)
+        self.source_embedding = nn.EmbeddingBag(config.source_tokens, D, padding_idx=PAD,
+                                                mode="sum")
         self.target_embedding = nn.Embedding(config.target_tokens, D, padding_idx=PAD)
         self.encoder = nn.ModuleList(EncoderLayer(config, i) for i in range(config.encoder_layers))
         self.decoder = nn.ModuleList(DecoderLayer(config, i) for i in range(config.decoder_layers))
@@ -182,10 +182,11 @@ class Transformer(nn.Module):
 
     def attention_layers(self):
         """{(kind, layer): MultiHeadAttention}, in the order of KINDS and of the layers."""
-        layers = {("encoder", i): layer.attention for i, layer in enumerate(self.encoder)}
-        layers |= {("decoder", i): layer.attention for i, layer in enumerate(self.decoder)}
-        layers |= {("cross", i): layer.cross for i, layer in enumerate(self.decoder)}
-        return layers
+        modules = {"encoder": [layer.attention for layer in self.encoder],
+                   "decoder": [layer.attention for layer in self.decoder],
+                   "cross": [layer.cross for layer in self.decoder]}
+        return {(kind, layer): attention
+                for kind in KINDS for layer, attention in enumerate(modules[kind])}
 
     def heads(self):
         """[Head], the heads that are not removed, in the order of KINDS, layers and indices."""
@@ -194,7 +195,7 @@ class Transformer(nn.Module):
                 for index in attention.heads]
 
     def heads_kept(self):
-        """{"encoder": [[original indices] per layer], "decoder": …, "cross": …}, for a Config."""
+        """{"encoder": [[original indices] per layer], "decoder": …, "cross": …}: see Config"""
         kept = {kind: [] for kind in KINDS}
         for (kind, _), attention in self.attention_layers().items():
             kept[kind].append(list(attention.heads))
@@ -227,9 +228,9 @@ class Transformer(nn.Module):
         x = self.dropout(x * self.config.embedding_scale)
         for i, layer in enumerate(self.decoder):
             names = ("decoder", i), ("cross", i)
-            caches = (None, None) if cache is None else [cache.setdefault(n, {}) for n in names]
+            caches = [None if cache is None else cache.setdefault(name, {}) for name in names]
             x, *probabilities = layer(x, memory, causal, memory_mask,
-                                      [gates.get(name) for name in names], caches)
+                                      list(map(gates.get, names)), caches)
             if attentions is not None:
                 attentions.update(zip(names, probabilities))
         return self.classifier(self.decoder_norm(x))

@@ -11,12 +11,13 @@ from tinyprune.quantities import is_name, name_index
 from tinyprune.tokenizer import OPERATORS
 
 SPECIAL = ["<pad>", "<unk>", "<bos>", "<mirror>"]
-MIN_CONSTANT_COUNT = 5  # equations that must use a constant; nobody could learn when to use a rarer one
+MIN_CONSTANT_COUNT = 5  # equations that use it; nobody could learn when to use a rarer constant
 
 
 def subwords(word):
-    """A word and the parts that it shares with others, its first four characters: 苹果 -> 苹果 ·苹 ·果
+    """A word and the parts that it shares with others: 苹果 -> 苹果 ·苹 ·果
 
+    These are its first four characters.
     An English word has one subword. Its beginning and its end were tried, and cost more on
     ASDiv-A's validation problems than they gave.
     """
@@ -51,11 +52,8 @@ class Vocabulary:
 
         An unknown word is UNK and those of its other subwords that are known.
         """
-        encoded = []
-        for word, *parts in words:
-            known_parts = [self.index[part] for part in parts if part in self.index]
-            encoded.append([self.index.get(word, UNK), *known_parts])
-        return encoded
+        get = self.index.get  # None for what is unknown; no subword has the id 0
+        return [[get(word, UNK), *filter(None, map(get, parts))] for word, *parts in words]
 
     def decode(self, ids):
         """The tokens of the ids, without padding."""

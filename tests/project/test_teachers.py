@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from tinyprune import recipe
+from tinyprune.bidirectional import bidirectional_search
 from tinyprune.checkpoint import load_model
+from tinyprune.evaluate import evaluate_model
 from tinyprune.files import ROOT, FileError
 from tinyprune.results import BEST, BIDIRECTIONAL
 
@@ -74,7 +76,10 @@ def test_a_shipped_teacher_is_asked_its_test_problems(shipped, run, small, capsy
     run("--out", str(small))
     rows = json.loads((small / "shipped.json").read_text(encoding="utf-8"))["rows"]
     assert [row["settings"]["decoding"] for row in rows] == [BEST, BIDIRECTIONAL]
-    assert {row["problems"] for row in rows} == {len(recipe.load("sample").test)}
+    teacher, words = recipe.load_or_train_teacher("sample")
+    problems = recipe.load("sample").test
+    report = evaluate_model(teacher.model, problems, words, bidirectional_search)
+    assert rows[1]["verdicts"] == report.outcomes
     assert BEST in capsys.readouterr().out
 
 

@@ -449,6 +449,7 @@ RECORDS = """
     without an equation         | "equation"       | "formula"
     without an answer           | "ans"            | "answer"
     half a character            | 吃               | \\ud800
+    an empty text               | 有 12 个 苹果 ， 吃 了 ( 3 / 8 ) ， 剩 多少 ？ |
     a number for an equation    | "x=12*(1-(3/8))" | 7
     an answer that is a word    | "7.5"            | "seven"
     an answer that is no number | "7.5"            | NaN
@@ -495,7 +496,6 @@ BAD_FILES = {
     "nested without end": math("[" * 100_000), "binary": math(bytes(range(256))),
     "UTF-16": math(f"[{RECORD}]".encode("utf-16")),
     "GB18030": math(f"[{RECORD}]".encode("gb18030")), "1 GB in a line": endless_line,
-    "an empty text": math('[{"id": "7", "new_split": " ", "equation": "x=3", "ans": "3"}]'),
     "5,000 digits as the answer": math(f"[{RECORD}]".replace('"7.5"', "9" * 5000)),
     "5,000 digits in the text": math(f"[{RECORD}]".replace("12", "9" * 5000)),
     "duplicate ids": math(f"[{RECORD}, {RECORD}]"),
