@@ -18,7 +18,7 @@ def whole():
 
 @pytest.fixture
 def small(whole, monkeypatch, tmp_path):
-    """A sample of a few problems, models of one epoch, and an empty folder for all that is written."""
+    """A sample of a few problems, models of one epoch, and an empty folder for what is written."""
     def load(name, fold=0, tuning=False):
         return Splits(whole.train[::20], whole.valid[::20], whole.test[::20])
 

@@ -3,12 +3,12 @@ import copy
 import math
 
 import pytest
-import reference
 import torch
-from builders import randoms, torch_attention
-from checks import check, same
 from torch.nn import functional as F
 
+import reference
+from builders import randoms, torch_attention
+from checks import check, same
 from tinyprune.attention import (
     MultiHeadAttention,
     attention,

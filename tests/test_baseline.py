@@ -1,6 +1,5 @@
 """The solvers that learn nothing, on problems made by hand."""
 from cases import small_problem
-
 from tinyprune.baseline import (
     majority_baseline,
     near_duplicates,

@@ -1,9 +1,9 @@
 """The batches' promises: each problem once an epoch, unchanged, beside problems of like length."""
 import pytest
 import torch
+
 from cases import small_problem
 from checks import check
-
 from tinyprune import BOS, MIRROR, PAD, batching
 from tinyprune.batching import batches, make_batch, pad, pad_words
 from tinyprune.tokenizer import mirror

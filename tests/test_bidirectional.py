@@ -1,9 +1,9 @@
 """Both directions' promises: the beams of both, and each equation scored from both of its ends."""
 import pytest
 import torch
+
 from builders import row_of, tiny_batch, tiny_model
 from checks import check
-
 from tinyprune import BOS, MIRROR
 from tinyprune.bidirectional import bidirectional_search, score_equations
 from tinyprune.decode import beam_search

@@ -6,11 +6,11 @@ from itertools import permutations, product
 
 import pytest
 import sympy
+from sympy import Rational
+
 from cases import little_recursion, random_prefix, refusal, table
 from checks import check
 from reference import Refused, exact_prefix, value_of
-from sympy import Rational
-
 from tinyprune.checker import (
     canonical,
     check_answer,

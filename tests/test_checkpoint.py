@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from builders import fresh_model, heads_of, tiny_batch
 from checks import check
-
 from tinyprune.checkpoint import load_model, read, save, save_model
 from tinyprune.masking import remove_heads
 from tinyprune.vocabulary import Vocabularies, Vocabulary

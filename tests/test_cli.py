@@ -27,7 +27,7 @@ def test_what_is_no_fault_of_the_code_gets_one_sentence(error, sentence, capsys)
 
 @pytest.mark.parametrize("error", [
     FloatingPointError("the loss is nan"), EquationError("empty", "the equation is empty"),
-    ValueError("no such head"), KeyError("N0"), OSError("no room"), AssertionError()], ids=repr)
+    ValueError("no such head"), KeyError("N0"), OSError("no room"), AssertionError()])
 def test_everything_else_keeps_its_traceback(error, capsys):
     printed = shown(error, capsys)
     assert printed.startswith("Traceback") and __file__ in printed and str(error) in printed

@@ -8,10 +8,10 @@ from functools import partial
 from xml.sax.saxutils import escape
 
 import pytest
-from cases import refusal, table
-from checks import check
 from sympy import Rational
 
+from cases import refusal, table
+from checks import check
 from tinyprune import checker, data, files, tokenizer
 from tinyprune.checker import evaluate_prefix, evaluate_text, outcome
 from tinyprune.cli import show_error

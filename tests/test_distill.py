@@ -7,12 +7,12 @@ from functools import partial
 from statistics import fmean
 
 import pytest
-import reference
 import torch
-from builders import heads_of, problems_of, randoms, tiny_batch, tiny_model
-from checks import check
 from torch.nn import functional as F
 
+import reference
+from builders import heads_of, problems_of, randoms, tiny_batch, tiny_model
+from checks import check
 from tinyprune import MIRROR, PAD
 from tinyprune.distill import (
     attention_alignment,

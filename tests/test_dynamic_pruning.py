@@ -4,9 +4,9 @@ import random
 
 import pytest
 import torch
+
 from builders import heads_of, tiny_batch, tiny_model
 from checks import check
-
 from tinyprune.checkpoint import read, save
 from tinyprune.distill import task_loss
 from tinyprune.dynamic_pruning import DynamicPruning, ratio_at

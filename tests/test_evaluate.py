@@ -2,11 +2,11 @@
 from dataclasses import replace
 
 import pytest
+from sympy import Rational
+
 from builders import tiny_model
 from cases import small_problem, table
 from checks import check
-from sympy import Rational
-
 from tinyprune import evaluate
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.decode import Candidate, beam_search, greedy
@@ -39,8 +39,7 @@ def test_each_problem_keeps_its_own_candidates(monkeypatch):
     monkeypatch.setattr(evaluate, "BATCH_SIZE", 2)
     problems = [problem("tom has N0 and " * times) for times in (5, 1, 4, 2, 3)]
     found = find_candidates(tiny_model().train(), problems, WORDS, search, prefix="N")
-    check([candidates[0].equation for candidates in found], [["N", str(n)] for n in range(5)],
-          "the candidates of five problems")
+    check(best_equations(problems, found), [["N", str(n)] for n in range(5)], "five problems")
 
 
 @pytest.mark.parametrize("search", [greedy, beam_search, bidirectional_search])

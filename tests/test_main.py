@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from cases import table
 
+from cases import table
 from tinyprune import files
 
 

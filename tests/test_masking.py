@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import pytest
 import torch
+
 from builders import heads_of, tiny_batch, tiny_model
 from checks import check
-
 from tinyprune.distill import task_loss
 from tinyprune.masking import apportion, gates_for, lowest_heads, remove_heads, select_heads
 from tinyprune.transformer import KINDS, Head, Transformer

@@ -1,10 +1,10 @@
 """What the measures promise: parameters, operations and times are those of the model that runs."""
 import pytest
 import torch
-from builders import fresh_model, heads_of, tiny_batch
-from checks import check
 from torch.utils.flop_counter import FlopCounterMode
 
+from builders import fresh_model, heads_of, tiny_batch
+from checks import check
 from tinyprune import BOS, measure
 from tinyprune.attention import MultiHeadAttention
 from tinyprune.masking import remove_heads

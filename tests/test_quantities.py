@@ -1,9 +1,9 @@
 """The promises about numbers: each has its exact value, and its name in reading order."""
 import pytest
-from cases import refusal, table
-from checks import check
 from sympy import Rational
 
+from cases import refusal, table
+from checks import check
 from tinyprune.quantities import mask_numbers, number_word, read_number
 
 

@@ -6,11 +6,11 @@ import copy
 import inspect
 
 import torch
+from torch.nn.functional import cross_entropy
+
 from builders import randoms, tiny_model
 from checks import check
 from test_scorer import ALONE, BATCHES, check_scores, shallow_model
-from torch.nn.functional import cross_entropy
-
 from tinyprune import PAD
 from tinyprune.masking import remove_heads
 from tinyprune.rivals import example_losses

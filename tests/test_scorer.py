@@ -9,12 +9,12 @@ from functools import partial
 from statistics import fmean
 
 import pytest
-import reference
 import torch
-from builders import heads_of, problems_of, randoms, row_of, tiny_batch, tiny_model
-from checks import check, same
 from torch.nn import functional as F
 
+import reference
+from builders import heads_of, problems_of, randoms, row_of, tiny_batch, tiny_model
+from checks import check, same
 from tinyprune.distill import task_loss
 from tinyprune.dynamic_pruning import DynamicPruning
 from tinyprune.masking import remove_heads, select_heads

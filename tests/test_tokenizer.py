@@ -4,10 +4,10 @@ import random
 import re
 
 import pytest
-from cases import little_recursion, random_prefix, refusal, table, with_mistakes
-from checks import check
 from sympy import Rational
 
+from cases import little_recursion, random_prefix, refusal, table, with_mistakes
+from checks import check
 from tinyprune.quantities import read_number
 from tinyprune.tokenizer import (
     fold_prefix,

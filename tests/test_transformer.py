@@ -4,13 +4,13 @@ import copy
 from dataclasses import replace
 
 import pytest
-import reference
 import torch
-from builders import fresh_model, problems_of, randoms, tiny_batch, tiny_model, torch_layer
-from checks import check, same
 from torch import nn
 from torch.nn import functional as F
 
+import reference
+from builders import fresh_model, problems_of, randoms, tiny_batch, tiny_model, torch_layer
+from checks import check, same
 from tinyprune import BOS, MIRROR, PAD
 from tinyprune.transformer import (
     KINDS,

@@ -1,8 +1,8 @@
 """The vocabularies' promises: words and tokens have ids, and what is rare or new has none."""
 import pytest
+
 from cases import small_problem, table
 from checks import check
-
 from tinyprune import BOS, MIRROR, PAD, UNK, vocabulary
 from tinyprune.tokenizer import OPERATORS
 from tinyprune.vocabulary import Vocabularies, Vocabulary, subwords

@@ -27,7 +27,10 @@ def main():
     data = args.data or ("asdiv-a" if english else "math23k")
     trained, vocabularies = recipe.load_or_train_teacher(data)
     words = english_words(text) if english else chinese_words(text, vocabularies.source.index)
-    words, literals, numbers = read_words(words, english)
+    try:
+        words, literals, numbers = read_words(words, english)
+    except EquationError as error:
+        sys.exit(f"The problem cannot be read: {error}.")
     if not numbers:
         sys.exit("The problem has no numbers in it: nothing to calculate with.")
     problem = Problem("typed", text, words, numbers, equation=[])

@@ -26,7 +26,7 @@ def score_equations(model, batch, vocabulary, equations, start=BOS):
     if start == MIRROR:
         rows = [row and mirror(row) for row in rows]  # an empty one stays empty
     target = pad(map(vocabulary.encode, rows)).to(DEVICE)  # (R, T)
-    tokens = shift_right(target, torch.full_like(target[:, 0], start))
+    tokens = shift_right(target, torch.full((len(rows),), start, device=DEVICE))
     logits = model.decode(tokens, memory[problem], mask[problem])  # (R, T, V)
     log_probability = logits.log_softmax(dim=-1).gather(2, target[..., None])[..., 0]  # (R, T)
     real = target != PAD

@@ -23,7 +23,7 @@ MAX_BITS = 4000
 TOLERANCE = Rational(1, 10**4)
 
 UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a letter in brackets
-ANSWER = re.compile(rf"\s*(-?)\s*({LITERAL.pattern})(?:[eE]([+-]?[0-9]{{1,2}}))?\s*")
+ANSWER = re.compile(rf"\s*(?:(-)\s*)?({LITERAL.pattern})(?:[eE]([+-]?[0-9]{{1,2}}))?\s*")
 
 
 def evaluate_prefix(prefix, numbers=()):

@@ -21,7 +21,7 @@ def ratio_at(step, start, end, ratio):
     """
     if step >= end:
         return ratio
-    done = max(step - start, 0) / (end - start)
+    done = max(step - start, 0) / max(end - start, 1)
     return ratio * (1 - (1 - done) ** 3)
 
 
@@ -68,7 +68,7 @@ class DynamicPruning:
             ranked = ranked | dict.fromkeys(self.pruned, -math.inf)
         before = self.pruned
         self.pruned = select_heads(ranked, ratio)
-        self.gates = gates_for(model, self.pruned)
+        self.gates = gates_for(model, self.pruned) if self.pruned else {}
         closed = sorted(self.pruned - before)
         returned = sorted(before - self.pruned)
         self.log.append({"step": step, "ratio": ratio, "closed": closed, "returned": returned})
@@ -92,8 +92,9 @@ class DynamicPruning:
         that returns must be the head that left.
         """
         for head, kept in self.frozen.items():
-            for name, part in head_parts(head, model, optimizer).items():
-                part.copy_(kept.get(name, torch.tensor(0.0)))  # a moment that was not there was 0
+            parts = head_parts(head, model, optimizer)
+            for name, part in kept.items():
+                parts[name].copy_(part)
 
     def state(self):
         """What a checkpoint must keep."""
@@ -105,12 +106,12 @@ class DynamicPruning:
         self.pruned = state["pruned"]
         self.frozen = state["frozen"]
         self.log = state["log"]
-        self.gates = gates_for(model, self.pruned)
+        self.gates = gates_for(model, self.pruned) if self.pruned else {}
 
 
 def head_parts(head, model, optimizer):
     """A head's weights and their moments in the optimizer, as views to write to: {name: tensor}"""
-    attention = model.attention_layers()[head.kind, head.layer]
+    attention = model.attention_layers()[head[:2]]
     K = attention.head_width
     position = attention.heads.index(head.index)
     rows = slice(position * K, (position + 1) * K)

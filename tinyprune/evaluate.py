@@ -16,12 +16,11 @@ def find_candidates(model, problems, vocabularies, search=greedy, **options):
     search: greedy, beam_search or bidirectional_search; options: its own, such as gates
     """
     model.to(DEVICE).eval()
-    candidates = [None] * len(problems)
+    found = {}  # position: candidates
     for batch in batches(problems, vocabularies, BATCH_SIZE):
-        found = search(model, batch, vocabularies.target, **options)
-        for position, ranked in zip(batch.positions, found):
-            candidates[position] = ranked
-    return candidates
+        ranked = search(model, batch, vocabularies.target, **options)
+        found.update(zip(batch.positions, ranked))
+    return [found[position] for position in range(len(problems))]
 
 
 def plausibility(equation, numbers, whole=False):

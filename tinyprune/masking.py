@@ -80,9 +80,9 @@ def gates_for(model, pruned):
     check_heads(model, pruned)
     device = model.classifier.weight.device
     gates = {}
-    for (kind, layer), attention in model.attention_layers().items():
-        active = [Head(kind, layer, index) not in pruned for index in attention.heads]
-        gates[kind, layer] = torch.tensor(active, dtype=torch.float, device=device)
+    for name, attention in model.attention_layers().items():
+        active = [Head(*name, index) not in pruned for index in attention.heads]
+        gates[name] = torch.tensor(active, dtype=torch.float, device=device)
     return gates
 
 
@@ -93,7 +93,7 @@ def remove_heads(model, pruned):
     """
     check_heads(model, pruned)
     smaller = copy.deepcopy(model)
-    for (kind, layer), attention in smaller.attention_layers().items():
-        attention.prune_heads([head.index for head in pruned if head[:2] == (kind, layer)])
+    for name, attention in smaller.attention_layers().items():
+        attention.prune_heads([head.index for head in pruned if head[:2] == name])
     smaller.config = replace(model.config, heads_kept=smaller.heads_kept())
     return smaller

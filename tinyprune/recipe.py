@@ -107,7 +107,7 @@ def load_or_train(path, name, make):
         model, vocabularies, log, pruning_log = make(checkpoint)
         save([log, pruning_log], path.with_suffix(".log"))
         save_model(model, vocabularies, path)
-        checkpoint.unlink()
+        checkpoint.unlink(missing_ok=True)  # another run of this training may have ended
     model, vocabularies = load_model(path)
     return Trained(model, *read(path.with_suffix(".log"))), vocabularies
 
@@ -124,6 +124,7 @@ def load_or_train_teacher(data, fold=0, seed=0, shipped=True):
     Loaded if it was trained before; else, if `shipped` allows it, the one that came with the
     project (it has no log); else trained now.
     """
+    files.project_file("data")  # the package alone cannot go on
     config = EXPERIMENTS[data]
     path = teacher_path(data, fold, seed)
     if shipped and not path.exists() and (SHIPPED / path.name).exists():

@@ -180,7 +180,8 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
         try:
             while run.done < run.steps:
                 for batch in run.batches_left():
-                    progress.show(run.done, log_step(run, run.step(batch), valid))
+                    text = log_step(run, run.step(batch), valid)
+                    progress.show(run.done, text)
                     if stopped:
                         raise KeyboardInterrupt
                     if time.time() - saved > SAVE_EVERY:

@@ -190,8 +190,7 @@ class Transformer(nn.Module):
 
     def heads(self):
         """[Head], the heads that are not removed, in the order of KINDS, layers and indices."""
-        return [Head(kind, layer, index)
-                for (kind, layer), attention in self.attention_layers().items()
+        return [Head(*name, index) for name, attention in self.attention_layers().items()
                 for index in attention.heads]
 
     def heads_kept(self):

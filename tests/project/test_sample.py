@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
+
 from reference import Refused, exact_text, value_of
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"

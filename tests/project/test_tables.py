@@ -1,61 +1,110 @@
-"""Tables that come from result files alone. Moved here unchanged from test_results.py: to be rewritten for make_tables.py."""
+"""The tables' promises: means over folds, paired intervals, pages that come from files alone."""
+import importlib.util
+
 import pytest
 
-pytest.skip("these are the old tests, not yet rewritten for make_tables.py", allow_module_level=True)
+from tinyprune.evaluate import Report
+from tinyprune.files import ROOT
+from tinyprune.results import BEST, GREEDY, MAJORITY, RESULTS, result_row
 
-from tinyprune.results import (BEST, failures_table, ingredients_table, result_row, teacher_table, update)  # noqa: E402
-from tinyprune.train import Report  # noqa: E402
+
+def load_tables():
+    spec = importlib.util.spec_from_file_location("make_tables", RESULTS / "make_tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_tables_replace_only_what_stands_between_their_marks():
-    text = "a\n<!-- table asdiv-a -->\nold\n<!-- end -->\nb\n<!-- table math23k -->\nkeep\n<!-- end -->\n"
-    expected = "a\n<!-- table asdiv-a -->\nnew\n<!-- end -->\nb\n<!-- table math23k -->\nkeep\n<!-- end -->\n"
-    assert update(text, {"asdiv-a": "new"}) == expected == update(expected, {"asdiv-a": "new"})
-    empty = "<!-- table asdiv-a -->\n<!-- end -->\n<!-- table math23k -->\n<!-- end -->\n"
-    assert update(empty, {"asdiv-a": "new"}) == empty.replace("-a -->\n", "-a -->\nnew\n")
-    with pytest.raises(ValueError, match="sample"):
-        update(text, {"sample": "nowhere"})
+tables = load_tables()
+
+
+def row(outcomes, settings, **facts):
+    report = Report(outcomes, [["N0"]] * len(outcomes), 0.0, 0.0)
+    return result_row(report, settings=settings, **facts)
 
 
 def teacher_rows():
-    """Two ASDiv-A folds of 5 and 2 problems; in the first, problem 0 has a near twin in training."""
+    """Two ASDiv-A folds of 5 and 2 problems; in the first, a training text is like problem 0."""
     rows = []
-    for fold, verdicts, near in ((0, "=~x!=", [0]), (1, "x=", [])):
-        report = Report(verdicts, verdicts, [["N0"]] * len(verdicts), 0.0, 0.0)
+    for fold, outcomes, near in ((0, "=~x!=", [0]), (1, "x=", [])):
         facts = dict(study="teacher", data="asdiv-a", fold=fold, seed=0)
-        rows.append(result_row(report, model="teacher", settings={
-            "decoding": BEST, "near_texts": near,
-            "equal_texts": 0, "time": {"matrix products": 0.5},
-            "kinds": {"with +": [len(verdicts), 3 - 2 * fold, 1, 0]}}, **facts))
-        rows.append(result_row(report, model="baseline", settings={
-            "baseline": "the commonest equation for such numbers"}, **facts))
+        analysis = {"decoding": BEST, "near_texts": near, "equal_texts": 0,
+                    "time": {"matrix products": 0.5},
+                    "kinds": {"with +": [len(outcomes), 3 - 2 * fold, 1, 0]}}
+        rows.append(row(outcomes, analysis, model="teacher", **facts))
+        rows.append(row(outcomes, {"baseline": MAJORITY}, model="baseline", **facts))
     return rows
 
 
-def test_teacher_table_averages_folds_and_leaves_near_twins_out():
-    lines = teacher_table(teacher_rows()).splitlines()
-    main, without = (next(line for line in lines if line.startswith(start)) for start in ("| **teacher", "| the same"))
-    assert "| – | 55.0% (" in main, f"the mean of 3/5 and 1/2, and nothing of Math23k: {main}"
-    assert "| – | 50.0% (" in without, f"the mean of 2/4 and 1/2: {without}"
-    assert all(line.count("|") == 4 for line in lines) and any("*75.6%*" in line for line in lines)
+def test_the_teachers_table_averages_folds_and_leaves_near_texts_out():
+    lines = tables.teacher_table(teacher_rows()).splitlines()
+    best = next(line for line in lines if line.startswith(f"| **teacher, {BEST}"))
+    without_near = next(line for line in lines if line.startswith("| the same"))
+    assert "| – | 55.0% (" in best, f"the mean of 3/5 and 1/2, and nothing of Math23k: {best}"
+    assert "| – | 50.0% (" in without_near, f"the mean of 2/4 and 1/2: {without_near}"
+    assert all(line.count("|") == 4 for line in lines)
+    assert any("*75.6%*" in line for line in lines), "published solvers stand beside it"
 
 
-def test_failures_table_adds_the_folds_up():
-    lines = failures_table(teacher_rows()).splitlines()
-    assert lines[2:] == ["| with + | 7 | 57% | 29% | 0% |"], "3 + 1 of 5 + 2 right; numbers alone 2, nearest text 0"
+def test_the_failures_table_adds_the_folds_up():
+    lines = tables.failures_table(teacher_rows()).splitlines()
+    expected = "| with + | 7 | 57% | 29% | 0% |"
+    assert lines[2:] == [expected], "3 + 1 of 5 + 2 right; majority 2, nearest neighbour 0"
 
 
-def test_ingredients_table_pairs_each_seed_with_its_own_teacher():
+def test_the_ingredients_table_pairs_each_seed_with_its_own_teacher():
+    def ingredient(outcomes, without, seed, epochs=20):
+        return row(outcomes, {"without": without, "decoding": BEST, "epochs": epochs},
+                   study="ingredients", data="asdiv-a", fold=seed, seed=seed)
+
+    rows = [ingredient("====", "nothing", 0), ingredient("==xx", "dropout", 0),
+            ingredient("xxxx", "nothing", 1), ingredient("=xxx", "dropout", 1),
+            ingredient("=xxx", "nothing", 0, epochs=50)]
+    lines = tables.ingredients_table(rows).splitlines()
+    assert "ASDiv-A, 20 epochs: right" in lines[0]
+    assert lines[2] == f"| nothing | {BEST} | 50.0% |  | 25.0% |  |"
+    assert lines[3].startswith(f"| dropout | {BEST} | 37.5% | -12.5 (")
+    assert lines[3].endswith(") |  |  |")
+    assert lines[-1] == "ASDiv-A: 2 seed(s), 4 validation problems each."
+
+
+def whole_method_rows():
+    """Teacher and student of one fold, right on 3 and 2 of 4, at half the cost."""
     rows = []
-    for seed, whole, less in ((0, "====", "==xx"), (1, "xxxx", "=xxx")):
-        for name, verdicts in (("nothing", whole), ("dropout", less)):
-            report = Report(verdicts, verdicts, [["N0"]] * 4, 0.0, 0.0)
-            rows.append(result_row(report, study="ingredients", data="asdiv-a", fold=seed, seed=seed, settings={
-                "without": name, "decoding": BEST, "epochs": 20}))
-    report = Report("=xxx", "=xxx", [["N0"]] * 4, 0.0, 0.0)
-    rows.append(result_row(report, study="ingredients", data="asdiv-a", fold=0, seed=0, settings={
-        "without": "nothing", "decoding": BEST, "epochs": 50}))
-    header, _, whole, less, _, note = ingredients_table(rows).splitlines()
-    assert "asdiv-a, 20 epochs: right" in header and note == "asdiv-a: 2 seed(s), 4 validation problems each."
-    assert whole == f"| nothing | {BEST} | 50.0% |  | 25.0% |  |"
-    assert less.startswith(f"| dropout | {BEST} | 37.5% | -12.5 (") and less.endswith(") |  |  |"), less
+    for model, ratio, loss, outcomes, cost in (("teacher", 0.0, "ce", "===x", 1.0),
+                                               ("student", 0.3, "ce", "==xx", 0.5)):
+        for decoding in (GREEDY, "bidirectional", BEST):
+            rows.append(row(outcomes, {"decoding": decoding}, data="asdiv-a", fold=0, model=model,
+                            ratio=ratio, loss=loss, flops=cost, speedup=1 / cost,
+                            parameters_without_embeddings=100 * cost))
+    return rows
+
+
+def test_the_whole_methods_table_compares_with_the_teacher(monkeypatch):
+    models = {name: keys for name, keys in tables.MODELS.items()
+              if keys.get("loss") == "ce" or name == "teacher"}
+    monkeypatch.setattr(tables, "MODELS", models)
+    lines = tables.whole_method_table(whole_method_rows()).splitlines()
+    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
+    assert cells[1].startswith("50.0% (") and cells[2].startswith("-25.0 (-75.0 to +0.0")
+    assert cells[-3:] == ["-50.0%", "-50.0%", "×2.00"]
+
+
+def test_tables_replace_only_what_stands_between_their_marks():
+    text = "a\n<!-- table one -->\nold\n<!-- end -->\nb\n<!-- table two -->\nkeep\n<!-- end -->\n"
+    expected = text.replace("old", "new")
+    assert tables.put_tables(text, {"one": "new"}) == expected
+    assert tables.put_tables(expected, {"one": "new"}) == expected
+    with pytest.raises(ValueError, match="three"):
+        tables.put_tables(text, {"three": "nowhere"})
+
+
+def test_the_pages_hold_what_the_result_files_make(monkeypatch):
+    written = {}
+    monkeypatch.setattr(tables, "write_text", written.__setitem__)
+    monkeypatch.setattr(tables, "save_picture", lambda *_: None)
+    tables.main()
+    assert set(written) == {ROOT / "README.md", RESULTS / "README.md"}
+    for path, text in written.items():
+        message = f"{path} is out of date: python lessons/results/make_tables.py"
+        assert path.read_text(encoding="utf-8") == text, message

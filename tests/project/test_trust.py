@@ -2,10 +2,10 @@
 import itertools
 
 import pytest
-import trust
-from reference import value_of
 from sympy import Rational
 
+import trust
+from reference import value_of
 from tinyprune.checker import evaluate_text
 from tinyprune.quantities import EquationError
 

@@ -28,10 +28,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # for a program of its own, out
 
 import sympy  # noqa: E402
 import torch  # noqa: E402
+
 from builders import fresh_model  # noqa: E402
 from cases import small_problem, table  # noqa: E402
 from reference import Refused, exact_prefix, exact_text, value_of  # noqa: E402
-
 from tinyprune import train as training  # noqa: E402
 from tinyprune.checker import (  # noqa: E402
     canonical,
@@ -162,12 +162,9 @@ def complaint(given, found):
             return "mirrored twice it is another equation"
         if (found["answer"] in ("right", "right by rounding", "wrong")) != (value is not None):
             return "check_answer and evaluate_prefix do not agree"
-    if value is None:
+    if value is None or value_of(exact, refusal=Refused) == Fraction(value.p, value.q):
         return None
-    expected = value_of(exact, refusal=Refused)
-    if expected == Fraction(value.p, value.q):
-        return None
-    return f"has the value {str(value)[:40]}, but should have {str(expected)[:40]}"
+    return f"has the value {str(value)[:40]}, which the independent evaluator does not give"
 
 
 @light_heap()
@@ -501,6 +498,7 @@ BAD_FILES = {
     "duplicate ids": math(f"[{RECORD}, {RECORD}]"),
     "empty XML": asdiv(""), "JSON in place of XML": asdiv("[]"),
     "XML in UTF-16": asdiv(XML.replace("UTF-8", "UTF-16").encode("utf-16")),
+    "an entity": with_entity('<!ENTITY b "bb">', "&b;"),
     "entity bomb": with_entity(f'<!ENTITY b0 "bb">{BOMB}', "&b11;"),
     "an entity from outside": with_entity('<!ENTITY p SYSTEM "file:///etc/passwd">', "&p;"),
     "an empty fold": asdiv(folds="f0 f1 f2 f3 "),
@@ -539,7 +537,7 @@ def bad_files():
             try:
                 bad_file(name, Path(folder))
             except Exception as error:  # whatever it is, it is no refusal
-                surprises.append(f"{name}: {type(error).__name__}: {error}"[:200])
+                surprises.append(f"{name}: {type(error).__name__}: {error}")
     return {"bad_files_tried": len(BAD_FILES),
             "bad_files_refused": len(BAD_FILES) - len(surprises), "bad_files_surprises": surprises}
 
@@ -568,14 +566,14 @@ def all_checks(inputs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inputs", type=int, default=1_000_000, help="how many to fuzz with")
+    parser.add_argument("--inputs", type=int, default=1_000_000, help="of the fuzz")
     parser.add_argument("--out", type=Path, default=RESULTS)
     args = parser.parse_args()
     started = time.time()
     torch.set_num_threads(1)
     found = {}
     for part in all_checks(args.inputs):
-        print(json.dumps(part, ensure_ascii=False, indent=1), flush=True)
+        print(part, flush=True)
         found |= part
     whole = json.dumps(provenance(started) | found, ensure_ascii=False, indent=1)
     write_text(args.out / "trust.json", whole + "\n")
