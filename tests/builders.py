@@ -27,6 +27,12 @@ def fresh_model(seed=0, **changes):
     return Transformer(config).to(DEVICE).eval()
 
 
+def model_for(vocabularies, seed=0, **changes):
+    """A fresh model that reads and writes with these vocabularies."""
+    return fresh_model(seed, source_tokens=len(vocabularies.source),
+                       target_tokens=len(vocabularies.target), **changes)
+
+
 def tiny_model(seed=0, **changes):
     """A model of doubles with every weight, bias and gain random (but the padding's embeddings)."""
     model = fresh_model(**(dict(dropout=0.3) | changes)).double()

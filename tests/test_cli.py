@@ -61,11 +61,6 @@ def test_options_are_the_defaults_and_what_the_command_line_says(line, changes, 
     assert parse(line, steps=500) == DEFAULTS | changes
 
 
-def test_in_a_notebook_the_kernels_arguments_are_left_alone(parse):
-    arguments = parse("-f kernel-7.json --seed 3", "/bin/ipykernel_launcher.py", steps=500)
-    assert arguments == DEFAULTS
-
-
 @pytest.mark.parametrize("line", [
     "--ratio 0.71", "--ratio -0.1", "--seed -1", "--seed 2147483648", "--threads 0", "--fold 5",
     "--data asdiv", "--colour red"])

@@ -237,18 +237,6 @@ def test_a_pruned_head_is_kept_bit_for_bit(schedule, removed):
     assert set(remove_heads(model, pruning.pruned).heads()) == set(model.heads()) - set(kept)
 
 
-def test_without_putting_it_back_a_pruned_head_would_move():
-    model = tiny_model(7)
-    optimizer, pruning = start(model, "one-shot")
-    pruning.after_step = lambda *_: None
-    pruning.before_step(0, model, optimizer)
-    head = min(pruning.pruned)
-    before = owned(head, model, optimizer)
-    learn(model, optimizer, pruning)
-    names = moved(before, owned(head, model, optimizer))
-    assert "query.weight" in names, "this is what the test above must see"
-
-
 def test_the_output_bias_belongs_to_no_head_and_goes_on_learning():
     model = tiny_model(7)
     before = copy.deepcopy(model).attention_layers()

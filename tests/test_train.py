@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from builders import fresh_model
+from builders import model_for
 from checks import check
 from tinyprune import PAD, UNK
 from tinyprune.bidirectional import bidirectional_search
@@ -48,8 +48,7 @@ CONFIG = TrainConfig(epochs=3, batch_size=8, learning_rate=0.01, seed=5)
 
 
 def small_model(dropout=0.1, **changes):
-    return fresh_model(source_tokens=len(WORDS.source), target_tokens=len(WORDS.target),
-                       encoder_layers=1, decoder_layers=1, dropout=dropout, **changes)
+    return model_for(WORDS, encoder_layers=1, decoder_layers=1, dropout=dropout, **changes)
 
 
 def scripted_pruning():

@@ -5,25 +5,18 @@ import pytest
 
 from tinyprune.files import ROOT
 
-FILES = [path for folder in ("tinyprune", "lessons", "tests", "data/teachers")
-         for path in sorted((ROOT / folder).rglob("*.py"))]
+PATTERNS = ["tinyprune/*.py", "lessons/**/*.py", "tests/**/*.py", "data/*.py", "data/teachers/*.py"]
+FILES = [path for pattern in PATTERNS for path in sorted(ROOT.glob(pattern))]
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 MAX_FUNCTION = 50  # lines: a function fits a screen
-
-
-def inner_nodes(node):
-    """All nodes below this one, without those of a lambda or function that it holds."""
-    for child in ast.iter_child_nodes(node):
-        if not isinstance(child, (ast.Lambda, ast.FunctionDef)):
-            yield child
-            yield from inner_nodes(child)
 
 
 def faults(tree, is_package):
     """What breaks a rule: (line, sentence)"""
     for node in ast.walk(tree):
         if isinstance(node, COMPREHENSIONS):
-            if any(isinstance(inner, COMPREHENSIONS) for inner in inner_nodes(node)):
+            found = [inner for inner in ast.walk(node) if isinstance(inner, COMPREHENSIONS)]
+            if len(found) > 1:
                 yield node.lineno, "a comprehension inside a comprehension: name the inner one"
         elif isinstance(node, ast.Assign):
             several = isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple)

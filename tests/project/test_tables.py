@@ -5,7 +5,7 @@ import pytest
 
 from tinyprune.evaluate import Report
 from tinyprune.files import ROOT
-from tinyprune.results import BEST, GREEDY, MAJORITY, RESULTS, result_row
+from tinyprune.results import BEST, MAJORITY, RESULTS, result_row
 
 
 def load_tables():
@@ -66,28 +66,6 @@ def test_the_ingredients_table_pairs_each_seed_with_its_own_teacher():
     assert lines[3].startswith(f"| dropout | {BEST} | 37.5% | -12.5 (")
     assert lines[3].endswith(") |  |  |")
     assert lines[-1] == "ASDiv-A: 2 seed(s), 4 validation problems each."
-
-
-def whole_method_rows():
-    """Teacher and student of one fold, right on 3 and 2 of 4, at half the cost."""
-    rows = []
-    for model, ratio, loss, outcomes, cost in (("teacher", 0.0, "ce", "===x", 1.0),
-                                               ("student", 0.3, "ce", "==xx", 0.5)):
-        for decoding in (GREEDY, "bidirectional", BEST):
-            rows.append(row(outcomes, {"decoding": decoding}, data="asdiv-a", fold=0, model=model,
-                            ratio=ratio, loss=loss, flops=cost, speedup=1 / cost,
-                            parameters_without_embeddings=100 * cost))
-    return rows
-
-
-def test_the_whole_methods_table_compares_with_the_teacher(monkeypatch):
-    models = {name: keys for name, keys in tables.MODELS.items()
-              if keys.get("loss") == "ce" or name == "teacher"}
-    monkeypatch.setattr(tables, "MODELS", models)
-    lines = tables.whole_method_table(whole_method_rows()).splitlines()
-    cells = [cell.strip() for cell in lines[3].split("|")[1:-1]]
-    assert cells[1].startswith("50.0% (") and cells[2].startswith("-25.0 (-75.0 to +0.0")
-    assert cells[-3:] == ["-50.0%", "-50.0%", "×2.00"]
 
 
 def test_tables_replace_only_what_stands_between_their_marks():

@@ -29,7 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # for a program of its own, out
 import sympy  # noqa: E402
 import torch  # noqa: E402
 
-from builders import fresh_model  # noqa: E402
+from builders import model_for  # noqa: E402
 from cases import small_problem, table  # noqa: E402
 from reference import Refused, exact_prefix, exact_text, value_of  # noqa: E402
 from tinyprune import train as training  # noqa: E402
@@ -250,11 +250,6 @@ def agreement(data):
 
 # Kills
 
-def small_model(vocabularies, seed=0, **changes):
-    return fresh_model(seed, source_tokens=len(vocabularies.source),
-                       target_tokens=len(vocabularies.target), **changes)
-
-
 def train_for_a_while(folder):
     """Distils a small student while heads are pruned: a checkpoint must hold all of that state."""
     torch.set_num_threads(1)
@@ -262,7 +257,7 @@ def train_for_a_while(folder):
     problems = [small_problem("tom gets N0 and N1 pens", "+ N0 N1"),
                 small_problem("tom loses N0 and N1 pens", "- N0 N1")] * 80
     vocabularies = Vocabularies.of(problems)
-    model, teacher = [small_model(vocabularies, seed, width=32, heads=4, dropout=0.1)
+    model, teacher = [model_for(vocabularies, seed, width=32, heads=4, dropout=0.1)
                       for seed in (1, 2)]
     config = TrainConfig(epochs=5, batch_size=8, learning_rate=2e-3)
     steps = steps_of(config, problems, vocabularies)
@@ -368,7 +363,7 @@ def own_problems():
 
 def write_model(path):
     _, vocabularies = own_problems()
-    save_model(small_model(vocabularies), vocabularies, path)
+    save_model(model_for(vocabularies), vocabularies, path)
 
 
 def model_file(change):
@@ -389,7 +384,7 @@ def checkpoint(change):
         with contextlib.redirect_stdout(io.StringIO()):
             for prepare in (keep, change):
                 prepare(path)
-                train(small_model(vocabularies), problems, vocabularies, config, loss=task_loss,
+                train(model_for(vocabularies), problems, vocabularies, config, loss=task_loss,
                       checkpoint=path)
     return attempt
 
