@@ -28,7 +28,7 @@ from tinyprune.bidirectional import bidirectional_search
 from tinyprune.checker import same_equation
 from tinyprune.data import load
 from tinyprune.decode import beam_search
-from tinyprune.distill import task_loss
+from tinyprune.distill import LABEL_SMOOTHING, task_loss
 from tinyprune.evaluate import best_equations, evaluate_model, find_candidates, grade
 from tinyprune.measure import parameters
 from tinyprune.results import BEAM, BEST, BIDIRECTIONAL, GREEDY, MAJORITY, NEAREST
@@ -110,8 +110,8 @@ begun = time.time()
 trained, vocabularies = recipe.load_or_train_teacher(args.data, args.fold, args.seed, shipped=False)
 model = trained.model
 print(f"  ready after {(time.time() - begun) / 60:.1f} minutes")
-smoothed = torch.full((V,), config.label_smoothing / V)  # a share for every token
-smoothed[0] += 1 - config.label_smoothing  # and the rest for the right one
+smoothed = torch.full((V,), LABEL_SMOOTHING / V)  # a share for every token
+smoothed[0] += 1 - LABEL_SMOOTHING  # and the rest for the right one
 lowest = torch.special.entr(smoothed).sum()
 print(f"  with label smoothing the lowest possible loss is {lowest:.2f}, not 0")
 lines = {"loss": [], "answers right (validation)": []}
@@ -314,7 +314,7 @@ timed = batches(writable, vocabularies, config.batch_size, order, config.mirrore
 
 def train_step(batch):
     optimizer.zero_grad()
-    task_loss(learner, batch, label_smoothing=config.label_smoothing).backward()
+    task_loss(learner, batch).backward()
     optimizer.step()
 
 

@@ -160,17 +160,17 @@ def correlations(scores, oracle):
     return [*by_kind, sum(by_kind) / len(by_kind)]
 
 
-candidates = {"paper": paper_score,
-              "paper, entropy reversed": partial(paper_score, entropy_sign=-1),
-              "weight norm": CRITERIA["norm_qkvo"],
-              "norm of W_O W_V": CRITERIA["norm_ov"],
-              "entropy": CRITERIA["entropy"],
-              "random": CRITERIA["random"],
-              "gradient on the gate": CRITERIA["gradient"],
-              "activation": CRITERIA["activation"]}
+criteria = {"paper": paper_score,
+            "paper, entropy reversed": partial(paper_score, entropy_sign=-1),
+            "weight norm": CRITERIA["norm_qkvo"],
+            "norm of W_O W_V": CRITERIA["norm_ov"],
+            "entropy": CRITERIA["entropy"],
+            "random": CRITERIA["random"],
+            "gradient on the gate": CRITERIA["gradient"],
+            "activation": CRITERIA["activation"]}
 oracle = score_heads(teacher, calibration, CRITERIA["leave-one-out"])
 rows = []
-for name, criterion in candidates.items():
+for name, criterion in criteria.items():
     scores = score_heads(teacher, calibration, criterion)
     rows.append((name, *correlations(scores, oracle)))
 figures.table(rows, ["criterion", *KINDS, "mean"])
@@ -182,10 +182,11 @@ print("  another --seed trains another teacher and gives other correlations")
 
 # %% [markdown]
 r"""
-The gradient asks the loss, and the activation measures what a head really adds. Both see more than
-weights and entropies can. This does not refute the paper's score. After pruning, the student trains
-on, and its active heads can take over the work of the pruned ones. Then the order of the heads
-matters less (lesson 09).
+The gradient asks the loss, and the activation measures what a head really adds. Weights and
+entropies see neither. With so few heads chance alone gives large correlations: look at the row
+`random` before you trust any other row. And a low correlation does not refute the paper's score.
+After pruning, the student trains on, and its active heads can take over the work of the pruned
+ones. Then the order of the heads matters less (lesson 09).
 
 You can score heads by a function of your own. A *criterion* is any function from (model, batches)
 to a dict {Head: float}, where a high score means "keep". The next cell defines one: the

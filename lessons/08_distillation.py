@@ -180,10 +180,10 @@ figures.heading(f"8.5 Students that lose {args.ratio:.0%} of their heads at once
                 "and without")
 reports = {"teacher": evaluate_model(teacher, splits.test, vocabularies)}
 PLANS = {"recorded equations alone": False, "with the teacher": True}
-for name, distil in PLANS.items():
+for name, distill in PLANS.items():
     student = recipe.load_or_train_student(
         args.data, args.fold, args.seed, splits, vocabularies, teacher,
-        args.ratio, schedule="one-shot", distil=distil)
+        args.ratio, schedule="one-shot", distill=distill)
     reports[name] = evaluate_model(student.model, splits.test, vocabularies)
 rows = [(name, report.answer_accuracy) for name, report in reports.items()]
 figures.table(rows, ["", "answers right (test, greedy)"])

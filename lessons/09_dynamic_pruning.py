@@ -70,7 +70,7 @@ timeline = {head: "" for head in teacher.heads()}
 pruned = set()
 for entry in dynamic.pruning_log:
     pruned -= set(entry["returned"])
-    pruned |= set(entry["closed"])
+    pruned |= set(entry["pruned"])
     for head in timeline:
         timeline[head] += "." if head in pruned else "#"
 for head, line in timeline.items():

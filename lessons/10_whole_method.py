@@ -109,9 +109,9 @@ Without it, we would count that gain as a merit of the method.
 
 # %% 10.4 Students
 STUDENT = "student: pruned, distilled"
-PLANS = {STUDENT: dict(ratio=args.ratio, schedule="dynamic", distil=True),
-         "pruned, not distilled": dict(ratio=args.ratio, schedule="dynamic", distil=False),
-         "control: only trained on": dict(ratio=0.0, schedule="none", distil=False)}
+PLANS = {STUDENT: dict(ratio=args.ratio, schedule="dynamic", distill=True),
+         "pruned, not distilled": dict(ratio=args.ratio, schedule="dynamic", distill=False),
+         "control: only trained on": dict(ratio=0.0, schedule="none", distill=False)}
 
 figures.heading(f"10.4 Students: {args.ratio:.0%} of the heads are pruned while they learn")
 students = {}
@@ -233,10 +233,11 @@ print(f"  the paper saves {PAPER['FLOPs']:.1%} of the FLOPs: "
 # %% 10.7 The picture and the result file
 figures.heading("10.7 Accuracy against ratio")
 points = [(ratio, report.answer_accuracy) for ratio, report in masked_reports.items()]
-marks = [(name, plan["ratio"], reports[name][GREEDY].answer_accuracy)
-         for name, plan in PLANS.items()]
-figures.curves({"masked, no training after": points}, "share of heads pruned",
-               "answer accuracy (greedy)", f"10_accuracy_{args.data}", marks)
+lines = {"masked, no training after": points}
+for name, plan in PLANS.items():
+    lines[name] = [(plan["ratio"], reports[name][GREEDY].answer_accuracy)]
+figures.curves(lines, "share of heads pruned", "answer accuracy (greedy)",
+               f"10_accuracy_{args.data}")
 
 # What a row of the result file says about each model.
 FACTS = {

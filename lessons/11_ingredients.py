@@ -86,6 +86,7 @@ class Change(NamedTuple):
     """The difference between the teacher and a teacher without one ingredient."""
     training: dict = {}  # settings of TrainConfig
     model: dict = {}  # settings of the model's Config
+    loss: Callable = task_loss  # as train wants it
     unread: Callable = no_subword  # subword -> whether the vocabulary leaves it out
     switch_off: Callable = keep_model  # changes the new model
 
@@ -100,7 +101,7 @@ INGREDIENTS = {
     "mirrored equations": Change(training={"mirrored": False}),
     "dropout": Change(model={"dropout": 0.0}),
     "word dropout": Change(training={"word_dropout": 0.0}),
-    "label smoothing": Change(training={"label_smoothing": 0.0}),
+    "label smoothing": Change(loss=partial(task_loss, label_smoothing=0.0)),
     "small embedding_scale (√D instead, as in 2017)": Change(model={"embedding_scale": width**0.5}),
 }
 training_words = [word for problem in splits.train for word in problem.words]
@@ -147,9 +148,8 @@ def train_without(name):
         config = Config(len(vocabularies.source), len(vocabularies.target), **settings)
         model = Transformer(config)
         change.switch_off(model)
-        loss = partial(task_loss, label_smoothing=train_config.label_smoothing)
         log = train(model, splits.train, vocabularies, train_config,
-                    loss=loss, checkpoint=checkpoint, name=f"without {name}")
+                    loss=change.loss, checkpoint=checkpoint, name=f"without {name}")
         return model, vocabularies, log, []
 
     path = recipe.model_path(args.data, args.fold, "ingredients", name, train_config, settings,

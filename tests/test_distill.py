@@ -278,7 +278,8 @@ def test_loss_of_a_pruned_student_equals_the_slow_one(how):
     if how == "removed":
         student = smaller
         gates = None
-    loss = partial(distillation_loss, student, batch, gates, teacher=teacher, temperature=t,
+    loss = partial(distillation_loss, student, batch, gates, label_smoothing=0, teacher=teacher,
+                   temperature=t,
                    kd_weight=0.7, ce_weight=0.4, alignment=0.3)
     distance, aligned, task = slow_parts(smaller, teacher, batch)
     check(loss().item(), 0.7 * (distance + 0.3 * aligned) + 0.4 * task, f"the whole loss ({how})", {
@@ -302,7 +303,7 @@ def test_both_losses_have_one_form():
     gates = gates_for(student, PRUNED)
     smaller = remove_heads(student, PRUNED)
     logits = smaller(batch.source, batch.lengths, batch.target, start=batch.start)
-    smoothed = partial(task_loss, label_smoothing=0.1)
+    smoothed = task_loss
     check(smoothed(student, batch, gates).item(), token_loss(logits, batch.target, 0.1).item(),
           "task_loss with label smoothing 0.1, gates and mirrored targets")
     for loss in (smoothed, partial(distillation_loss, teacher=teacher)):
@@ -318,7 +319,7 @@ def test_a_student_equal_to_its_teacher_pays_for_the_task_alone():
     batch.start[1] = MIRROR  # for the teacher too
     logits = teacher(batch.source, batch.lengths, batch.target, start=batch.start)
     got = distillation_loss(copy.deepcopy(teacher), batch, teacher=teacher, ce_weight=0.4)
-    check(got.item(), 0.4 * token_loss(logits, batch.target).item(),
+    check(got.item(), 0.4 * token_loss(logits, batch.target, 0.1).item(),
           "student = teacher: KL and alignment are 0, the task is not")
 
 

@@ -102,7 +102,7 @@ def test_dynamic_prunes_the_lowest_smoothed_scores_and_heads_come_back():
         check(pruned[entry["step"]], expected, f"pruned heads at step {entry['step']}", {
             "the scores are not smoothed": select_heads(fresh, ratio)})
         check(entry["ratio"], ratio, "the ratio of the log")
-        assert entry["closed"] == sorted(expected - before)
+        assert entry["pruned"] == sorted(expected - before)
         assert entry["returned"] == sorted(before - expected)
         before = expected
     assert any(entry["returned"] for entry in pruning.log), "with these scores some heads come back"

@@ -14,15 +14,16 @@ from tinyprune.evaluate import best_equations, find_candidates
 from tinyprune.quantities import EquationError, is_name, name_index
 from tinyprune.tokenizer import prefix_to_infix
 
-MAX_CHARACTERS = 2000  # the longest published problem has under 600
+MAX_PROBLEM_CHARACTERS = 2000  # the longest published problem has under 600
 
 
 def main():
     sys.excepthook = cli.show_error
     args = parse()
-    text = args.problem.encode(errors="replace").decode()  # a terminal may pass on half a character
-    if len(text) > MAX_CHARACTERS:
-        sys.exit(f"The problem has {len(text)} characters: at most {MAX_CHARACTERS} are read.")
+    text = args.problem.encode(errors="replace").decode()  # without unpaired surrogates
+    if len(text) > MAX_PROBLEM_CHARACTERS:
+        sys.exit(f"The problem has {len(text)} characters: at most {MAX_PROBLEM_CHARACTERS} are "
+                 "read.")
     english = not any("\u4e00" <= character <= "\u9fff" for character in text)
     data = args.data or ("asdiv-a" if english else "math23k")
     trained, vocabularies = recipe.load_or_train_teacher(data)
@@ -35,7 +36,7 @@ def main():
         sys.exit("The problem has no numbers in it: nothing to calculate with.")
     problem = Problem("typed", text, words, numbers, equation=[])
     candidates = find_candidates(trained.model, [problem], vocabularies, bidirectional_search)
-    problem.equation, = best_equations([problem], candidates, recipe.reranker(data))
+    problem.equation = best_equations([problem], candidates, recipe.reranker(data))[0]
     print(f"equation: x = {prefix_to_infix([with_number(t, literals) for t in problem.equation])}")
     try:
         value = evaluate_prefix(problem.equation, numbers)
@@ -49,15 +50,18 @@ def parse():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problem", help="the text of a word problem, Chinese or English")
     parser.add_argument("--data", choices=DATA,
-                        help="what the solver was trained on, if the language shall not decide; "
-                             "the sample's is trained now if it is not there yet")
+                        help="the data set whose teacher answers (default: Math23k's for Chinese, "
+                             "ASDiv-A's for English; the sample's is trained first if needed)")
     return parser.parse_args()
 
 
 def with_number(token, literals):
     """N0 -> the number as it was written, a fraction in brackets; any other token stays."""
-    literal = literals[name_index(token)] if is_name(token) else token
-    return f"({literal})" if "/" in literal[1:] and literal[0] != "(" else literal
+    if not is_name(token):
+        return token
+    literal = literals[name_index(token)]
+    bare_fraction = "/" in literal and "(" not in literal  # 1/2, not (1/2) or 5(3/4)
+    return f"({literal})" if bare_fraction else literal
 
 
 if __name__ == "__main__":

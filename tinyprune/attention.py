@@ -38,9 +38,9 @@ def merge_heads(z):
 
 
 def rotate(x, start=0):
-    """Rotary positions: turns the pair (2i, 2i+1) of the token at position p by p * 10000^(-2i/K).
+    """Rotary positions: rotates the pair (2i, 2i+1) of a token at position p by p * 10000^(-2i/K).
 
-    The product of a turned query and a turned key depends on the distance between the two
+    The product of a rotated query and a rotated key depends on the distance between the two
     positions, not on the positions themselves.
     x (B, N, T, K) with K even, the first token at position `start` -> (B, N, T, K)
     """
@@ -48,9 +48,9 @@ def rotate(x, start=0):
     positions = start + torch.arange(T, device=x.device)  # (T,)
     speeds = 10000.0 ** (-torch.arange(0, K, 2, device=x.device, dtype=x.dtype) / K)  # (K/2,)
     angles = positions[:, None] * speeds  # (T, K/2)
-    turns = torch.polar(torch.ones_like(angles), angles)  # (T, K/2), complex: e^(i angle)
+    rotations = torch.polar(torch.ones_like(angles), angles)  # (T, K/2), complex: e^(i angle)
     pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (B, N, T, K/2)
-    return torch.view_as_real(pairs * turns).flatten(-2)  # (B, N, T, K)
+    return torch.view_as_real(pairs * rotations).flatten(-2)  # (B, N, T, K)
 
 
 def attention(query, key, value, mask=None):
@@ -75,14 +75,14 @@ class MultiHeadAttention(nn.Module):
     """Self-attention or cross-attention of a layer's heads.
 
     heads: the original indices of the heads that are here; N*K need not equal D. Without a source
-    the tokens attend to each other, turned by their positions if `rotary`. With a source they
+    the tokens attend to each other, rotated by their positions if `rotary`. With a source they
     attend to the source.
     """
 
     def __init__(self, width, head_width, heads, rotary=False):
         super().__init__()
         if rotary and head_width % 2:
-            raise ValueError("rotary positions turn pairs: the head width must be even, "
+            raise ValueError("rotary positions rotate pairs: the head width must be even, "
                              f"not {head_width}")
         self.heads = list(heads)
         self.head_width = head_width
@@ -148,9 +148,9 @@ class MultiHeadAttention(nn.Module):
         rows = head_rows([self.heads.index(index) for index in kept], self.head_width)
         trained = self.output.weight.requires_grad  # a frozen model stays frozen
         for projection in (self.query, self.key, self.value):
-            projection.weight = nn.Parameter(projection.weight[rows].clone(), trained)
-            projection.bias = nn.Parameter(projection.bias[rows].clone(), trained)
+            projection.weight = nn.Parameter(projection.weight[rows], trained)
+            projection.bias = nn.Parameter(projection.bias[rows], trained)
             projection.out_features = len(rows)
-        self.output.weight = nn.Parameter(self.output.weight[:, rows].clone(), trained)
+        self.output.weight = nn.Parameter(self.output.weight[:, rows], trained)
         self.output.in_features = len(rows)
         self.heads = kept

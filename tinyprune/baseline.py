@@ -23,12 +23,12 @@ def majority_baseline(training, problems):
         if problem.equation:
             counts[signature(problem)][tuple(problem.equation)] += 1
     of_all = sum(counts.values(), Counter())
-    found = []
+    equations = []
     for problem in problems:
         of_signature = counts.get(signature(problem)) or of_all
         equation, _ = of_signature.most_common(1)[0]
-        found.append(list(equation))
-    return found
+        equations.append(list(equation))
+    return equations
 
 
 def words_of(problem):
@@ -52,8 +52,8 @@ def similarities(texts, queries):
         for word in text:
             holders[word].append(position)
     for query in queries:
-        found = [position for word in query for position in holders.get(word, [])]
-        common = np.bincount(np.array(found, dtype=int), minlength=len(texts))
+        positions = [position for word in query for position in holders.get(word, [])]
+        common = np.bincount(np.array(positions, dtype=int), minlength=len(texts))
         yield common / (sizes + len(query) - common)
 
 
@@ -66,11 +66,11 @@ def nearest_neighbour_baseline(training, problems):
     texts = [set(words_of(problem)) for problem in training]
     queries = [set(words_of(problem)) for problem in problems]
     needed = np.array([numbers_needed(problem) for problem in training])
-    found = []
+    equations = []
     for problem, similarity in zip(problems, similarities(texts, queries)):
         usable = np.where(needed > len(problem.numbers), -1, similarity)
-        found.append(training[int(usable.argmax())].equation)
-    return found
+        equations.append(training[int(usable.argmax())].equation)
+    return equations
 
 
 def numbers_needed(problem):

@@ -6,6 +6,7 @@ T tokens of the longest equation.
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from tinyprune import BOS, MIRROR, PAD
 from tinyprune.tokenizer import mirror
@@ -15,11 +16,11 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 @dataclass
 class Batch:
-    source: torch.Tensor  # (B, S, P), the subwords of each word, padded with PAD
-    lengths: torch.Tensor  # (B,), the words of each text
-    target: torch.Tensor  # (B, T), padded with PAD; or (2B, T): all equations, then all mirrored
-    start: torch.Tensor  # (B,) or (2B,): BOS before an equation, MIRROR before a mirrored one
-    counts: torch.Tensor  # (B,), how many numbers each problem has
+    source: Tensor  # (B, S, P), the subwords of each word, padded with PAD
+    lengths: Tensor  # (B,), the words of each text
+    target: Tensor  # (B, T), padded with PAD; or (2B, T): all equations, then all mirrored
+    start: Tensor  # (B,) or (2B,): BOS before an equation, MIRROR before a mirrored one
+    counts: Tensor  # (B,), how many numbers each problem has
     positions: list[int]  # of its problems in the list that was batched
 
     def real_queries(self):
@@ -63,8 +64,8 @@ def make_batch(problems, vocabularies, mirrored=False, positions=()):
 def batches(problems, vocabularies, size, generator=None, mirrored=False):
     """[Problem] -> [Batch] of `size` problems of similar length, so that little is padding.
 
-    With a torch.Generator, problems of like length meet in changing company and the batches come
-    in random order. Without one, they come from short to long.
+    With a torch.Generator the batches come in random order, and a problem shares its batch with
+    other problems of similar length each time. Without one, they come from short to long.
     """
     def lengths(position):
         return len(problems[position].words) // 3, len(problems[position].equation)
@@ -76,7 +77,7 @@ def batches(problems, vocabularies, size, generator=None, mirrored=False):
     groups = [order[first:first + size] for first in range(0, len(order), size)]
     if generator:
         groups = [groups[i] for i in torch.randperm(len(groups), generator=generator)]
-    made = []
+    result = []
     for group in groups:
-        made.append(make_batch([problems[i] for i in group], vocabularies, mirrored, group))
-    return made
+        result.append(make_batch([problems[i] for i in group], vocabularies, mirrored, group))
+    return result

@@ -3,6 +3,8 @@
 The right-to-left decoder has already seen the end of the equation, so it can reject a bad
 beginning, and the other way round (Liu et al. 2016).
 """
+from operator import add
+
 import torch
 
 from tinyprune import BOS, MIRROR, PAD
@@ -20,8 +22,9 @@ def score_equations(model, batch, vocabulary, equations, start=BOS):
     are measured alike. With start=MIRROR the equations are scored as they are written mirrored.
     """
     memory, mask = model.encode(batch.source, batch.lengths)
-    counts = [len(found) for found in equations]
-    problem = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))  # (R,), of each row
+    sizes = [len(candidates) for candidates in equations]
+    # R: the equations of all problems together
+    problem = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))  # (R,), of each row
     rows = sum(equations, [])
     if start == MIRROR:
         rows = [row and mirror(row) for row in rows]  # an empty one stays empty
@@ -31,7 +34,7 @@ def score_equations(model, batch, vocabulary, equations, start=BOS):
     log_probability = logits.log_softmax(dim=-1).gather(2, target[..., None])[..., 0]  # (R, T)
     real = target != PAD
     means = (log_probability * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)  # (R,)
-    return [part.tolist() for part in means.split(counts)]
+    return [part.tolist() for part in means.split(sizes)]
 
 
 def bidirectional_search(model, batch, vocabulary, beam=5):
@@ -49,7 +52,8 @@ def bidirectional_search(model, batch, vocabulary, beam=5):
     scores = score_equations(model, batch, vocabulary, equations)
     mirrored_scores = score_equations(model, batch, vocabulary, equations, MIRROR)
     ranked = []
-    for found, *both in zip(equations, scores, mirrored_scores):
-        candidates = map(Candidate, map(sum, zip(*both)), found)
+    for found, left_to_right, right_to_left in zip(equations, scores, mirrored_scores):
+        totals = map(add, left_to_right, right_to_left)
+        candidates = map(Candidate, totals, found)
         ranked.append(sorted(candidates, key=lambda candidate: -candidate.score))
     return ranked

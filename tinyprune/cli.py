@@ -7,10 +7,10 @@ from tinyprune import files
 from tinyprune.data import DATA
 
 
-def options(**more):
+def options(**extra):
     """The options that lessons share: data, fold, seed, ratio, threads and out.
 
-    more: further options, as name=default
+    extra: further options, as name=default
     In a notebook the kernel's own arguments are left alone, and the defaults count. From here on
     show_error says what went wrong with a file.
     """
@@ -24,7 +24,7 @@ def options(**more):
     parser.add_argument("--threads", type=int, default=2,
                         help="the same number, seed and machine give the same result")
     parser.add_argument("--out", type=Path, default=files.RUNS, help="folder of result files")
-    for name, default in more.items():
+    for name, default in extra.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     in_notebook = sys.argv[0].endswith("ipykernel_launcher.py")
     args = parser.parse_args([] if in_notebook else sys.argv[1:])

@@ -2,8 +2,8 @@
 
 A problem is its words, with every number replaced by a name (N0, N1, … in reading order), the
 numbers, and its equation in prefix order over those names. No record is dropped silently: one
-whose equation cannot be read stays in its split, with an empty equation and the parse error. It is
-asked in tests and never trained on.
+whose equation cannot be read stays in its split, with an empty equation and the parse error.
+Training leaves it out; an evaluation asks it.
 
 Wang et al. 2017 (Math23k), Miao et al. 2020 (ASDiv).
 """
@@ -140,19 +140,19 @@ def read_problem(id, words, equation, answer, english):
 def check_record(id, words, answer):
     """Raises FileError for a text or an answer that no code could read.
 
-    This is asked first, without the code that reads equations: a mistake there is the
-    programmer's, and keeps its traceback.
+    It runs first and calls no code that reads equations. So an exception from that code is a bug,
+    and keeps its traceback.
     """
     text = " ".join(words)
-    problem = ""
+    fault = ""
     if not words:
-        problem = "its text is empty"
+        fault = "its text is empty"
     elif re.search(r"[\ud800-\udfff]", text):
-        problem = "its text holds half a character"
+        fault = "its text holds an unpaired surrogate"
     elif not match_answer(answer):
-        problem = f"its answer {answer[:40]!r} is no number"
-    if problem:
-        raise FileError(f"record {id}: {problem}: mend or remove it")
+        fault = f"its answer {answer[:40]!r} is no number"
+    if fault:
+        raise FileError(f"record {id}: {fault}: mend or remove it")
 
 
 def check_unique_ids(ids, where):
@@ -282,7 +282,7 @@ def load(data, fold=0, tuning=False):
     path = folder(data)
     if data == "asdiv-a":
         folds = read_asdiv(path)
-        test = folds.pop(range(5).index(fold))
+        test = folds.pop(range(5).index(fold))  # ValueError for a fold that is not 0 to 4
         others = sum(folds, [])
         if not tuning:
             return Splits(others, [], test)

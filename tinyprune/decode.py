@@ -19,7 +19,7 @@ MAX_LENGTH = 41  # tokens: the longest recorded equation of Math23k
 
 
 class Candidate(NamedTuple):
-    score: float  # log-probability / sqrt(length)
+    score: float  # higher is better; each search says how it is computed
     equation: list[str]  # prefix tokens; empty where nothing can be written
 
 
@@ -40,7 +40,7 @@ def allowed_tokens(open_slots, steps_left, counts, slots, names):
 
     open_slots (B,), steps_left a number, counts (B,), how many numbers each problem has; slots and
     names (V,) as above -> (B, V), True = may be written
-    A complete row (no open slot) may write PAD alone.
+    A complete row (no open slot) may write only PAD.
     """
     after = open_slots[:, None] + slots  # (B, V)
     can_end = after < steps_left

@@ -1,6 +1,6 @@
 """The distillation loss: the student learns from the teacher's whole distribution.
 
-    L = λ1 * (t² * KL(teacher || student, both at temperature t) + β * attention alignment)
+    L = λ1 * (τ² * KL(teacher || student, both at temperature τ) + β * attention alignment)
         + λ2 * cross-entropy
 
 All means are over real target tokens, or over real query rows; padding counts nowhere.
@@ -14,12 +14,14 @@ import torch
 from tinyprune import PAD
 from tinyprune.transformer import token_loss
 
+LABEL_SMOOTHING = 0.1
+
 
 def kd_loss(student_logits, teacher_logits, real, temperature):
-    """t² * KL(teacher || student), both softened by the temperature t: a mean over real tokens.
+    """τ² * KL(teacher || student), both softened by the temperature τ: a mean over real tokens.
 
     logits (B, T, V), real (B, T), True for real target tokens -> a number
-    The factor t² keeps the gradient's size: softening shrinks it by 1/t twice.
+    The factor τ² keeps the gradient's size: softening shrinks it by 1/τ twice.
     """
     student = (student_logits[real] / temperature).log_softmax(dim=-1)  # (real tokens, V)
     teacher = (teacher_logits[real] / temperature).log_softmax(dim=-1).detach()
@@ -69,14 +71,14 @@ def attention_alignment(student, teacher, pairs, real):
     return total / count
 
 
-def task_loss(model, batch, gates=None, *, label_smoothing=0.0):
+def task_loss(model, batch, gates=None, *, label_smoothing=LABEL_SMOOTHING):
     """Cross-entropy with the recorded equations: a number."""
     logits = model(batch.source, batch.lengths, batch.target, gates, start=batch.start)
     return token_loss(logits, batch.target, label_smoothing)
 
 
 def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_weight=1.0,
-                      ce_weight=0.5, alignment=0.1, label_smoothing=0.0):
+                      ce_weight=0.5, alignment=0.1, label_smoothing=LABEL_SMOOTHING):
     """What the teacher says, and the recorded equations: a number.
 
     The teacher stays as it is, bit for bit. Gates, if any, are (N,); pruned heads are not aligned.

@@ -6,7 +6,6 @@ The cubic schedule is Zhu & Gupta's (2017). "Dynamic" is arXiv 2511.17577's word
 exactly is left open there, and is our choice here.
 """
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -29,11 +28,11 @@ def ratio_at(step, start, end, ratio):
 class DynamicPruning:
     """Masks heads while a model trains; train.py calls before_step and after_step.
 
-    Every `every` steps until `end`, all heads are scored with all gates open, the scores are
-    smoothed, and the lowest are pruned, as many as the schedule says. A pruned head may come back.
-    From `end` on the mask is frozen.
+    Every `every` steps until `end`, all heads are scored with all heads active, the moving
+    averages of the scores are updated, and the lowest are pruned, as many as the schedule says. A
+    pruned head may come back. From `end` on the mask no longer changes.
     """
-    score: Callable = field(repr=False)  # model -> {Head: float}
+    score: callable = field(repr=False)  # model -> {Head: float}
     ratio: float
     end: int
     every: int
@@ -44,11 +43,11 @@ class DynamicPruning:
     def __post_init__(self):
         if self.schedule == "one-shot":
             self.end = 0
-        self.scores = {}  # {Head: float}, smoothed
+        self.scores = {}  # {Head: float}, moving averages
         self.pruned = set()  # of Heads
         self.gates = {}  # of each (kind, layer), (N,); empty while nothing is pruned
-        self.frozen = {}  # {Head: its weights and moments as they were when it was pruned}
-        self.log = []  # an entry for each scoring: the Heads that closed, and that returned
+        self.saved = {}  # {Head: its weights and moments as they were when it was pruned}
+        self.log = []  # an entry for each scoring: the Heads pruned then, and those that returned
 
     def is_due(self, step):
         """Whether the heads are scored before this step."""
@@ -61,7 +60,7 @@ class DynamicPruning:
         """Scores the heads and moves the gates, if this step is one of the schedule's."""
         if not self.is_due(step):
             return
-        self.smooth(self.score(model))
+        self.update_average(self.score(model))
         ratio = ratio_at(step, 0, self.end, self.ratio)
         ranked = self.scores
         if self.schedule == "monotone":  # a pruned head stays the lowest
@@ -69,16 +68,17 @@ class DynamicPruning:
         before = self.pruned
         self.pruned = select_heads(ranked, ratio)
         self.gates = gates_for(model, self.pruned) if self.pruned else {}
-        closed = sorted(self.pruned - before)
+        newly_pruned = sorted(self.pruned - before)
         returned = sorted(before - self.pruned)
-        self.log.append({"step": step, "ratio": ratio, "closed": closed, "returned": returned})
+        self.log.append({"step": step, "ratio": ratio, "pruned": newly_pruned,
+                         "returned": returned})
         for head in returned:
-            del self.frozen[head]
-        for head in closed:
+            del self.saved[head]
+        for head in newly_pruned:
             parts = head_parts(head, model, optimizer)
-            self.frozen[head] = {name: part.clone() for name, part in parts.items()}
+            self.saved[head] = {name: part.clone() for name, part in parts.items()}
 
-    def smooth(self, fresh):
+    def update_average(self, fresh):
         """Takes fresh scores into the moving average, which begins with the first ones."""
         old = self.scores or fresh
         self.scores = {head: self.ema_decay * old[head] + (1 - self.ema_decay) * fresh[head]
@@ -91,20 +91,20 @@ class DynamicPruning:
         They get no gradient, but weight decay and momentum would still move them, and the head
         that returns must be the head that left.
         """
-        for head, kept in self.frozen.items():
+        for head, kept in self.saved.items():
             parts = head_parts(head, model, optimizer)
             for name, part in kept.items():
                 parts[name].copy_(part)
 
     def state(self):
         """What a checkpoint must keep."""
-        return {"scores": self.scores, "pruned": self.pruned, "frozen": self.frozen,
+        return {"scores": self.scores, "pruned": self.pruned, "saved": self.saved,
                 "log": self.log}
 
     def restore(self, state, model):
         self.scores = state["scores"]
         self.pruned = state["pruned"]
-        self.frozen = state["frozen"]
+        self.saved = state["saved"]
         self.log = state["log"]
         self.gates = gates_for(model, self.pruned) if self.pruned else {}
 

@@ -2,7 +2,7 @@
 from dataclasses import dataclass
 from statistics import mean
 
-from tinyprune.batching import DEVICE, batches
+from tinyprune.batching import batches
 from tinyprune.checker import evaluate_parts, outcome, same_equation
 from tinyprune.decode import greedy
 from tinyprune.quantities import EquationError
@@ -13,9 +13,10 @@ BATCH_SIZE = 100
 def find_candidates(model, problems, vocabularies, search=greedy, **options):
     """Candidate equations of each problem, best first: [[Candidate]], in the problems' order.
 
-    search: greedy, beam_search or bidirectional_search; options: its own, such as gates
+    search: greedy, beam_search or bidirectional_search; options: gates for greedy, beam for the
+            two others
     """
-    model.to(DEVICE).eval()
+    model.eval()
     found = {}  # position: candidates
     for batch in batches(problems, vocabularies, BATCH_SIZE):
         ranked = search(model, batch, vocabularies.target, **options)

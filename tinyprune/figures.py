@@ -92,11 +92,8 @@ def matrix(values, rows, columns, name):
     save_picture(name, draw, (2 + 0.3 * len(columns), 1.8 + 0.3 * len(rows)))
 
 
-def curves(lines, x_label, y_label, name, marks=()):
-    """Lines {label: [(x, y)]} as sparklines of one scale and as a picture.
-
-    marks: [(label, x, y)], single points of the picture
-    """
+def curves(lines, x_label, y_label, name):
+    """Lines {label: [(x, y)]} as sparklines of one scale and as a picture."""
     width = max(map(len, lines))
     every = [y for points in lines.values() for _, y in points]
     low = min(every)
@@ -109,8 +106,6 @@ def curves(lines, x_label, y_label, name, marks=()):
     def draw(axes):
         for label, points in lines.items():
             axes.plot(*zip(*points), marker=".", label=label)
-        for label, x, y in marks:
-            axes.plot([x], [y], marker="*", markersize=12, linestyle="none", label=label)
         axes.set_xlabel(x_label)
         axes.set_ylabel(y_label)
         axes.legend()

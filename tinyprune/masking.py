@@ -32,7 +32,7 @@ def lowest_heads(scores, count):
     One head always stays in each attention. scores: {Head: float}
     Raises ValueError if that many cannot go.
     """
-    ranked = sorted(scores, key=lambda head: (scores[head], head.layer, head.index, head.kind))
+    ranked = sorted(scores, key=lambda head: (scores[head], head[1:], head.kind))
     left = Counter(head[:2] for head in scores)  # of each (kind, layer)
     chosen = []
     for head in ranked:
@@ -41,7 +41,7 @@ def lowest_heads(scores, count):
             chosen.append(head)
     if len(chosen) < count:
         raise ValueError(f"cannot prune {count} heads: only {len(chosen)} can go if one stays in "
-                         "every layer")
+                         "every attention")
     return chosen
 
 
@@ -89,7 +89,8 @@ def gates_for(model, pruned):
 def remove_heads(model, pruned):
     """A smaller model without the pruned Heads; the model itself stays as it is.
 
-    Raises ValueError for a head that the model does not have, or if a layer would lose its last.
+    Raises ValueError for a head that the model does not have, or if an attention would lose its
+    last head.
     """
     check_heads(model, pruned)
     smaller = copy.deepcopy(model)

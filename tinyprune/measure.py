@@ -71,7 +71,7 @@ def mean_flops(model, lengths):
 def forced_decoding(model, batch):
     """One encoder pass, then cached decoding of the batch's recorded equations.
 
-    Whatever the model would write itself: two models then do the same number of steps.
+    Two models take the same number of steps, whatever each would write itself.
     """
     memory, mask = model.encode(batch.source, batch.lengths)
     cache = {}

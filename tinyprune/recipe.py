@@ -1,7 +1,7 @@
 """The settings of each data set, and the models that the lessons share.
 
 Settings were chosen on validation data (lessons/results/README.md, "How the settings were chosen").
-A model is trained once and kept under runs/. Whoever needs it afterwards loads it, and says so.
+A model is trained once and kept under runs/. Later calls load it and print its file name.
 """
 import copy
 import hashlib
@@ -24,8 +24,7 @@ from tinyprune.train import TrainConfig, train
 from tinyprune.transformer import Config, Transformer
 from tinyprune.vocabulary import Vocabularies
 
-# The options of distillation_loss: temperature t, λ1, λ2 and β.
-DISTILLATION = {"temperature": 3.0, "kd_weight": 1.0, "ce_weight": 0.5, "alignment": 0.1}
+DISTILLATION = distillation_loss.__kwdefaults__  # its options: τ, λ1, λ2, β and label smoothing
 SHIPPED = files.ROOT / "data" / "teachers"  # teachers that came with the project
 
 
@@ -37,7 +36,7 @@ class ExperimentConfig:
     min_count: int = 2  # how often a subword must occur to get an embedding of its own
     whole: bool = False  # whether whole numbers are expected to have whole values: see reranker
     calibration: int = 256  # training problems on which heads are scored
-    scorings: int = 10  # about how often, while the ratio rises
+    scorings: int = 10  # about how many times heads are scored while the ratio rises
 
 
 EXPERIMENTS = {
@@ -124,7 +123,7 @@ def load_or_train_teacher(data, fold=0, seed=0, shipped=True):
     Loaded if it was trained before; else, if `shipped` allows it, the one that came with the
     project (it has no log); else trained now.
     """
-    files.project_file("data")  # the package alone cannot go on
+    files.project_file("data")  # a clear error if only the package is here
     config = EXPERIMENTS[data]
     path = teacher_path(data, fold, seed)
     if shipped and not path.exists() and (SHIPPED / path.name).exists():
@@ -138,9 +137,8 @@ def load_or_train_teacher(data, fold=0, seed=0, shipped=True):
         torch.manual_seed(seed)
         model = Transformer(Config(len(vocabularies.source), len(vocabularies.target),
                                    **config.model))
-        loss = partial(task_loss, label_smoothing=config.teacher.label_smoothing)
         log = train(model, splits.train, vocabularies, replace(config.teacher, seed=seed),
-                    loss=loss, checkpoint=checkpoint, name="teacher",
+                    loss=task_loss, checkpoint=checkpoint, name="teacher",
                     valid=splits.valid[::max(len(splits.valid) // 200, 1)])
         return model, vocabularies, log, []
 
@@ -154,34 +152,35 @@ def load_teacher(data, fold=0, seed=0):
 
 
 def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio,
-                          schedule="dynamic", distil=True, criterion=paper_score):
+                          schedule="dynamic", distill=True, criterion=paper_score):
     """Fine-tunes a copy of the teacher while a schedule masks heads, then removes these heads.
 
     schedule: as in DynamicPruning; criterion: as in scorer.py
-    distil: False trains on the equations alone
+    distill: False trains on the equations alone
     -> Trained
     """
     experiment = EXPERIMENTS[data]
     config = replace(experiment.student, seed=seed)
-    name = f"student, {schedule}, {'distilled' if distil else 'cross-entropy'}"
+    name = f"student, {schedule}, {'distilled' if distill else 'cross-entropy'}"
 
     def make(checkpoint):
-        model = copy.deepcopy(teacher).requires_grad_(True)
+        model = copy.deepcopy(teacher)
         calibration = calibration_batches(splits.train, vocabularies, experiment.calibration)
         end = steps_of(config, splits.train, vocabularies) // 2
         pruning = DynamicPruning(lambda model: score_heads(model, calibration, criterion),
                                  ratio, end, every=max(end // experiment.scorings, 1),
                                  schedule=schedule)
         loss = task_loss
-        if distil:
-            loss = partial(distillation_loss, teacher=copy.deepcopy(teacher), **DISTILLATION)
-        log = train(model, splits.train, vocabularies, config, checkpoint=checkpoint, name=name,
-                    loss=partial(loss, label_smoothing=config.label_smoothing), pruning=pruning)
+        if distill:
+            loss = partial(distillation_loss, teacher=teacher)
+        log = train(model, splits.train, vocabularies, config, loss=loss, checkpoint=checkpoint,
+                    name=name, pruning=pruning)
         return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
 
-    named = re.sub(" at 0x[0-9a-f]+", "", repr(criterion))  # with its options, without addresses
-    path = model_path(data, fold, "student", config, experiment, ratio, schedule, named,
-                      DISTILLATION if distil else False, fingerprint(teacher))
+    # The criterion's name and bound options, without addresses in memory.
+    criterion_name = re.sub(" at 0x[0-9a-f]+", "", repr(criterion))
+    path = model_path(data, fold, "student", config, experiment, ratio, schedule,
+                      criterion_name, DISTILLATION if distill else False, fingerprint(teacher))
     return load_or_train(path, name, make)[0]
 
 

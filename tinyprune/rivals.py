@@ -1,10 +1,9 @@
 """The rivals of the paper's score: chance, and three criteria that ask the model itself.
 
 All have the form (model, batches) -> {Head: float}, high = keep, on a model in eval mode with all
-gates open. None is scaled.
+heads active. None is scaled.
 """
 from collections import Counter
-from functools import partial
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -13,7 +12,7 @@ from tinyprune import PAD
 
 
 def random_score(model, batches, seed=0):
-    """A number drawn by lot for each head."""
+    """A random number in [0, 1) for each head."""
     generator = torch.Generator().manual_seed(seed)
     heads = model.heads()
     return dict(zip(heads, torch.rand(len(heads), generator=generator).tolist()))
@@ -47,18 +46,14 @@ def gradient_score(model, batches):
     return by_head(model, {name: total / examples for name, total in sums.items()})
 
 
-def keep_input(kept, name, module, inputs):
-    """A hook that keeps what a module is given: kept[name]"""
-    kept[name] = inputs[0]
-
-
 @torch.no_grad()
 def activation_score(model, batches):
-    """The mean over real queries of ‖z[h] W_O[h]‖: how much each head adds to the stream."""
+    """The mean over real queries of ‖z[h] W_O[h]‖: how much each head adds to the
+    residual stream."""
     layers = model.attention_layers()
     z = {}  # (kind, layer): what W_O of this attention was given, (B, T, N*K)
-    hooks = [attention.output.register_forward_pre_hook(partial(keep_input, z, name))
-             for name, attention in layers.items()]
+    hooks = [layer.output.register_forward_pre_hook(
+        lambda _, given, name=name: z.update({name: given[0]})) for name, layer in layers.items()]
     sums = Counter()
     queries = Counter()
     for batch in batches:
@@ -90,7 +85,7 @@ def leave_one_out_score(model, batches):
     whole = loss(None)
     rises = {}
     for name, attention in model.attention_layers().items():
-        gates = 1 - torch.eye(len(attention.heads), device=whole.device)  # row h closes head h
+        gates = 1 - torch.eye(len(attention.heads), device=whole.device)  # row h masks head h
         rises[name] = torch.stack([loss({name: gate}) - whole for gate in gates])  # (N,)
     return by_head(model, rises)
 

@@ -94,15 +94,17 @@ def head_norms(model, norm=norm_qkvo):
     A larger gain and a smaller matrix are the same function. Biases are left out.
     """
     norms = {}
-    for (kind, layer), a in model.attention_layers().items():
+    for (kind, layer), attention in model.attention_layers().items():
         block = model.encoder[layer] if kind == "encoder" else model.decoder[layer]
-        read = block.attention_norm.weight  # the gain of what feeds keys and values
-        asked = read  # the gain of what feeds queries
+        key_gain = block.attention_norm.weight  # LayerNorm's gain before W_K and W_V
+        query_gain = key_gain  # and before W_Q
         if kind == "cross":
-            read = model.encoder_norm.weight
-            asked = block.cross_norm.weight
-        norms[kind, layer] = norm(a.query.weight * asked, a.key.weight * read,
-                                  a.value.weight * read, a.output.weight, a.head_width)
+            key_gain = model.encoder_norm.weight
+            query_gain = block.cross_norm.weight
+        norms[kind, layer] = norm(attention.query.weight * query_gain,
+                                  attention.key.weight * key_gain,
+                                  attention.value.weight * key_gain,
+                                  attention.output.weight, attention.head_width)
     return by_head(model, norms)
 
 
@@ -169,5 +171,5 @@ def score_heads(model, batches, criterion=paper_score):
     wrong = set(scores) ^ set(model.heads())
     if wrong:
         raise ValueError("the criterion must score each of the model's heads, and no others: "
-                         f"{wrong.pop()} is missing or too many")
-    return {head: float(score) for head, score in scores.items()}
+                         f"{wrong.pop()} is missing or not the model's")
+    return scores

@@ -89,11 +89,12 @@ def infix_to_prefix(tokens):
         if token in BRACKETS:
             waiting.append(token)
             opened.append((token, position))
-            if len(opened) > MAX_BRACKETS:
-                raise EquationError("too deep", f"more than {MAX_BRACKETS} brackets are open at "
-                                                f"token {position}")
         elif token in CLOSING:
-            _check_pair(*opened.pop(), token, position)
+            opening, opened_at = opened.pop()
+            if BRACKETS[opening] != token:
+                raise EquationError("unbalanced", f"the {opening} at token {opened_at} is closed "
+                                                  f"by the {token} at token {position}: "
+                                                  f"a {BRACKETS[opening]} is missing")
             while waiting[-1] not in BRACKETS:
                 _apply_last(waiting, operands)
             waiting.pop()
@@ -129,13 +130,9 @@ def _check_turn(token, position, operand_is_next, opened):
     if not operand_is_next and token not in OPERATORS and token not in CLOSING:
         raise EquationError("missing operator", f"an operator is missing before {token} at token "
                                                 f"{position}")
-
-
-def _check_pair(opening, opening_position, closing, position):
-    if BRACKETS[opening] != closing:
-        raise EquationError("unbalanced", f"the {opening} at token {opening_position} is closed by "
-                                          f"the {closing} at token {position}: "
-                                          f"a {BRACKETS[opening]} is missing")
+    if token in BRACKETS and len(opened) == MAX_BRACKETS:
+        raise EquationError("too deep", f"more than {MAX_BRACKETS} brackets are open at token "
+                                        f"{position}")
 
 
 def _goes_first(waiting, token):
@@ -188,9 +185,9 @@ def prefix_to_infix(prefix):
         return token, max(PRECEDENCE.values()) + 1  # an operand never needs brackets
 
     def join(operator, left, right):
-        from_right = operator == "^"
-        left_text = _bracketed(*left, operator, on_equal=from_right)
-        right_text = _bracketed(*right, operator, on_equal=not from_right)
+        right_associative = operator == "^"
+        left_text = _bracketed(*left, operator, on_equal=right_associative)
+        right_text = _bracketed(*right, operator, on_equal=not right_associative)
         return f"{left_text} {operator} {right_text}", PRECEDENCE[operator]
 
     return fold_prefix(prefix, leaf, join)[0]
@@ -234,10 +231,10 @@ def name_numbers(prefix, literals):
 
 
 def mirror(prefix):
-    """The equation with both operands of every operator swapped, and back.
+    """Swaps the two operands of every operator: - N0 * N1 N2 -> - * N2 N1 N0.
 
-    - N0 * N1 N2 -> - * N2 N1 N0: what one reads from the right. It is a second way to write the
-    same equation in the same grammar. Raises EquationError as fold_prefix does.
+    The result is the equation read from the right, in the same grammar. mirror(mirror(p)) is p.
+    Mirror an equation back before you compute its value. Raises EquationError as fold_prefix does.
     """
     def join(operator, left, right):
         return [operator, *right, *left]

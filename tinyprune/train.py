@@ -9,7 +9,6 @@ import hashlib
 import math
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,9 +33,8 @@ class TrainConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup: float = 0.05  # share of the steps
-    label_smoothing: float = 0.1
     word_dropout: float = 0.1  # share of the source words that the model does not see whole
-    mirrored: bool = True  # every equation is learnt in both directions
+    mirrored: bool = True  # every equation is learned in both directions
     weight_decay: float = 0.01
     seed: int = 0
 
@@ -44,9 +42,10 @@ class TrainConfig:
 def learning_rate_at(step, steps, config):
     """Linear warm-up, then half a cosine down to 0."""
     warm = max(config.warmup * steps, 1)
-    if step < warm:
-        return config.learning_rate * (step + 1) / (warm + 1)
-    return config.learning_rate * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1))) / 2
+    share = (step + 1) / (warm + 1)
+    if step >= warm:
+        share = (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1))) / 2
+    return config.learning_rate * share
 
 
 def drop_words(source, share):
@@ -67,7 +66,7 @@ class Training:
     problems: list
     vocabularies: Vocabularies
     config: TrainConfig
-    loss: Callable  # (model, batch, gates) -> a number
+    loss: callable  # (model, batch, gates) -> a number
     pruning: DynamicPruning
 
     def __post_init__(self):
@@ -97,15 +96,15 @@ class Training:
         """Learns from one batch -> its loss. Raises FloatingPointError if it is not finite."""
         torch.manual_seed(self.config.seed * 1_000_003 + self.done)
         self.pruning.before_step(self.done, self.model, self.optimizer)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate_at(self.done, self.steps, self.config)
+        rate = learning_rate_at(self.done, self.steps, self.config)
+        self.optimizer.param_groups[0]["lr"] = rate
         batch.source = drop_words(batch.source, self.config.word_dropout)
         loss = self.loss(self.model, batch, self.pruning.gates)
         self.optimizer.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for name, value in (("loss", loss), ("gradient's norm", norm)):
-            if not value.isfinite():  # said before the optimizer writes it into the weights
+            if not value.isfinite():  # raised before the optimizer spoils the weights
                 ids = [self.problems[position].id for position in batch.positions[:3]]
                 raise FloatingPointError(f"the {name} is {value.item()} at step {self.done}, on "
                                          f"the problems {ids}…: lower the learning rate")
@@ -164,7 +163,7 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
     checkpoint: a path. Written at once, every minute, at the end and on Ctrl-C; a run found there
                 is resumed.
     pruning: a DynamicPruning, whose gates the loss gets; without it nothing is pruned
-    valid: problems that the model answers some ten times on the way, to be watched
+    valid: problems that the model answers greedily about ten times during training
     Raises FileError if the checkpoint is another run's, damaged, or cannot be written;
     FloatingPointError if the loss or its gradient is not finite.
     """

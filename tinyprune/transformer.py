@@ -8,7 +8,7 @@ What differs from Vaswani et al. 2017:
   problems;
 - dropout drops a channel for all words of a text at once;
 - the feed-forward layers are narrow, so that heads are a large share of the cost, worth pruning;
-- there is no end token: an equation in prefix order says itself when it is complete.
+- there is no end token: a prefix equation shows by itself where it ends.
 """
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -41,7 +41,7 @@ class Config:
     feedforward: int = 128
     dropout: float = 0.1
     embedding_scale: float = 4.0  # multiplies embeddings and neighbours' weights where they are
-    #                               used, and so the steps that Adam makes on them
+    #                               used, so Adam's steps on them count this many times
     heads_kept: dict | None = None  # {"encoder": [[0, 2, 3], … a list per layer], "decoder": …}
 
     def heads_of(self, kind, layer):
@@ -176,9 +176,8 @@ class Transformer(nn.Module):
         self.dropout = ChannelDropout(config.dropout)
         for embedding in (self.source_embedding, self.target_embedding):
             # times embedding_scale, where they are used: entries near 1
-            nn.init.normal_(embedding.weight, std=1 / config.embedding_scale)
-            with torch.no_grad():
-                embedding.weight[PAD] = 0
+            embedding.weight.data.normal_(std=1 / config.embedding_scale)
+            embedding.weight.data[PAD] = 0
 
     def attention_layers(self):
         """{(kind, layer): MultiHeadAttention}, in the order of KINDS and of the layers."""
@@ -205,9 +204,8 @@ class Transformer(nn.Module):
         -> memory (B, S, D), memory_mask (B, 1, 1, S)"""
         gates = gates or {}
         mask = padding_mask(lengths, source.shape[1])
-        x = self.source_embedding(source.flatten(0, 1))  # (B*S, D)
-        x = x.unflatten(0, source.shape[:2])  # (B, S, D)
-        x = self.dropout(x * self.config.embedding_scale)
+        words = self.source_embedding(source.flatten(0, 1)).unflatten(0, source.shape[:2])
+        x = self.dropout(words * self.config.embedding_scale)  # (B, S, D)
         for i, layer in enumerate(self.encoder):
             x, probabilities = layer(x, mask, gates.get(("encoder", i)))
             if attentions is not None:
@@ -223,8 +221,7 @@ class Transformer(nn.Module):
         gates = gates or {}
         cached = cache["decoder", 0]["key"].shape[2] if cache else 0
         causal = causal_mask(tokens.shape[1], cached, tokens.device)
-        x = self.target_embedding(tokens)  # (B, T, D)
-        x = self.dropout(x * self.config.embedding_scale)
+        x = self.dropout(self.target_embedding(tokens) * self.config.embedding_scale)  # (B, T, D)
         for i, layer in enumerate(self.decoder):
             names = ("decoder", i), ("cross", i)
             caches = [None if cache is None else cache.setdefault(name, {}) for name in names]

@@ -35,7 +35,7 @@ class Vocabulary:
         self.index = {token: position for position, token in enumerate(self.tokens)}
 
     @classmethod
-    def of(cls, token_lists, min_count=1):
+    def of(cls, token_lists, min_count):
         """The tokens that occur `min_count` times or more, the most frequent first, ties sorted."""
         counts = Counter(token for tokens in token_lists for token in tokens)
         kept = [token for token, count in counts.items() if count >= min_count]
@@ -67,7 +67,7 @@ class Vocabularies:
 
     @classmethod
     def of(cls, problems, min_count=2):
-        """What these training problems are read and written with.
+        """The two vocabularies of these training problems.
 
         source: the subwords that occur `min_count` times or more
         target: operators, constants that MIN_CONSTANT_COUNT equations or more use, numbers' names
@@ -82,5 +82,4 @@ class Vocabularies:
 
     def can_write(self, problem):
         """Whether the problem has an equation whose every token is in the target vocabulary."""
-        known = all(token in self.target.index for token in problem.equation)
-        return bool(problem.equation) and known
+        return bool(problem.equation) and set(problem.equation) <= self.target.index.keys()
