@@ -20,7 +20,6 @@ import torch
 
 from tinyprune import cli, figures, recipe
 from tinyprune.attention import MultiHeadAttention
-from tinyprune.rivals import by_head
 from tinyprune.scorer import (
     CRITERIA,
     entropy_sums,
@@ -30,7 +29,7 @@ from tinyprune.scorer import (
     paper_score,
     score_heads,
 )
-from tinyprune.transformer import KINDS
+from tinyprune.transformer import KINDS, by_head
 
 args = cli.options()
 torch.set_num_threads(args.threads)

@@ -22,7 +22,6 @@ import torch
 from tinyprune import cli, figures, recipe
 from tinyprune.attention import head_rows
 from tinyprune.batching import batches
-from tinyprune.data import problem_lengths
 from tinyprune.evaluate import evaluate_model
 from tinyprune.masking import gates_for, remove_heads, select_heads
 from tinyprune.measure import (
@@ -31,6 +30,7 @@ from tinyprune.measure import (
     latencies,
     mean_flops,
     parameters,
+    problem_lengths,
 )
 from tinyprune.scorer import score_heads
 from tinyprune.transformer import KINDS

@@ -18,10 +18,9 @@ from functools import partial
 import torch
 
 from tinyprune import cli, figures, recipe
-from tinyprune.data import problem_lengths
 from tinyprune.dynamic_pruning import ratio_at
 from tinyprune.evaluate import evaluate_model
-from tinyprune.measure import attention_flops, mean_flops
+from tinyprune.measure import attention_flops, mean_flops, problem_lengths
 from tinyprune.results import bootstrap_interval, is_correct
 from tinyprune.rivals import random_score
 from tinyprune.scorer import paper_score

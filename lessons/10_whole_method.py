@@ -25,7 +25,6 @@ from tinyprune import cli, figures, recipe
 from tinyprune.baseline import majority_baseline, nearest_neighbour_baseline
 from tinyprune.batching import batches
 from tinyprune.bidirectional import bidirectional_search
-from tinyprune.data import problem_lengths
 from tinyprune.evaluate import best_equations, evaluate_model, find_candidates, grade
 from tinyprune.masking import gates_for, remove_heads, select_heads
 from tinyprune.measure import (
@@ -35,6 +34,7 @@ from tinyprune.measure import (
     latencies,
     mean_flops,
     parameters,
+    problem_lengths,
 )
 from tinyprune.results import (
     BEST,

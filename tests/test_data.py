@@ -15,21 +15,13 @@ from checks import check
 from tinyprune import checker, data, files, tokenizer
 from tinyprune.checker import evaluate_prefix, evaluate_text, outcome
 from tinyprune.cli import show_error
-from tinyprune.data import (
-    chinese_words,
-    english_words,
-    folder,
-    load,
-    number_subwords,
-    read_asdiv,
-    read_math23k,
-    read_problem,
-)
+from tinyprune.data import folder, load, read_asdiv, read_math23k, read_problem
 from tinyprune.decode import MAX_LENGTH
 from tinyprune.files import FileError
 from tinyprune.quantities import EquationError, is_name
 from tinyprune.tokenizer import OPERATORS
 from tinyprune.vocabulary import Vocabularies
+from tinyprune.words import chinese_words, english_words, number_subwords
 
 LISTS = "nfolds/asdiv-a"
 

@@ -5,7 +5,8 @@ from cases import small_problem, table
 from checks import check
 from tinyprune import BOS, MIRROR, PAD, UNK, vocabulary
 from tinyprune.tokenizer import OPERATORS
-from tinyprune.vocabulary import Vocabularies, Vocabulary, subwords
+from tinyprune.vocabulary import Vocabularies, Vocabulary
+from tinyprune.words import subwords
 
 
 def test_a_vocabulary_starts_with_its_special_tokens_and_counts_the_rest():

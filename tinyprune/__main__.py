@@ -9,10 +9,11 @@ import sys
 from tinyprune import cli, recipe
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.checker import evaluate_prefix
-from tinyprune.data import DATA, Problem, chinese_words, english_words, read_words
+from tinyprune.data import DATA, Problem
 from tinyprune.evaluate import best_equations, find_candidates
 from tinyprune.quantities import EquationError, is_name, name_index
 from tinyprune.tokenizer import prefix_to_infix
+from tinyprune.words import chinese_words, english_words, read_words
 
 MAX_PROBLEM_CHARACTERS = 2000  # the longest published problem has under 600
 

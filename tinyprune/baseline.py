@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from tinyprune.data import value_ranks
 from tinyprune.quantities import is_name, name_index
+from tinyprune.words import value_ranks
 
 
 def signature(problem):

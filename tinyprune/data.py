@@ -19,20 +19,13 @@ from sympy import Rational
 
 from tinyprune.checker import evaluate_prefix, match_answer, read_answer
 from tinyprune.files import ROOT, FileError, one_line, project_file, read_text
-from tinyprune.quantities import (
-    PLAIN_DIGITS,
-    EquationError,
-    mask_numbers,
-    read_number,
-)
+from tinyprune.quantities import EquationError
 from tinyprune.tokenizer import infix_to_prefix, lex, name_numbers
-from tinyprune.vocabulary import subwords
+from tinyprune.words import english_words, read_words
 
 DATA = ("sample", "asdiv-a", "math23k")
 REMAINDER = re.compile(r"\s*r\s*\d+\s*$")  # 200/28=7 r4
-ENGLISH_WORD = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|\.\d+%?"  # numbers
-                          r"|[^\W\d_]+(?:-[^\W\d_]+)*|'s\b"  # words; the 's of Tom's
-                          r"|[^\w\s]|\w")  # signs
+
 
 
 @dataclass
@@ -56,76 +49,23 @@ class Splits:
     test: list[Problem]
 
 
-# texts
-
-def english_words(text):
-    """Lower-case words, numbers and signs: "Tom's 1,250 pens." -> tom 's 1,250 pens .
-
-    A number that begins with its point gets a zero: .5 -> 0.5
-    """
-    words = [word.rstrip(",") or word for word in ENGLISH_WORD.findall(text.lower())]
-    return [f"0{word}" if re.match(r"\.\d", word) else word for word in words]
-
-
-def chinese_words(text, known):
-    """Splits a Chinese text into words, the longest known one at each position.
-
-    known: a collection of words. Runs of ASCII digits and signs stay whole.
-    """
-    chinese = [word for word in known if re.fullmatch(r"[^\x00-\x7f]+", word)]
-    longest_first = map(re.escape, sorted(chinese, key=len, reverse=True))
-    pattern = "|".join([r"[\x21-\x7e]+", *longest_first, r"[^\x00-\x7f]"])
-    return re.findall(pattern, text.translate(PLAIN_DIGITS))
-
-
-def value_ranks(numbers):
-    """The rank of each value among the different ones, the smallest first.
-
-    [30, 7, 7, 100] -> [1, 0, 0, 2]
-    """
-    ranks = {value: rank for rank, value in enumerate(sorted(set(numbers)))}
-    return [ranks[value] for value in numbers]
-
-
-def number_subwords(name, literal, rank):
-    """A number as the model reads it: its name, its kind, and its rank among the problem's values.
-
-    A subtraction is almost always larger minus smaller, and a number's name does not say which is
-    larger.
-    """
-    marks = {"%": "percent", "/": "fraction", ".": "decimal"}
-    kind = next((kind for mark, kind in marks.items() if mark in literal), "whole")
-    return [name, f"·{kind}", f"·rank {min(rank, 9)}"]
-
-
-def read_words(words, english):
-    """The words of a text -> its words as subwords, the numbers' literals, the numbers.
-
-    Raises EquationError (too long) for a number without end.
-    """
-    masked, literals = mask_numbers(words, english)
-    numbers = [read_number(literal) for literal in literals]
-    named = {}  # name: the number's subwords
-    for index, (literal, rank) in enumerate(zip(literals, value_ranks(numbers))):
-        named[f"N{index}"] = number_subwords(f"N{index}", literal, rank)
-    return [named.get(word) or subwords(word) for word in masked], literals, numbers
-
-
 # records
 
-def read_problem(id, words, equation, answer, english):
+def read_problem(id, words, equation, answer, english, where=""):
     """Words, an infix equation and an answer as recorded -> Problem.
 
+    where: the file, for the message of an error
     Raises FileError for a text or an answer that cannot be read. An equation that cannot be read
     becomes the problem's parse error.
     """
-    check_record(id, words, answer)
+    record = f"{where}record {id}"
+    check_record(record, words, answer)
     try:
         read, literals, numbers = read_words(words, english)
     except EquationError as error:
         if error.reason != "too long":
             raise
-        raise FileError(f"record {id}: its text holds {error}: mend or remove it") from error
+        raise FileError(f"{record}: its text holds {error}: mend or remove it") from error
     fractions = {value for value, literal in zip(numbers, literals) if "/" in literal}
     prefix = []
     parse_error = ""
@@ -137,7 +77,7 @@ def read_problem(id, words, equation, answer, english):
     return Problem(id, " ".join(words), read, numbers, prefix, value, decimal, value, parse_error)
 
 
-def check_record(id, words, answer):
+def check_record(record, words, answer):
     """Raises FileError for a text or an answer that no code could read.
 
     It runs first and calls no code that reads equations. So an exception from that code is a bug,
@@ -152,7 +92,7 @@ def check_record(id, words, answer):
     elif not match_answer(answer):
         fault = f"its answer {answer[:40]!r} is no number"
     if fault:
-        raise FileError(f"record {id}: {fault}: mend or remove it")
+        raise FileError(f"{record}: {fault}: mend or remove it")
 
 
 def check_unique_ids(ids, where):
@@ -195,18 +135,10 @@ def read_math23k(path):
         except (KeyError, TypeError, AttributeError) as error:
             raise FileError(f"{path}: record {position} lacks a field or has one of the wrong kind "
                             f"({error}): download the file again") from error
-        problems.append(_in_file(path, *fields, english=False))
+        problems.append(read_problem(*fields, english=False, where=f"{path}: "))
     check_unique_ids([problem.id for problem in problems], path)
     check_readable(problems)
     return problems
-
-
-def _in_file(path, *record, english):
-    """read_problem, whose FileError then names the file too."""
-    try:
-        return read_problem(*record, english)
-    except FileError as error:
-        raise FileError(f"{path}: {error}") from error
 
 
 def read_asdiv(path):
@@ -248,7 +180,8 @@ def _asdiv_problem(path, record):
                         "download it again")
     body, question, formula, answer = (field.strip() for field in fields)
     left, _, right = formula.partition("=")
-    problem = _in_file(path, id, english_words(f"{body} {question}"), left, answer, english=True)
+    words = english_words(f"{body} {question}")
+    problem = read_problem(id, words, left, answer, english=True, where=f"{path}: ")
     if REMAINDER.search(right) and problem.equation:
         # The field counts the plain quotient, not what the record rounds it to.
         problem.answer = evaluate_prefix(problem.equation, problem.numbers)
@@ -296,8 +229,3 @@ def load(data, fold=0, tuning=False):
         return Splits(train, valid, test)
     english = read_asdiv(path / "asdiv")
     return Splits(train + sum(english[2:], []), valid + english[1], test + english[0])
-
-
-def problem_lengths(problems):
-    """(words, equation tokens) of each problem that has an equation: what measure.py counts by."""
-    return [(len(problem.words), len(problem.equation)) for problem in problems if problem.equation]

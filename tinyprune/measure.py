@@ -62,8 +62,13 @@ def flops(model, source_length, target_length):
     return total + target_length * 2 * model.classifier.weight.numel()
 
 
+def problem_lengths(problems):
+    """(words, equation tokens) of each problem that has an equation."""
+    return [(len(problem.words), len(problem.equation)) for problem in problems if problem.equation]
+
+
 def mean_flops(model, lengths):
-    """The mean of flops over problems; lengths: [(source length, target length)]"""
+    """The mean of flops over problems; lengths: as problem_lengths gives them"""
     return sum(flops(model, *pair) for pair in lengths) / len(lengths)
 
 

@@ -26,6 +26,7 @@ BEST = "bidirectional, reranked"  # the one that counts, chosen before any test 
 MAJORITY = "majority equation"
 NEAREST = "nearest neighbour"
 
+# "verdicts" are the outcomes of the problems, one letter each.
 KEYS = """study data split fold model ratio criterion schedule loss seed teacher_seed steps
 answer_accuracy equation_accuracy commutative_accuracy problems correct
 correct_by_rounding verdicts heads heads_kept parameters parameters_without_embeddings flops

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from tinyprune import PAD
+from tinyprune.transformer import by_head
 
 
 def random_score(model, batches, seed=0):
@@ -88,9 +89,3 @@ def leave_one_out_score(model, batches):
         gates = 1 - torch.eye(len(attention.heads), device=whole.device)  # row h masks head h
         rises[name] = torch.stack([loss({name: gate}) - whole for gate in gates])  # (N,)
     return by_head(model, rises)
-
-
-def by_head(model, values):
-    """{(kind, layer): (N,)}, in the order of each layer's heads -> {Head: float}"""
-    together = torch.cat([values[name] for name in model.attention_layers()])
-    return dict(zip(model.heads(), together.tolist()))

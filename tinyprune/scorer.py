@@ -16,12 +16,11 @@ import torch
 from tinyprune.attention import causal_mask
 from tinyprune.rivals import (
     activation_score,
-    by_head,
     gradient_score,
     leave_one_out_score,
     random_score,
 )
-from tinyprune.transformer import KINDS
+from tinyprune.transformer import KINDS, by_head
 
 # entropy: how spread is a head's attention?
 

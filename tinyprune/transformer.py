@@ -243,3 +243,9 @@ class Transformer(nn.Module):
         memory = memory.repeat(equations, 1, 1)
         memory_mask = memory_mask.repeat(equations, 1, 1, 1)
         return self.decode(shift_right(target, start), memory, memory_mask, gates, attentions)
+
+
+def by_head(model, values):
+    """Names what each attention has for its heads: {(kind, layer): (N,)} -> {Head: float}"""
+    together = torch.cat([values[name] for name in model.attention_layers()])
+    return dict(zip(model.heads(), together.tolist()))

@@ -1,7 +1,7 @@
 """Tokens and their ids: what the model reads, and what it writes.
 
-It reads words, each as a bag of *subwords*: the word itself and parts that it shares with other
-words. It writes operators, the numbers' names and a few constants.
+It reads words, each as a bag of subwords (words.py). It writes operators, the numbers' names and a
+few constants.
 """
 from collections import Counter
 from dataclasses import dataclass
@@ -12,16 +12,6 @@ from tinyprune.tokenizer import OPERATORS
 
 SPECIAL = ["<pad>", "<unk>", "<bos>", "<mirror>"]
 MIN_CONSTANT_COUNT = 5  # equations that use it; nobody could learn when to use a rarer constant
-
-
-def subwords(word):
-    """A word and the parts that it shares with others: 苹果 -> 苹果 ·苹 ·果
-
-    These are its first four characters.
-    An English word has one subword. Its beginning and its end were tried, and cost more on
-    ASDiv-A's validation problems than they gave.
-    """
-    return [word] if word.isascii() else [word, *(f"·{character}" for character in word[:4])]
 
 
 class Vocabulary:
