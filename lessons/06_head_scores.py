@@ -100,7 +100,7 @@ The function is the same, but its norm is not. `norm_qkvo` is the plain reading 
 this defect. `norm_ov`, the norm of the product W_O W_V, does not have it.
 
 Neither norm is free of all defects. The LayerNorm before an attention multiplies each channel by a
-learnt gain. A larger gain gives the same function as larger weights. So the library first
+learned gain. A larger gain gives the same function as larger weights. So the library first
 multiplies the weights by the gain. Both norms leave the biases out.
 
 The norm and the entropy are each scaled to [0, 1] within their kind of attention, then mixed half

@@ -41,8 +41,8 @@ print("  many heads can be spared at first; for the last ones the model needs ti
 r"""
 Three details of each scoring matter.
 
-- All gates are open. With closed gates, later layers would be judged by what a pruned model feeds
-  them. A criterion that measures what a head adds (activation) would give a pruned head 0 for ever.
+- All heads are active. With masked heads, later layers would be judged by what a pruned model
+  feeds them. A criterion that measures what a head adds (activation) would give a pruned head 0 for ever.
 - The new score is averaged with the old ones, so a single noisy scoring decides nothing.
 - A pruned head keeps its weights *and Adam's averages of their gradients* as they are. Otherwise
   weight decay and old momentum would move a head that learns nothing. They would shrink its norm
@@ -201,7 +201,7 @@ r"""
 2. Write `ratio_at`. `pytest tests/test_dynamic_pruning.py -k ratio`
 3. Write `DynamicPruning.after_step`. What must be put back: the weights alone?
    `pytest tests/test_dynamic_pruning.py -k pruned_head`
-4. Find the mistake: someone scores the heads with the gates closed. Under which criteria of lesson
+4. Find the mistake: someone scores the heads while some are masked. Under which criteria of lesson
    06 can a pruned head never return? For which criteria does the head's own gate change nothing?
 5. Rewrite `my_score` in 9.4 under a new name: take your score of lesson 06, or one that ignores the
    model. By how much can a criterion move the student's accuracy at this ratio?
