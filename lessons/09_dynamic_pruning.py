@@ -42,7 +42,8 @@ r"""
 Three details of each scoring matter.
 
 - All heads are active. With masked heads, later layers would be judged by what a pruned model
-  feeds them. A criterion that measures what a head adds (activation) would give a pruned head 0 for ever.
+  feeds them. A criterion that measures what a head adds (activation) would give a pruned head 0
+  for ever.
 - The new score is averaged with the old ones, so a single noisy scoring decides nothing.
 - A pruned head keeps its weights *and Adam's averages of their gradients* as they are. Otherwise
   weight decay and old momentum would move a head that learns nothing. They would shrink its norm
