@@ -49,8 +49,7 @@ def gradient_score(model, batches):
 
 @torch.no_grad()
 def activation_score(model, batches):
-    """The mean over real queries of ‖z[h] W_O[h]‖: how much each head adds to the
-    residual stream."""
+    """The mean over real queries of ‖z[h] W_O[h]‖: how much a head adds to the residual stream."""
     layers = model.attention_layers()
     z = {}  # (kind, layer): what W_O of this attention was given, (B, T, N*K)
     hooks = [layer.output.register_forward_pre_hook(
