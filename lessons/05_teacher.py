@@ -33,7 +33,7 @@ from tinyprune.evaluate import best_equations, evaluate_model, find_candidates, 
 from tinyprune.measure import parameters
 from tinyprune.results import BEAM, BEST, BIDIRECTIONAL, GREEDY, MAJORITY, NEAREST
 from tinyprune.tokenizer import OPERATORS, prefix_to_infix
-from tinyprune.train import learning_rate_at
+from tinyprune.train import learning_rate_at, steps_of
 from tinyprune.transformer import Config, Transformer, token_loss
 from tinyprune.vocabulary import Vocabularies
 
@@ -345,7 +345,7 @@ analysis = {"time": shares,
             "kinds": kinds}
 about = dict(study="teacher", data=args.data, split="test", fold=args.fold)
 teacher = dict(model="teacher", ratio=0.0, schedule="none", loss="ce", seed=args.seed,
-               steps=recipe.steps_of(config, splits.train, vocabularies),
+               steps=steps_of(config, splits.train, vocabularies),
                parameters=parameters(model),
                parameters_without_embeddings=parameters(model, embeddings=False))
 rows = []

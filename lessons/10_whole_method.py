@@ -50,6 +50,7 @@ from tinyprune.results import (
     write_result,
 )
 from tinyprune.scorer import score_heads
+from tinyprune.train import steps_of
 
 started = time.time()
 args = cli.options()
@@ -258,7 +259,7 @@ def row(report, model, decoding, facts):
     """A row of the result file; facts: model, ratio, schedule and loss, as in FACTS."""
     configs = {"teacher": experiment.teacher, "student": experiment.student}
     config = configs.get(facts["model"])  # None: this model was not trained
-    steps = config and recipe.steps_of(config, splits.train, vocabularies)
+    steps = config and steps_of(config, splits.train, vocabularies)
     distilled = facts.get("loss") == "ce+kl+attention"
     settings = dict(decoding=decoding, alpha=0.5, norm="norm_qkvo", entropy_sign=1, scope="kind",
                     distillation=recipe.DISTILLATION if distilled else None, round=1,

@@ -41,7 +41,7 @@ from tinyprune.results import (
     result_row,
     write_result,
 )
-from tinyprune.train import train
+from tinyprune.train import steps_of, train
 from tinyprune.transformer import Config, Transformer
 from tinyprune.vocabulary import Vocabularies, Vocabulary
 
@@ -185,7 +185,7 @@ for name in ["nothing", *left_out]:
         reports[name, decoding] = report
         facts = dict(study="ingredients", data=args.data, split="valid", fold=args.fold,
                      model="teacher", loss="ce", seed=args.seed)
-        facts["steps"] = recipe.steps_of(teacher_config, splits.train, vocabularies)
+        facts["steps"] = steps_of(teacher_config, splits.train, vocabularies)
         facts["parameters_without_embeddings"] = parameters(model, embeddings=False)
         facts["settings"] = {"without": name, "decoding": decoding,
                              "epochs": epochs, "recipe": repr(experiment)}

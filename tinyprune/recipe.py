@@ -20,7 +20,7 @@ from tinyprune.dynamic_pruning import DynamicPruning
 from tinyprune.evaluate import rerank_by_plausibility
 from tinyprune.masking import remove_heads
 from tinyprune.scorer import paper_score, score_heads
-from tinyprune.train import TrainConfig, train
+from tinyprune.train import TrainConfig, steps_of, train
 from tinyprune.transformer import Config, Transformer
 from tinyprune.vocabulary import Vocabularies
 
@@ -59,12 +59,6 @@ EXPERIMENTS = {
 def reranker(data):
     """How candidates are reranked on this data set: (candidates, numbers) -> candidates"""
     return partial(rerank_by_plausibility, whole=EXPERIMENTS[data].whole)
-
-
-def steps_of(config, problems, vocabularies):
-    """How many steps train.train makes with this TrainConfig on these problems."""
-    writable = sum(vocabularies.can_write(problem) for problem in problems)
-    return config.epochs * -(-writable // config.batch_size)
 
 
 def calibration_batches(problems, vocabularies, count, seed=0):

@@ -39,6 +39,12 @@ class TrainConfig:
     seed: int = 0
 
 
+def steps_of(config, problems, vocabularies):
+    """How many steps `train` makes with this TrainConfig on these problems."""
+    writable = sum(vocabularies.can_write(problem) for problem in problems)
+    return config.epochs * math.ceil(writable / config.batch_size)
+
+
 def learning_rate_at(step, steps, config):
     """Linear warm-up, then half a cosine down to 0."""
     warm = max(config.warmup * steps, 1)
@@ -73,8 +79,8 @@ class Training:
         config = self.config
         vocabularies = self.vocabularies
         self.problems = [p for p in self.problems if vocabularies.can_write(p)]
-        self.steps_per_epoch = math.ceil(len(self.problems) / config.batch_size)
-        self.steps = config.epochs * self.steps_per_epoch
+        self.steps = steps_of(config, self.problems, vocabularies)
+        self.steps_per_epoch = self.steps // config.epochs
         self.done = 0  # steps
         self.log = []  # an entry for each epoch
         self.model.to(DEVICE).train()

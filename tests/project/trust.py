@@ -47,11 +47,10 @@ from tinyprune.distill import distillation_loss, task_loss  # noqa: E402
 from tinyprune.dynamic_pruning import DynamicPruning  # noqa: E402
 from tinyprune.files import FileError, write_text  # noqa: E402
 from tinyprune.quantities import EquationError, read_number  # noqa: E402
-from tinyprune.recipe import steps_of  # noqa: E402
 from tinyprune.results import RESULTS, provenance  # noqa: E402
 from tinyprune.scorer import norm_score  # noqa: E402
 from tinyprune.tokenizer import OPERATORS, infix_to_prefix, mirror, prefix_to_infix  # noqa: E402
-from tinyprune.train import TrainConfig, train  # noqa: E402
+from tinyprune.train import TrainConfig, steps_of, train  # noqa: E402
 from tinyprune.vocabulary import Vocabularies  # noqa: E402
 
 splits_of = functools.cache(load)  # each set is read once
