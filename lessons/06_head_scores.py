@@ -206,11 +206,11 @@ def my_score(model, batches):
     for batch in batches:
         attentions = {}
         model(batch.source, batch.lengths, batch.target, attentions=attentions)
+        real = batch.real_queries()  # {kind: (B, T)}: no padding
         for (kind, layer), probabilities in attentions.items():  # (B, N, T, S)
-            real = batch.real_queries()[kind]  # (B, T): no padding
             largest = probabilities.amax(dim=-1).transpose(1, 2)  # (B, T, N)
-            sums[kind, layer] += largest[real].sum(dim=0)  # (N,)
-            queries[kind, layer] += real.sum()
+            sums[kind, layer] += largest[real[kind]].sum(dim=0)  # (N,)
+            queries[kind, layer] += real[kind].sum()
     return by_head(model, {name: sums[name] / queries[name] for name in sums})
 
 

@@ -53,7 +53,8 @@ zeroed = copy.deepcopy(teacher)
 with torch.no_grad():
     for head in pruned:
         attention = zeroed.attention_layers()[head.kind, head.layer]
-        columns = head_rows([head.index], attention.head_width)
+        position = attention.heads.index(head.index)
+        columns = head_rows([position], attention.head_width)
         attention.output.weight[:, columns] = 0  # W_O reads the head through these columns
 
 batch = calibration[0]

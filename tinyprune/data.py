@@ -27,7 +27,6 @@ DATA = ("sample", "asdiv-a", "math23k")
 REMAINDER = re.compile(r"\s*r\s*\d+\s*$")  # 200/28=7 r4
 
 
-
 @dataclass
 class Problem:
     id: str
@@ -166,8 +165,9 @@ def read_asdiv(path):
         missing = set(folds[-1]) - set(records)
         if missing:
             raise FileError(f"{xml} lacks the problem {min(missing)} of {file}: download it again")
-    check_unique_ids(sum(folds, []), f"{path}'s fold lists")
-    problems = {id: _asdiv_problem(xml, records[id]) for id in sum(folds, [])}
+    ids = sum(folds, [])
+    check_unique_ids(ids, f"{path}'s fold lists")
+    problems = {id: _asdiv_problem(xml, records[id]) for id in ids}
     check_readable(problems.values())
     return [list(map(problems.get, fold)) for fold in folds]
 

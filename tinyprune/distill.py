@@ -48,8 +48,9 @@ def pair_heads(student, teacher, gates=None):
     -> {(kind, layer): (positions in the student's layer, positions in the teacher's)}
     """
     pairs = {}
+    teacher_layers = teacher.attention_layers()
     for name, layer in student.attention_layers().items():
-        partners = teacher.attention_layers()[name].heads
+        partners = teacher_layers[name].heads
         gate = gates[name] if gates else [1] * len(layer.heads)
         active = [position for position, value in enumerate(gate) if value]
         pairs[name] = active, [partners.index(layer.heads[position]) for position in active]

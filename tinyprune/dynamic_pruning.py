@@ -66,8 +66,7 @@ class DynamicPruning:
         if self.schedule == "monotone":  # a pruned head stays the lowest
             ranked = ranked | dict.fromkeys(self.pruned, -math.inf)
         before = self.pruned
-        self.pruned = select_heads(ranked, ratio)
-        self.gates = gates_for(model, self.pruned) if self.pruned else {}
+        self.mask(select_heads(ranked, ratio), model)
         newly_pruned = sorted(self.pruned - before)
         returned = sorted(before - self.pruned)
         self.log.append({"step": step, "ratio": ratio, "pruned": newly_pruned,
@@ -77,6 +76,11 @@ class DynamicPruning:
         for head in newly_pruned:
             parts = head_parts(head, model, optimizer)
             self.saved[head] = {name: part.clone() for name, part in parts.items()}
+
+    def mask(self, heads, model):
+        """Prunes these heads and no others."""
+        self.pruned = heads
+        self.gates = gates_for(model, heads) if heads else {}
 
     def update_average(self, fresh):
         """Takes fresh scores into the moving average, which begins with the first ones."""
@@ -103,10 +107,9 @@ class DynamicPruning:
 
     def restore(self, state, model):
         self.scores = state["scores"]
-        self.pruned = state["pruned"]
         self.saved = state["saved"]
         self.log = state["log"]
-        self.gates = gates_for(model, self.pruned) if self.pruned else {}
+        self.mask(state["pruned"], model)
 
 
 def head_parts(head, model, optimizer):
