@@ -1,19 +1,20 @@
 """Solves a word problem: python -m tinyprune "Tom had 12 apples and ate 3. How many are left?"
 
 A Chinese text is answered by the teacher that was trained on Math23k, an English one by ASDiv-A's.
-Both came with the project.
+Both came with the project. data/README.md says how to train a model on problems of your own.
 """
 import argparse
+import contextlib
+import json
 import sys
+from functools import partial
+from pathlib import Path
 
-from tinyprune import cli, recipe
-from tinyprune.bidirectional import bidirectional_search
-from tinyprune.checker import evaluate_prefix
-from tinyprune.data import DATA, Problem
-from tinyprune.evaluate import best_equations, find_candidates
-from tinyprune.quantities import EquationError, is_name, name_index
-from tinyprune.tokenizer import prefix_to_infix
-from tinyprune.words import chinese_words, english_words, read_words
+from tinyprune import checkpoint, cli, confidence, recipe
+from tinyprune.data import DATA
+from tinyprune.quantities import EquationError
+from tinyprune.solver import solve
+from tinyprune.words import is_chinese
 
 MAX_PROBLEM_CHARACTERS = 2000  # the longest published problem has under 600
 
@@ -25,25 +26,13 @@ def main():
     if len(text) > MAX_PROBLEM_CHARACTERS:
         sys.exit(f"The problem has {len(text)} characters: at most {MAX_PROBLEM_CHARACTERS} are "
                  "read.")
-    english = not any("\u4e00" <= character <= "\u9fff" for character in text)
-    data = args.data or ("asdiv-a" if english else "math23k")
-    trained, vocabularies = recipe.load_or_train_teacher(data)
-    words = english_words(text) if english else chinese_words(text, vocabularies.source.index)
+    notes = contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout)
     try:
-        words, literals, numbers = read_words(words, english)
+        with notes:  # --json prints one object and nothing else
+            solution = solver_for(args, text)(text)
     except EquationError as error:
         sys.exit(f"The problem cannot be read: {error}.")
-    if not numbers:
-        sys.exit("The problem has no numbers in it: nothing to calculate with.")
-    problem = Problem("typed", text, words, numbers, equation=[])
-    candidates = find_candidates(trained.model, [problem], vocabularies, bidirectional_search)
-    problem.equation = best_equations([problem], candidates, recipe.reranker(data))[0]
-    print(f"equation: x = {prefix_to_infix([with_number(t, literals) for t in problem.equation])}")
-    try:
-        value = evaluate_prefix(problem.equation, numbers)
-    except EquationError as error:
-        sys.exit(f"It has no answer: {error}.")
-    print(f"answer:   {value}" + (f" = {float(value):.6g}" if value.q != 1 else ""))
+    print(as_json(solution) if args.json else as_text(solution))
 
 
 def parse():
@@ -53,16 +42,47 @@ def parse():
     parser.add_argument("--data", choices=DATA,
                         help="the data set whose teacher answers (default: Math23k's for Chinese, "
                              "ASDiv-A's for English; the sample's is trained first if needed)")
+    parser.add_argument("--model", type=Path, help="a model's file, in place of a teacher")
+    parser.add_argument("--json", action="store_true",
+                        help="print one object: numbers, equation, answer (exact, as a text), "
+                             "confidence (0 to 1) and warnings")
     return parser.parse_args()
 
 
-def with_number(token, literals):
-    """N0 -> the number as it was written, a fraction in brackets; any other token stays."""
-    if not is_name(token):
-        return token
-    literal = literals[name_index(token)]
-    bare_fraction = "/" in literal and "(" not in literal  # 1/2, not (1/2) or 5(3/4)
-    return f"({literal})" if bare_fraction else literal
+def solver_for(args, text):
+    """The function text -> Solution of the model that the options name."""
+    if args.model:
+        model, vocabularies = checkpoint.load_model(args.model)
+        groups = confidence.load(args.model.with_suffix(".json"))
+        return partial(solve, model=model, vocabularies=vocabularies, groups=groups)
+    data = args.data or ("math23k" if is_chinese(text) else "asdiv-a")
+    trained, vocabularies = recipe.load_or_train_teacher(data)
+    return partial(solve, model=trained.model, vocabularies=vocabularies,
+                   reranker=recipe.reranker(data),
+                   groups=confidence.load(recipe.confidence_path(data)))
+
+
+def as_json(solution):
+    answer = None if solution.answer is None else str(solution.answer)
+    return json.dumps({"numbers": solution.numbers, "equation": solution.infix(), "answer": answer,
+                       "confidence": solution.confidence, "warnings": solution.warnings},
+                      ensure_ascii=False)
+
+
+def as_text(solution):
+    answer = "none"
+    if solution.answer is not None:
+        answer = str(solution.answer)
+        if solution.answer.q != 1:
+            answer += f" = {float(solution.answer):.6g}"
+    sure = "nobody has measured it for this model"
+    if solution.confidence is not None:
+        sure = f"{solution.confidence:.0%} of validation answers with such a score were right"
+    numbers = ", ".join(f"{name} = {literal}" for name, literal in solution.numbers.items())
+    lines = [f"numbers:  {numbers}",
+             f"equation: x = {solution.infix(names=True)} = {solution.infix()}",
+             f"answer:   {answer}", f"sure:     {sure}"]
+    return "\n".join(lines + [f"warning:  {warning}" for warning in solution.warnings])
 
 
 if __name__ == "__main__":

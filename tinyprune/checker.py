@@ -20,10 +20,11 @@ from tinyprune.tokenizer import fold_prefix, infix_to_prefix, lex
 
 MAX_EXPONENT = 64
 MAX_BITS = 4000
-TOLERANCE = Rational(1, 10**4)
+MAX_DECIMALS = 12  # of a recorded answer: later ones come from the floats of those who recorded it
 
 UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a letter in brackets
-ANSWER = re.compile(rf"\s*(?:(-)\s*)?({LITERAL.pattern})(?:[eE]([+-]?[0-9]{{1,2}}))?\s*")
+ANSWER = re.compile(rf"\s*(?:(-)\s*)?[$¥￥£€]?\s*({LITERAL.pattern})(?:[eE]([+-]?[0-9]{{1,2}}))?\s*")
+SHIFTS = {"%": 2, "万": -4, "亿": -8}  # decimals that it adds
 
 
 def evaluate_prefix(prefix, numbers=()):
@@ -119,31 +120,42 @@ def match_answer(text):
     """The parts of a recorded answer, or None where it is no number.
 
     It is a number (`12.5`, `-410`, `9%`, `4/5`, `((7)/(15))`, `5((7)/(10))`, `8e-05`) and may have
-    a unit in brackets (`14  (seats)`).
+    a currency's sign (`$9,500`) or a unit in brackets (`14  (seats)`).
     """
     return ANSWER.fullmatch(UNIT.sub("", text)) if len(text) <= MAX_CHARACTERS else None
 
 
 def read_answer(text):
-    """The exact value, a Rational, of a recorded answer, and whether it is a decimal fraction.
+    """The exact value, a Rational, of a recorded answer, and how many decimals it has.
 
-    Only a decimal may have been rounded. Raises EquationError (not a number).
+    Only a decimal may have been rounded: a whole number and a fraction have 0 decimals.
+    Raises EquationError (not a number).
     """
     answer = match_answer(text)
     if not answer:
         raise EquationError("not a number", f"the recorded answer {text[:40]!r} is no number")
     sign, number, power_of_ten = answer.groups(default="")
     value = read_number(number) * Rational(10) ** int(power_of_ten or 0)
-    decimal = value.q != 1 and ("." in number or power_of_ten != "")
-    return -value if sign else value, decimal
+    decimals = 0
+    if value.q != 1 and "/" not in number:
+        digits = re.sub("[^0-9.]", "", number).partition(".")[2]
+        decimals = len(digits) + SHIFTS.get(number[-1], 0) - int(power_of_ten or 0)
+    return -value if sign else value, decimals
 
 
-def check_answer(prefix, numbers, answer, decimal):
+def rounds_to(value, answer, decimals):
+    """Whether a value, rounded or cut to this many decimals, is the recorded answer."""
+    last = Rational(1, 10 ** min(decimals, MAX_DECIMALS))  # a step of the last decimal
+    beyond = value - answer if answer > 0 else answer - value  # how much further from 0
+    return decimals > 0 and bool(-last / 2 <= beyond < last)
+
+
+def check_answer(prefix, numbers, answer, decimals):
     """How a predicted equation does: "right", "right by rounding", "wrong", or why it has no value.
 
     prefix: the equation's tokens; numbers: the values of N0, N1, …; answer: the recorded one
-    decimal: whether the answer is recorded as a decimal; only then is |a - b| <= 1e-4 max(|a|, |b|)
-             right by rounding
+    decimals: how many the recorded answer has. With one or more, a value that rounds to it is right
+              by rounding; with 0 the answer is exact.
     The reason why an equation has no value is an EquationError's.
     """
     try:
@@ -152,14 +164,13 @@ def check_answer(prefix, numbers, answer, decimal):
         return error.reason
     if value == answer:
         return "right"
-    tolerance = TOLERANCE * max(abs(value), abs(answer))
-    return "right by rounding" if decimal and abs(value - answer) <= tolerance else "wrong"
+    return "right by rounding" if rounds_to(value, answer, decimals) else "wrong"
 
 
-def outcome(prefix, numbers, answer, decimal):
+def outcome(prefix, numbers, answer, decimals):
     """check_answer as one letter: "=" right, "~" right by rounding, "x" wrong, "!" no value."""
     letters = {"right": "=", "right by rounding": "~", "wrong": "x"}
-    return letters.get(check_answer(prefix, numbers, answer, decimal), "!")
+    return letters.get(check_answer(prefix, numbers, answer, decimals), "!")
 
 
 INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}

@@ -35,7 +35,7 @@ class Problem:
     numbers: list[Rational]
     equation: list[str]  # prefix; empty if the recorded one cannot be read
     answer: Rational | None = None  # what counts as right; None if nobody has recorded one
-    decimal: bool = False  # recorded as a decimal, so that a rounded answer may count
+    decimals: int = 0  # of the recorded answer; with one or more, it may have been rounded
     reference_answer: Rational | None = None  # as recorded; differs from `answer` only for a
     #                                           division with remainder: 19 buses, not 18.25
     parse_error: str = ""  # why the equation is empty
@@ -72,8 +72,8 @@ def read_problem(id, words, equation, answer, english, where=""):
         prefix = name_numbers(infix_to_prefix(lex(equation, fractions)), literals)
     except EquationError as error:
         parse_error = str(error)
-    value, decimal = read_answer(answer)
-    return Problem(id, " ".join(words), read, numbers, prefix, value, decimal, value, parse_error)
+    value, decimals = read_answer(answer)
+    return Problem(id, " ".join(words), read, numbers, prefix, value, decimals, value, parse_error)
 
 
 def check_record(record, words, answer):

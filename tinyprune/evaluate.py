@@ -29,6 +29,7 @@ def plausibility(equation, numbers, whole=False):
 
     2: all values, the intermediate ones too, are positive, and whole if that is asked for
     whole: ask for whole values where all of the problem's own numbers are whole
+    Where one of the problem's own numbers is negative, any value is plausible.
     Word problems count and measure: in 99.9% of Math23k's training equations no value is 0 or less,
     and on ASDiv-A 97.5% of the problems in whole numbers have whole values only.
     """
@@ -36,6 +37,8 @@ def plausibility(equation, numbers, whole=False):
         values = evaluate_parts(equation, numbers)
     except EquationError:  # a division by zero, a power without a value
         return 0
+    if any(number < 0 for number in numbers):
+        return 2
     if not all(value > 0 for value in values):
         return 0
     ask_for_whole = whole and all(number.q == 1 for number in numbers)
@@ -47,12 +50,16 @@ def rerank_by_plausibility(candidates, numbers, whole=False):
     return sorted(candidates, key=lambda c: -plausibility(c.equation, numbers, whole))
 
 
-def best_equations(problems, candidates, reranker=None):
-    """The best of each problem's candidates, or of reranker(candidates, numbers). -> [equation]"""
+def best_candidates(problems, candidates, reranker=None):
+    """The best of each problem's candidates, or of reranker(candidates, numbers). -> [Candidate]"""
     if reranker:
         candidates = [reranker(ranked, problem.numbers)
                       for problem, ranked in zip(problems, candidates)]
-    return [ranked[0].equation for ranked in candidates]
+    return [ranked[0] for ranked in candidates]
+
+
+def best_equations(problems, candidates, reranker=None):
+    return [best.equation for best in best_candidates(problems, candidates, reranker)]
 
 
 @dataclass
@@ -71,7 +78,7 @@ class Report:
 def grade(problems, equations):
     """[Problem] and one predicted prefix equation for each -> Report"""
     pairs = list(zip(problems, equations))
-    outcomes = [outcome(equation, p.numbers, p.answer, p.decimal) for p, equation in pairs]
+    outcomes = [outcome(equation, p.numbers, p.answer, p.decimals) for p, equation in pairs]
     equal = [equation == p.equation for p, equation in pairs]
     equal_up_to_order = [same_equation(equation, p.equation) for p, equation in pairs]
     return Report("".join(outcomes), equations, mean(equal), mean(equal_up_to_order))

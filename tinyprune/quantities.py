@@ -1,7 +1,8 @@
 """The numbers of a text: found, named N0, N1, ... in reading order, and read exactly.
 
 With names, a model can learn "N0 / (1 - N1)" where each problem has numbers of its own. A number
-as it is written is a *literal*: "3/8", "20%", "1,250". Its value is a sympy Rational.
+as it is written is a *literal*: "3/8", "20%", "1,250", "5(3/4)". Its value is a sympy Rational.
+Lesson 03 counts how many published problems each rule reaches.
 """
 import re
 
@@ -9,25 +10,48 @@ from sympy import Rational
 
 MAX_CHARACTERS = 1000  # of a literal, an equation or an answer
 
-PLAIN_DIGITS = str.maketrans("０１２３４５６７８９％", "0123456789%")
+PLAIN_CHARACTERS = str.maketrans("０１２３４５６７８９％−", "0123456789%-")
 
 # A denominator of 0 makes no number, so that every literal has a value.
 NOT_ZERO = "0*[1-9][0-9]*"
 FRACTION = rf"\(\s*(?:[0-9]+|\([0-9]+\))\s*/\s*(?:{NOT_ZERO}|\({NOT_ZERO}\))\s*\)"
-MIXED = rf"[0-9]+\s*{FRACTION}"
-DECIMAL = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?%?"
 QUOTIENT = rf"(?<![0-9/])[0-9]+/{NOT_ZERO}(?![0-9/])"
-LITERAL = re.compile(f"{MIXED}|{FRACTION}|{QUOTIENT}|{DECIMAL}")
+MIXED = rf"[0-9]+\s*{FRACTION}|(?<![0-9/.])[0-9]+(?:\s*又\s*|\s+){QUOTIENT}"
+WHOLE = r"(?:[0-9]{1,3}(?:[,，][0-9]{3})+(?![0-9])|[0-9]+)"
+DECIMAL = rf"(?:{WHOLE}(?:\.[0-9]+)?|(?<![\w.])\.[0-9]+)"
+TEXT_LITERAL = rf"{MIXED}|{FRACTION}|{QUOTIENT}|{DECIMAL}(?:\s*%)?"
+# Equations and answers have no full stops, so a point may end a number. In a text, 10万 counts in
+# units of 万: of Math23k's equations 527 use the 10, and none the 100000.
+SCALES = {"%": Rational(1, 100), "万": Rational(10**4), "亿": Rational(10**8)}
+NUMBER = rf"{WHOLE}\.(?![0-9])|{DECIMAL}(?:\s*[%万亿])?"
+LITERAL = re.compile(f"-?(?:{MIXED}|{FRACTION}|{QUOTIENT}|{NUMBER})")
 
 UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
          "fifteen sixteen seventeen eighteen nineteen").split()
 TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 CARDINALS = {word: value for value, word in enumerate(UNITS)}
-for tens, word in enumerate(TENS, 2):
-    CARDINALS |= {f"{word}-{unit}": 10 * tens + CARDINALS[unit] for unit in UNITS[1:10]}
-    CARDINALS[word] = 10 * tens
-NUMBER_WORD = rf"\b(?:{'|'.join(sorted(CARDINALS, reverse=True))})\b"  # "forty-two" before "forty"
-ENGLISH = re.compile(f"{LITERAL.pattern}|{NUMBER_WORD}", re.IGNORECASE)
+CARDINALS |= {word: 10 * tens for tens, word in enumerate(TENS, 2)}
+CARDINALS |= {"a": 1, "and": 0}
+LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
+
+UNDER_100 = rf"(?:(?:{'|'.join(TENS)})(?:[- ](?:{'|'.join(UNITS[1:10])}))?|{'|'.join(UNITS)})\b"
+HUNDREDS = rf"(?:a|{DECIMAL}|{UNDER_100}) hundred\b(?: (?:and )?{UNDER_100})?"
+LARGE_PART = rf"(?:a|{DECIMAL}|{HUNDREDS}|{UNDER_100}) (?:{'|'.join(LARGE)})\b"
+CARDINAL = (rf"\b(?:{LARGE_PART}(?:(?: ?,)? {LARGE_PART})*"
+            rf"(?:(?: ?,)? {HUNDREDS}| (?:and )?{UNDER_100})?|{HUNDREDS}|{UNDER_100})")
+SPACED_FRACTION = rf"(?:[0-9]+ )?(?<![0-9/.])[0-9]+ / {NOT_ZERO}(?! ?[0-9/])"
+
+# What looks like a number and counts nothing: MP3, and in English 3rd, and the one of "each one".
+NAME = r"\b(?:[A-Z]+|[a-z]+)[0-9][A-Za-z0-9]*"
+NOT_COUNTED = (rf"{NAME}|\b[0-9]+(?:st|nd|rd|th)\b"
+               r"|\b(?:each|every|no|this|that|which|the|any|another) one\b(?! hundred| thousand)"
+               r"|\bone (?:of|day|another|by)\b")
+
+# A minus is a sign where it touches its number and nothing stands before it: not in 3-4, 3 -4.
+SIGN = r"(?:(?<![^\s(])(?<![0-9)%] )-(?=[0-9.]))?"
+CHINESE_NUMBERS = re.compile(f"(?P<word>{NAME})|{SIGN}(?:{TEXT_LITERAL})")
+ENGLISH_NUMBERS = re.compile(f"(?P<word>{NOT_COUNTED})|(?P<cardinal>{CARDINAL})"
+                             f"|{SIGN}(?:{SPACED_FRACTION}|{TEXT_LITERAL})", re.IGNORECASE)
 
 
 class EquationError(ValueError):
@@ -52,10 +76,18 @@ def name_index(name):
     return int(name[1:])
 
 
+def plain_literal(written):
+    """One form for every number: "1 1/2" and "1又1/2" -> 1(1/2), "5 %" -> 5%, ".5" -> 0.5."""
+    literal = re.sub(r"\s*/\s*", "/", written).replace("，", ",")
+    literal = re.sub(r"(?<=[0-9])(?:\s*又\s*|\s+)([0-9]+/[0-9]+)", r"(\1)", literal)
+    return re.sub(r"(?<![0-9])\.", "0.", re.sub(r"\s", "", literal))
+
+
 def read_number(literal):
     """The exact value, a Rational, of a literal.
 
-    "12", "3.5", "20%", "1,250", "3/8", "(3/8)", and the mixed number "5(3/4)".
+    "12", "3.5", "-3", "20%", "1,250", "3/8", "(3/8)", the mixed numbers "5(3/4)" and "5 3/4", and
+    "10万", which is 100000.
     Raises EquationError (not a number, too long).
     """
     if len(literal) > MAX_CHARACTERS:
@@ -63,30 +95,51 @@ def read_number(literal):
                                         f"{MAX_CHARACTERS} are read")
     if not LITERAL.fullmatch(literal):
         raise EquationError("not a number", f"{literal!r} is not a number")
-    if "/" in literal:
-        *whole, numerator, denominator = map(int, re.findall("[0-9]+", literal))
-        return sum(whole, Rational(numerator, denominator))
-    whole, _, decimals = literal.replace(",", "").rstrip("%").partition(".")
-    hundred = 100 if literal.endswith("%") else 1
-    return Rational(int(whole + decimals), 10 ** len(decimals) * hundred)
+    plain = plain_literal(literal)
+    if "/" in plain:
+        *whole, numerator, denominator = map(int, re.findall("[0-9]+", plain))
+        value = sum(whole, Rational(numerator, denominator))
+    else:
+        whole, _, decimals = plain.strip("-%万亿").replace(",", "").partition(".")
+        value = Rational(int(whole + decimals), 10 ** len(decimals)) * SCALES.get(plain[-1], 1)
+    return -value if plain.startswith("-") else value
+
+
+def read_cardinal(words):
+    """The value of a number in English words: "five thousand, six hundred and two", "3 million"."""
+    total = 0
+    part = Rational(0)  # what stands before the next "thousand"
+    for word in re.findall(r"[a-z]+|[0-9.][0-9.,]*", words.lower()):
+        if word in LARGE:
+            total += part * LARGE[word]
+            part = Rational(0)
+        elif word == "hundred":
+            part *= 100
+        else:
+            part += CARDINALS[word] if word in CARDINALS else read_number(word)
+    return total + part
 
 
 def mask_numbers(words, english=False):
     """Replaces each number of a text by its name.
 
-    -> the words, and the literals: literals[i] is what Ni stands for
+    -> the words, and the literals, each in its one form: literals[i] is what Ni stands for
 
-    A fraction may be spread over words (`( 3 / 8 )`). A number that touches a unit or a sign
-    becomes a word of its own (`8m`, `$5`). With `english`, number words ("seven", "forty-two")
-    are numbers too.
+    A fraction may be spread over words (`( 3 / 8 )`). A number that touches a unit or a currency's
+    sign becomes a word of its own (`8m`, `$5`). With `english`, number words ("two hundred and
+    six") are numbers too, `3 / 4` is a fraction (in Math23k it is a division), and neither an
+    ordinal nor the one of "each one" is a number.
+    Raises EquationError (too long) for a number without end.
     """
     literals = []
 
     def name(match):
-        literal = re.sub(r"\s", "", match[0])
-        literals.append(str(CARDINALS.get(literal.lower(), literal)))
+        if match["word"]:
+            return match[0].lower()  # a text's own N0 is not one of our names
+        is_cardinal = english and match["cardinal"]
+        literals.append(str(read_cardinal(match[0])) if is_cardinal else plain_literal(match[0]))
         return f" N{len(literals) - 1} "
 
-    text = " ".join(words).translate(PLAIN_DIGITS)
-    pattern = ENGLISH if english else LITERAL
+    text = " ".join(words).translate(PLAIN_CHARACTERS)
+    pattern = ENGLISH_NUMBERS if english else CHINESE_NUMBERS
     return pattern.sub(name, text).split(), literals

@@ -125,18 +125,28 @@ def load_or_train_teacher(data, fold=0, seed=0, shipped=True):
         model, vocabularies = load_model(SHIPPED / path.name)
         return Trained(model, [], []), vocabularies
 
-    def make(checkpoint):
-        splits = load(data, fold)
-        vocabularies = Vocabularies.of(splits.train, config.min_count)
-        torch.manual_seed(seed)
-        model = Transformer(Config(len(vocabularies.source), len(vocabularies.target),
-                                   **config.model))
-        log = train(model, splits.train, vocabularies, replace(config.teacher, seed=seed),
-                    loss=task_loss, checkpoint=checkpoint, name="teacher",
-                    valid=splits.valid[::max(len(splits.valid) // 200, 1)])
-        return model, vocabularies, log, []
+    return load_or_train(path, "teacher", lambda checkpoint: train_teacher(
+        load(data, fold), config, seed, checkpoint))
 
-    return load_or_train(path, "teacher", make)
+
+def train_teacher(splits, experiment, seed, checkpoint):
+    """Trains a teacher from the start, with the settings of an ExperimentConfig.
+
+    -> model, vocabularies, log, pruning log
+    """
+    vocabularies = Vocabularies.of(splits.train, experiment.min_count)
+    torch.manual_seed(seed)
+    model = Transformer(Config(len(vocabularies.source), len(vocabularies.target),
+                               **experiment.model))
+    log = train(model, splits.train, vocabularies, replace(experiment.teacher, seed=seed),
+                loss=task_loss, checkpoint=checkpoint, name="teacher",
+                valid=splits.valid[::max(len(splits.valid) // 200, 1)])
+    return model, vocabularies, log, []
+
+
+def confidence_path(data, fold=0, seed=0):
+    """Where the table of confidence.py for the data set's teacher stands."""
+    return SHIPPED / teacher_path(data, fold, seed).with_suffix(".json").name
 
 
 def load_teacher(data, fold=0, seed=0):

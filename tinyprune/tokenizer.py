@@ -7,11 +7,12 @@ literals such as "3.14". Infix to prefix is Dijkstra's shunting-yard algorithm (
 import re
 
 from tinyprune.quantities import (
-    DECIMAL,
     FRACTION,
     MAX_CHARACTERS,
     MIXED,
+    NUMBER,
     EquationError,
+    plain_literal,
     read_number,
 )
 
@@ -26,16 +27,16 @@ CLOSING = set(BRACKETS.values())
 
 # Unicode's NFKC would read 3² as 32. Here one character becomes one, so that the positions in
 # messages stay right.
-PLAIN_SIGNS = {0xFF01 + i: 0x21 + i for i in range(94)} | str.maketrans("×÷−–", "*/--")
+PLAIN_SIGNS = {0xFF01 + i: 0x21 + i for i in range(94)} | str.maketrans("×÷：:−–", "*///--")
 BRACKETED_FRACTION = re.compile(FRACTION)
-TOKEN = re.compile(rf"\*\*|[-+*/^()\[\]{{}}]|{MIXED}|{DECIMAL}|\s+")
+TOKEN = re.compile(rf"\*\*|[-+*/^()\[\]{{}}]|{MIXED}|{NUMBER}|\s+")
 X_EQUALS = re.compile(r"\A\s*[xX]\s*=|=\s*[xX]\s*$")
 
 
 def lex(text, fractions=frozenset()):
     """The tokens of an equation's text: "x=2*(1+20%)" -> 2 * ( 1 + 20% ).
 
-    A mixed number, 5(3/4), is one token.
+    A mixed number, 5(3/4), is one token; so is the percent sign after a bracket, (2/5)%.
     fractions: the values of the fractions in the problem's text. With 3/8 among them, "(3/8)" is
                that number, one token; otherwise it is a division of two numbers.
     Raises EquationError (too long, unknown token). infix_to_prefix checks whether the tokens make
@@ -52,14 +53,18 @@ def lex(text, fractions=frozenset()):
         match = fractions and BRACKETED_FRACTION.match(text, position)
         if not match or read_number(match[0]) not in fractions:
             match = TOKEN.match(text, position)
-        if not match:
+        if match:
+            position = match.end()
+            token = plain_literal(match[0])
+            if token:
+                tokens.append("^" if token == "**" else token)
+        elif text[position] == "%" and tokens and tokens[-1][-1] in CLOSING:
+            position += 1
+            tokens.append("%")
+        else:
             character = text[position]
             why = "follows no number" if character == "%" else "is neither a number nor a sign"
             raise EquationError("unknown token", f"{character!r} at character {position + 1} {why}")
-        position = match.end()
-        token = "".join(match[0].split())  # without the blanks of a mixed number
-        if token:
-            tokens.append("^" if token == "**" else token)
     return tokens
 
 
@@ -76,7 +81,8 @@ def infix_to_prefix(tokens):
 
     Tokens that are no operators or brackets are operands. + - * / group from the left, ^ from the
     right and before all others. A minus without a left operand becomes `- 0 x`, so that every
-    operator has two operands, and -2^2 is -(2^2). There is no implicit product.
+    operator has two operands, and -2^2 is -(2^2). The % after a bracket divides what stands in it
+    by 100. There is no implicit product.
     Raises EquationError (empty, too long, too deep, unbalanced, missing operator, missing operand).
     """
     check_length(tokens)
@@ -98,6 +104,8 @@ def infix_to_prefix(tokens):
             while waiting[-1] not in BRACKETS:
                 _apply_last(waiting, operands)
             waiting.pop()
+        elif token == "%":
+            operands.append(["/", *operands.pop(), "100"])
         elif token not in OPERATORS:
             operands.append([token])
             operand_is_next = False
@@ -124,10 +132,10 @@ def _check_turn(token, position, operand_is_next, opened):
     if token in CLOSING and not opened:
         raise EquationError("unbalanced", f"the {token} at token {position} closes nothing: "
                                           "a bracket is missing")
-    if operand_is_next and (token in CLOSING or token in ["*", "/", "^"]):
+    if operand_is_next and (token in CLOSING or token in ["*", "/", "^", "%"]):
         raise EquationError("missing operand", f"a number is missing before the {token} at token "
                                                f"{position}")
-    if not operand_is_next and token not in OPERATORS and token not in CLOSING:
+    if not operand_is_next and token not in [*OPERATORS, *CLOSING, "%"]:
         raise EquationError("missing operator", f"an operator is missing before {token} at token "
                                                 f"{position}")
     if token in BRACKETS and len(opened) == MAX_BRACKETS:

@@ -60,15 +60,18 @@ class Vocabularies:
         """The two vocabularies of these training problems.
 
         source: the subwords that occur `min_count` times or more
-        target: operators, constants that MIN_CONSTANT_COUNT equations or more use, numbers' names
+        target: the operators and numbers' names that an equation uses, and the constants that
+                MIN_CONSTANT_COUNT equations or more use. A token that no equation uses would keep
+                its random weights, and could still be written.
         """
         counts = Counter(token for problem in problems for token in set(problem.equation))
-        names = 1 + max(name_index(token) for token in counts if is_name(token))
+        operators = [operator for operator in OPERATORS if operator in counts]
+        names = sorted(filter(is_name, counts), key=name_index)
         constants = sorted(token for token, count in counts.items()
                            if count >= MIN_CONSTANT_COUNT
                            and not is_name(token) and token not in OPERATORS)
         return cls(Vocabulary.of([sum(problem.words, []) for problem in problems], min_count),
-                   Vocabulary([*OPERATORS, *constants, *(f"N{index}" for index in range(names))]))
+                   Vocabulary([*operators, *constants, *names]))
 
     def can_write(self, problem):
         """Whether the problem has an equation whose every token is in the target vocabulary."""

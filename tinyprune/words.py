@@ -5,20 +5,18 @@ reading order), its kind, and its rank among the problem's numbers.
 """
 import re
 
-from tinyprune.quantities import PLAIN_DIGITS, mask_numbers, read_number
+from tinyprune.quantities import PLAIN_CHARACTERS, mask_numbers, read_number
 
-ENGLISH_WORD = re.compile(r"\d[\d,]*(?:\.\d+)?(?:/\d+)?%?|\.\d+%?"  # numbers
+ENGLISH_WORD = re.compile(r"\d+(?:st|nd|rd|th)\b|[^\W\d_]+\d\w*"  # 3rd; MP3
+                          r"|(?:(?<![\w)])-)?(?:\d[\d,]*(?:\.\d+)?(?:/\d+)*|(?<!\w)\.\d+)%?"
                           r"|[^\W\d_]+(?:-[^\W\d_]+)*|'s\b"  # words; the 's of Tom's
                           r"|[^\w\s]|\w")  # signs
 
 
 def english_words(text):
-    """Lower-case words, numbers and signs: "Tom's 1,250 pens." -> tom 's 1,250 pens .
-
-    A number that begins with its point gets a zero: .5 -> 0.5
-    """
-    words = [word.rstrip(",") or word for word in ENGLISH_WORD.findall(text.lower())]
-    return [f"0{word}" if re.match(r"\.\d", word) else word for word in words]
+    """Lower-case words, numbers and signs: "Tom's 1,250 pens." -> tom 's 1,250 pens ."""
+    words = ENGLISH_WORD.findall(text.lower().translate(PLAIN_CHARACTERS))
+    return [word.rstrip(",") or word for word in words]
 
 
 def chinese_words(text, known):
@@ -29,7 +27,11 @@ def chinese_words(text, known):
     chinese = [word for word in known if re.fullmatch(r"[^\x00-\x7f]+", word)]
     longest_first = map(re.escape, sorted(chinese, key=len, reverse=True))
     pattern = "|".join([r"[\x21-\x7e]+", *longest_first, r"[^\x00-\x7f]"])
-    return re.findall(pattern, text.translate(PLAIN_DIGITS))
+    return re.findall(pattern, text.translate(PLAIN_CHARACTERS))
+
+
+def is_chinese(text):
+    return any("\u4e00" <= character <= "\u9fff" for character in text)
 
 
 def subwords(word):

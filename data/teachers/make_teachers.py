@@ -1,17 +1,20 @@
 """The teachers that come with the project, in half precision: config, vocabularies, weights.
 
 `python data/teachers/make_teachers.py` asks each of them its test problems again, which needs the
-data (data/download.py). With --ship it makes them from those that lesson 05 has trained.
+data (data/download.py). With --ship it makes them from those that lesson 05 has trained. With
+--confidence it counts, by score, how many of their answers to validation problems are right.
 """
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
-from tinyprune import cli, data, figures, files, recipe
+from tinyprune import cli, confidence, data, figures, files, recipe
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.checkpoint import load_model, save_model
-from tinyprune.evaluate import best_equations, find_candidates, grade
+from tinyprune.data import Splits
+from tinyprune.evaluate import best_candidates, find_candidates, grade
 from tinyprune.files import FileError
 from tinyprune.results import (
     BEST,
@@ -24,6 +27,7 @@ from tinyprune.results import (
 
 # Data sets; on ASDiv-A also the fold that the teacher has not seen.
 TEACHERS = [("math23k", None), ("asdiv-a", 0)]
+PARTS = 10  # of the training problems, where there is no validation split
 
 
 def ship(name, fold):
@@ -38,18 +42,60 @@ def ship(name, fold):
     print(f"  {shipped.name}: {shipped.stat().st_size / 1e6:.1f} MB")
 
 
+def measure_confidence(name, fold):
+    """Writes the table of confidence.py for a teacher's answers to validation problems.
+
+    ASDiv-A has no validation split: each tenth of the training problems is asked of a teacher that
+    has learned from the other nine.
+    """
+    splits = data.load(name, fold)
+    scores = []
+    right = []
+    if splits.valid:
+        trained, vocabularies = recipe.load_or_train_teacher(name, fold)
+        scores, right = confidence.ask(trained.model, splits.valid, vocabularies,
+                                       recipe.reranker(name))
+    for part in range(0 if splits.valid else PARTS):
+        kept = [p for position, p in enumerate(splits.train) if position % PARTS != part]
+        model, vocabularies = train_on(kept, name, fold, part)
+        found = confidence.ask(model, splits.train[part::PARTS], vocabularies,
+                               recipe.reranker(name))
+        scores += found[0]
+        right += found[1]
+    groups = confidence.make_groups(scores, right)
+    confidence.save(groups, recipe.confidence_path(name, fold))
+    figures.table([[g.lowest, g.right, g.answers] for g in groups],
+                  [f"{name}: score from", "share right", "answers"])
+
+
+def train_on(problems, name, fold, part):
+    """A teacher with the data set's settings, kept under runs/: -> model, vocabularies"""
+    experiment = recipe.EXPERIMENTS[name]
+    path = recipe.model_path(name, fold, f"without-tenth-{part}", experiment)
+    make = partial(recipe.train_teacher, Splits(problems, [], []), experiment, 0)
+    trained, vocabularies = recipe.load_or_train(path, f"without tenth {part}", make)
+    return trained.model, vocabularies
+
+
 def ask(name, fold):
-    """The shipped teacher's answers to its test problems, reranked and not: [result row]"""
+    """The shipped teacher's answers to its test problems, reranked and not: [result row]
+
+    The reranked row's settings say how sure the solver is of each answer.
+    """
     path = recipe.SHIPPED / recipe.teacher_path(name, fold).name
     model, vocabularies = load_model(path)
     problems = data.load(name, fold).test
     candidates = find_candidates(model, problems, vocabularies, bidirectional_search)
+    groups = confidence.load(recipe.confidence_path(name, fold))
     rows = []
     for decoding, reranker in [(BEST, recipe.reranker(name)), (BIDIRECTIONAL, None)]:
-        report = grade(problems, best_equations(problems, candidates, reranker))
-        rows.append(result_row(report, study="shipped", data=name, split="test", fold=fold,
-                               model="teacher", seed=0,
-                               settings={"decoding": decoding, "file": path.name}))
+        best = best_candidates(problems, candidates, reranker)
+        settings = {"decoding": decoding, "file": path.name}
+        if reranker and groups:
+            settings["confidence"] = [confidence.confidence(c.score, groups) for c in best]
+        rows.append(result_row(grade(problems, [candidate.equation for candidate in best]),
+                               study="shipped", data=name, split="test", fold=fold,
+                               model="teacher", seed=0, settings=settings))
     return rows
 
 
@@ -67,12 +113,18 @@ def main(teachers=TEACHERS):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ship", action="store_true", help="make them from runs/")
+    parser.add_argument("--confidence", action="store_true",
+                        help="write the tables of confidence, the sample's too")
     parser.add_argument("--out", type=Path, default=files.RUNS, help="where to write shipped.json")
     args = parser.parse_args()
     started = time.time()
     if args.ship:
         for name, fold in teachers:
             ship(name, fold)
+        return
+    if args.confidence:
+        for name, fold in dict.fromkeys([*teachers, ("sample", None)]):
+            measure_confidence(name, fold)
         return
     rows = [row for name, fold in teachers for row in ask(name, fold)]
     show(rows)

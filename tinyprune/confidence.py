@@ -1,0 +1,68 @@
+"""How sure is a solver? The share of validation answers with such a score that were right.
+
+The answers to validation problems are sorted by score and cut into groups of equal size. A new
+answer is as sure as the group that its score falls into was right. What a model says of its own
+probabilities is not believed, only counted.
+"""
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tinyprune.bidirectional import bidirectional_search
+from tinyprune.evaluate import best_candidates, find_candidates, grade
+from tinyprune.files import FileError, one_line, read_text, write_text
+
+GROUPS = 10
+SMALLEST = 20  # answers in a group: the share of fewer says little
+
+
+@dataclass
+class Group:
+    lowest: float  # score; the first group takes all that is lower, too
+    right: float  # share of its answers
+    answers: int
+
+
+def ask(model, problems, vocabularies, reranker):
+    """Answers the problems: -> the score of each answer, and whether it is right: two lists"""
+    candidates = find_candidates(model, problems, vocabularies, bidirectional_search)
+    best = best_candidates(problems, candidates, reranker)
+    report = grade(problems, [candidate.equation for candidate in best])
+    return [candidate.score for candidate in best], [letter in "=~" for letter in report.outcomes]
+
+
+def make_groups(scores, right):
+    """The scores of validation answers, and whether each was right -> [Group], the lowest first"""
+    pairs = sorted(zip(scores, right))
+    count = max(min(GROUPS, len(pairs) // SMALLEST), 1)
+    bounds = [len(pairs) * group // count for group in range(count + 1)]
+    groups = []
+    for first, end in zip(bounds, bounds[1:]):
+        share = sum(is_right for _, is_right in pairs[first:end]) / (end - first)
+        groups.append(Group(pairs[first][0], share, end - first))
+    return groups
+
+
+def confidence(score, groups):
+    """The share of answers that were right in the group of this score."""
+    reached = [group for group in groups if group.lowest <= score]
+    return (reached or groups[:1])[-1].right
+
+
+def save(groups, path):
+    """Raises FileError."""
+    write_text(path, json.dumps(list(map(asdict, groups)), indent=1) + "\n")
+
+
+def load(path):
+    """What `save` wrote, or [] if there is no such file. Raises FileError if it is damaged."""
+    if not Path(path).exists():
+        return []
+    try:
+        groups = [Group(**entry) for entry in json.loads(read_text(path))]
+        if not all(0 <= group.right <= 1 and group.lowest < float("inf") for group in groups):
+            raise ValueError("a share is not between 0 and 1")
+    except (TypeError, ValueError) as error:
+        raise FileError(f"{path} is no table of confidence ({one_line(error)}): "
+                        "delete it") from error
+    return groups

@@ -1,0 +1,102 @@
+"""Solves a typed problem, and says what should make one doubt the answer."""
+import re
+from dataclasses import dataclass, field
+
+from sympy import Rational
+
+from tinyprune import UNK
+from tinyprune.bidirectional import bidirectional_search
+from tinyprune.checker import evaluate_prefix
+from tinyprune.confidence import confidence
+from tinyprune.data import Problem
+from tinyprune.evaluate import find_candidates, rerank_by_plausibility
+from tinyprune.quantities import EquationError, is_name, name_index
+from tinyprune.tokenizer import prefix_to_infix
+from tinyprune.words import chinese_words, english_words, is_chinese, read_words
+
+DOUBTFUL = 0.5  # an answer that is right less often is warned of
+
+# Words that mean numbers and are not read (lesson 03, exercise 5).
+UNREAD_ENGLISH = re.compile(r"\b(?:half|halves|thirds?|quarters?|twice|thrice|double|triple|dozens?"
+                            r"|pairs?|couple|percent|per cent|hundreds|thousands)\b", re.IGNORECASE)
+DIGIT = "[零一二两三四五六七八九十百千万]"
+UNREAD_CHINESE = re.compile(rf"{DIGIT}+分之{DIGIT}+|{DIGIT}+[折成倍]|一?半|[0-9.]+[万亿]"
+                            "|[二两三四五六七八九十百千]+[个只条本支名人张辆天次元岁块箱]")
+
+
+@dataclass
+class Solution:
+    numbers: dict[str, str]  # each number's name, and how it is written
+    equation: list[str]  # prefix, over the names
+    answer: Rational | None  # None where the equation has no value
+    confidence: float | None  # the share of such answers that were right; None if never measured
+    warnings: list[str] = field(default_factory=list)
+
+    def infix(self, names=False):
+        """The equation as one writes it, with the numbers themselves or with their names."""
+        tokens = self.equation if names else map(self._with_number, self.equation)
+        return prefix_to_infix(list(tokens))
+
+    def _with_number(self, token):
+        literal = self.numbers.get(token, token)
+        in_brackets = "(" in literal or not re.search("[/-].", literal)  # no bare 1/2, and no -3
+        return literal if in_brackets else f"({literal})"
+
+
+def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=()):
+    """A problem as one types it -> Solution
+
+    reranker: (candidates, numbers) -> candidates
+    groups: how often such scores were right, as in confidence.py; without it nobody can say
+    Raises EquationError (too long) for a number without end, and (empty) for a text without any.
+    """
+    english = not is_chinese(text)
+    words = english_words(text) if english else chinese_words(text, vocabularies.source.index)
+    words, literals, numbers = read_words(words, english)
+    if not numbers:
+        raise EquationError("empty", "it has no numbers in it: nothing to calculate with")
+    problem = Problem("typed", text, words, numbers, equation=[])
+    [candidates] = find_candidates(model, [problem], vocabularies, bidirectional_search)
+    best = reranker(candidates, numbers)[0]
+    named = {f"N{index}": literal for index, literal in enumerate(literals)}
+    solution = Solution(named, best.equation, None, None)
+    warnings = solution.warnings
+    warnings += doubts_about_text(text, words, vocabularies)
+    if best != candidates[0]:
+        other = Solution(named, candidates[0].equation, None, None).infix()
+        warnings.append(f"The model preferred x = {other}, but that passes through values that such "
+                        "problems do not have.")
+    try:
+        solution.answer = evaluate_prefix(best.equation, numbers)
+    except EquationError as error:
+        warnings.append(f"The equation has no answer: {error}.")
+    if groups:
+        solution.confidence = confidence(best.score, groups)
+        if solution.confidence < DOUBTFUL:
+            warnings.append("Most validation answers with such a score were wrong: do not trust "
+                            "this one.")
+    return solution
+
+
+def doubts_about_text(text, words, vocabularies):
+    """What the model cannot know of this text: [one sentence each]"""
+    warnings = []
+    pattern = UNREAD_CHINESE if is_chinese(text) else UNREAD_ENGLISH
+    unread = list(dict.fromkeys(pattern.findall(text)))
+    if unread:
+        warnings.append(f"Words that may mean numbers are not read as such: {', '.join(unread)}.")
+    of_text = [word[0] for word in words if re.search(r"[^\W\d_]", word[0]) and not is_name(word[0])]
+    known = {word[0] for word, ids in zip(words, vocabularies.source.encode_words(words))
+             if ids != [UNK]}
+    unknown = [word for word in dict.fromkeys(of_text) if word not in known]
+    if 2 * len(unknown) > len(set(of_text)):
+        warnings.append("The model does not know most of the words: it was trained on texts of "
+                        "another language or kind.")
+    elif unknown:
+        warnings.append(f"The model does not know the words {', '.join(unknown)}.")
+    names = [word[0] for word in words if is_name(word[0])]
+    beyond = [name for name in names if name not in vocabularies.target.index]
+    if beyond:
+        warnings.append(f"The model has no name for {', '.join(beyond)}: none of its training "
+                        "equations uses such a number.")
+    return warnings
