@@ -53,13 +53,13 @@ def solver_for(args, text):
     """The function text -> Solution of the model that the options name."""
     if args.model:
         model, vocabularies = checkpoint.load_model(args.model)
-        groups = confidence.load(args.model.with_suffix(".json"))
+        groups = confidence.load(args.model)
         return partial(solve, model=model, vocabularies=vocabularies, groups=groups)
     data = args.data or ("math23k" if is_chinese(text) else "asdiv-a")
     trained, vocabularies = recipe.load_or_train_teacher(data)
     return partial(solve, model=trained.model, vocabularies=vocabularies,
                    reranker=recipe.reranker(data),
-                   groups=confidence.load(recipe.confidence_path(data)))
+                   groups=confidence.load(recipe.shipped_path(data)))
 
 
 def as_json(solution):

@@ -20,10 +20,11 @@ from tinyprune.tokenizer import fold_prefix, infix_to_prefix, lex
 
 MAX_EXPONENT = 64
 MAX_BITS = 4000
-MAX_DECIMALS = 12  # of a recorded answer: later ones come from the floats of those who recorded it
+MAX_DECIMALS = 12  # of a recorded answer: what comes later is the noise of a float
 
 UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a letter in brackets
-ANSWER = re.compile(rf"\s*(?:(-)\s*)?[$¥￥£€]?\s*({LITERAL.pattern})(?:[eE]([+-]?[0-9]{{1,2}}))?\s*")
+ANSWER = re.compile(rf"\s*(?:(-)\s*)?[$¥￥£€]?\s*({LITERAL.pattern})"
+                    r"(?:[eE]([+-]?[0-9]{1,2}))?\s*")
 SHIFTS = {"%": 2, "万": -4, "亿": -8}  # decimals that it adds
 
 
@@ -128,7 +129,7 @@ def match_answer(text):
 def read_answer(text):
     """The exact value, a Rational, of a recorded answer, and how many decimals it has.
 
-    Only a decimal may have been rounded: a whole number and a fraction have 0 decimals.
+    Only a decimal may have been rounded: a whole number, 9% and a fraction have 0 decimals.
     Raises EquationError (not a number).
     """
     answer = match_answer(text)
@@ -139,7 +140,8 @@ def read_answer(text):
     decimals = 0
     if value.q != 1 and "/" not in number:
         digits = re.sub("[^0-9.]", "", number).partition(".")[2]
-        decimals = len(digits) + SHIFTS.get(number[-1], 0) - int(power_of_ten or 0)
+        if digits or power_of_ten:
+            decimals = len(digits) + SHIFTS.get(number[-1], 0) - int(power_of_ten or 0)
     return -value if sign else value, decimals
 
 

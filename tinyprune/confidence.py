@@ -49,14 +49,20 @@ def confidence(score, groups):
     return (reached or groups[:1])[-1].right
 
 
-def save(groups, path):
-    """Raises FileError."""
-    write_text(path, json.dumps(list(map(asdict, groups)), indent=1) + "\n")
+def path_beside(model):
+    """model.pt -> model.confidence.json"""
+    return Path(model).with_suffix(".confidence.json")
 
 
-def load(path):
-    """What `save` wrote, or [] if there is no such file. Raises FileError if it is damaged."""
-    if not Path(path).exists():
+def save(groups, model):
+    """Writes the table beside a model's file. Raises FileError."""
+    write_text(path_beside(model), json.dumps(list(map(asdict, groups)), indent=1) + "\n")
+
+
+def load(model):
+    """The table beside a model's file, [] if there is none. Raises FileError if it is damaged."""
+    path = path_beside(model)
+    if not path.exists():
         return []
     try:
         groups = [Group(**entry) for entry in json.loads(read_text(path))]

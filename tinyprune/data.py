@@ -21,7 +21,7 @@ from tinyprune.checker import evaluate_prefix, match_answer, read_answer
 from tinyprune.files import ROOT, FileError, one_line, project_file, read_text
 from tinyprune.quantities import EquationError
 from tinyprune.tokenizer import infix_to_prefix, lex, name_numbers
-from tinyprune.words import english_words, read_words
+from tinyprune.words import chinese_words, english_words, is_chinese, read_words
 
 DATA = ("sample", "asdiv-a", "math23k")
 REMAINDER = re.compile(r"\s*r\s*\d+\s*$")  # 200/28=7 r4
@@ -101,8 +101,8 @@ def check_unique_ids(ids, where):
     """
     repeated = [id for id, count in Counter(ids).items() if count > 1]
     if repeated:
-        raise FileError(f"{where}: the id {repeated[0]!r} occurs twice: download it again, "
-                        "or remove one of the two")
+        raise FileError(f"{where}: the id {repeated[0]!r} occurs twice: remove one of the two, or "
+                        "download a published file again")
 
 
 def check_readable(problems):
@@ -116,27 +116,71 @@ def check_readable(problems):
 
 # files
 
-def read_math23k(path):
-    """One of the published JSON files -> [Problem] in file order. Raises FileError."""
+def read_records(path, fields):
+    """The four fields of each record of a JSON file: [[id, text, equation, answer]]
+
+    The text and the equation must be texts; an id and an answer may be numbers. Raises FileError,
+    which says what is expected and what was found.
+    """
     text = read_text(path)
     try:
         records = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} cannot be read as JSON ({one_line(error)}): "
-                        "download it again") from error
+        raise _unexpected(path, fields, f"a text that begins with {text[:20]!r} and is no JSON "
+                                        f"({one_line(error)})") from error
     if not isinstance(records, list) or not records:
-        raise FileError(f"{path} holds no list of records: download it again")
-    problems = []
+        raise _unexpected(path, fields, describe(records))
+    found = []
     for position, record in enumerate(records):
-        try:
-            fields = [str(record["id"]), record["new_split"].split(), record["equation"].strip(),
-                      str(record["ans"])]
-        except (KeyError, TypeError, AttributeError) as error:
-            raise FileError(f"{path}: record {position} lacks a field or has one of the wrong kind "
-                            f"({error}): download the file again") from error
-        problems.append(read_problem(*fields, english=False, where=f"{path}: "))
+        if not isinstance(record, dict) or not set(fields) <= set(record):
+            raise _unexpected(path, fields, f"record {position}: {describe(record)}")
+        values = [record[name] for name in fields]
+        for name, value, kinds in zip(fields, values, [(str, int), str, str, (str, int, float)]):
+            if not isinstance(value, kinds):
+                raise _unexpected(path, fields, f"record {position}, whose {name} is "
+                                                f"{describe(value)}")
+        found.append([str(value).strip() for value in values])
+    return found
+
+
+def _unexpected(path, fields, found):
+    return FileError(f"{path}: expected a JSON list of records with the fields "
+                     f"{', '.join(fields)}; found {found}: mend it, or download it again if it is "
+                     "a published file")
+
+
+def describe(value):
+    """What a JSON value is, for a message."""
+    if isinstance(value, dict):
+        return f"an object with the fields {', '.join(value) or '(none)'}"[:200]
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    return f"the text {value[:40]!r}" if isinstance(value, str) else repr(value)
+
+
+def read_math23k(path):
+    """One of the published JSON files -> [Problem] in file order. Raises FileError."""
+    problems = []
+    for id, text, *rest in read_records(path, ["id", "new_split", "equation", "ans"]):
+        problems.append(read_problem(id, text.split(), *rest, english=False, where=f"{path}: "))
     check_unique_ids([problem.id for problem in problems], path)
     check_readable(problems)
+    return problems
+
+
+def read_own(path):
+    """Problems of your own, a JSON list with the fields id, text, equation and answer -> [Problem]
+
+    A Chinese text is split at its spaces, one without any into characters. Raises FileError.
+    """
+    problems = []
+    for id, text, *rest in read_records(path, ["id", "text", "equation", "answer"]):
+        words = english_words(text)
+        if is_chinese(text):
+            words = text.split() if " " in text else chinese_words(text, known=[])
+        problems.append(read_problem(id, words, *rest, english=not is_chinese(text),
+                                     where=f"{path}: "))
+    check_unique_ids([problem.id for problem in problems], path)
     return problems
 
 
@@ -154,6 +198,9 @@ def read_asdiv(path):
         records = list(ElementTree.fromstring(text).iter("Problem"))
     except (ElementTree.ParseError, ValueError) as error:
         raise FileError(f"{xml} cannot be read as XML ({error}): download it again") from error
+    if not records:
+        raise FileError(f"{xml}: expected ASDiv's <Problem> elements, found none: mend it, or "
+                        "download it again")
     check_unique_ids([record.get("ID") for record in records], xml)
     records = {record.get("ID"): record for record in records}
     folds = []

@@ -120,9 +120,10 @@ def load_or_train_teacher(data, fold=0, seed=0, shipped=True):
     files.project_file("data")  # a clear error if only the package is here
     config = EXPERIMENTS[data]
     path = teacher_path(data, fold, seed)
-    if shipped and not path.exists() and (SHIPPED / path.name).exists():
+    with_project = shipped_path(data, fold, seed)
+    if shipped and not path.exists() and with_project.exists():
         print(f"  teacher: {path.name}, which came with the project")
-        model, vocabularies = load_model(SHIPPED / path.name)
+        model, vocabularies = load_model(with_project)
         return Trained(model, [], []), vocabularies
 
     return load_or_train(path, "teacher", lambda checkpoint: train_teacher(
@@ -144,9 +145,9 @@ def train_teacher(splits, experiment, seed, checkpoint):
     return model, vocabularies, log, []
 
 
-def confidence_path(data, fold=0, seed=0):
-    """Where the table of confidence.py for the data set's teacher stands."""
-    return SHIPPED / teacher_path(data, fold, seed).with_suffix(".json").name
+def shipped_path(data, fold=0, seed=0):
+    """Where the data set's teacher stands if it came with the project, its confidence beside it."""
+    return SHIPPED / teacher_path(data, fold, seed).name
 
 
 def load_teacher(data, fold=0, seed=0):

@@ -10,7 +10,7 @@ from tinyprune.checker import evaluate_prefix
 from tinyprune.confidence import confidence
 from tinyprune.data import Problem
 from tinyprune.evaluate import find_candidates, rerank_by_plausibility
-from tinyprune.quantities import EquationError, is_name, name_index
+from tinyprune.quantities import EquationError, is_name
 from tinyprune.tokenizer import prefix_to_infix
 from tinyprune.words import chinese_words, english_words, is_chinese, read_words
 
@@ -64,8 +64,8 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     warnings += doubts_about_text(text, words, vocabularies)
     if best != candidates[0]:
         other = Solution(named, candidates[0].equation, None, None).infix()
-        warnings.append(f"The model preferred x = {other}, but that passes through values that such "
-                        "problems do not have.")
+        warnings.append(f"The model preferred x = {other}, but such problems have positive values, "
+                        "and whole ones where they count.")
     try:
         solution.answer = evaluate_prefix(best.equation, numbers)
     except EquationError as error:
@@ -85,11 +85,12 @@ def doubts_about_text(text, words, vocabularies):
     unread = list(dict.fromkeys(pattern.findall(text)))
     if unread:
         warnings.append(f"Words that may mean numbers are not read as such: {', '.join(unread)}.")
-    of_text = [word[0] for word in words if re.search(r"[^\W\d_]", word[0]) and not is_name(word[0])]
+    in_letters = [word[0] for word in words
+                  if re.search(r"[^\W\d_]", word[0]) and not is_name(word[0])]
     known = {word[0] for word, ids in zip(words, vocabularies.source.encode_words(words))
              if ids != [UNK]}
-    unknown = [word for word in dict.fromkeys(of_text) if word not in known]
-    if 2 * len(unknown) > len(set(of_text)):
+    unknown = [word for word in dict.fromkeys(in_letters) if word not in known]
+    if 2 * len(unknown) > len(set(in_letters)):
         warnings.append("The model does not know most of the words: it was trained on texts of "
                         "another language or kind.")
     elif unknown:

@@ -96,11 +96,7 @@ def infix_to_prefix(tokens):
             waiting.append(token)
             opened.append((token, position))
         elif token in CLOSING:
-            opening, opened_at = opened.pop()
-            if BRACKETS[opening] != token:
-                raise EquationError("unbalanced", f"the {opening} at token {opened_at} is closed "
-                                                  f"by the {token} at token {position}: "
-                                                  f"a {BRACKETS[opening]} is missing")
+            opened.pop()
             while waiting[-1] not in BRACKETS:
                 _apply_last(waiting, operands)
             waiting.pop()
@@ -138,6 +134,11 @@ def _check_turn(token, position, operand_is_next, opened):
     if not operand_is_next and token not in [*OPERATORS, *CLOSING, "%"]:
         raise EquationError("missing operator", f"an operator is missing before {token} at token "
                                                 f"{position}")
+    if token in CLOSING and BRACKETS[opened[-1][0]] != token:
+        bracket, opened_at = opened[-1]
+        raise EquationError("unbalanced", f"the {bracket} at token {opened_at} is closed by the "
+                                          f"{token} at token {position}: a {BRACKETS[bracket]} is "
+                                          "missing")
     if token in BRACKETS and len(opened) == MAX_BRACKETS:
         raise EquationError("too deep", f"more than {MAX_BRACKETS} brackets are open at token "
                                         f"{position}")

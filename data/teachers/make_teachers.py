@@ -37,7 +37,7 @@ def ship(name, fold):
         raise FileError(f"{path} is not there: train it with "
                         f"`python lessons/05_teacher.py --data {name}`")
     model, vocabularies = load_model(path)
-    shipped = recipe.SHIPPED / path.name
+    shipped = recipe.shipped_path(name, fold)
     save_model(model.half(), vocabularies, shipped)
     print(f"  {shipped.name}: {shipped.stat().st_size / 1e6:.1f} MB")
 
@@ -63,7 +63,7 @@ def measure_confidence(name, fold):
         scores += found[0]
         right += found[1]
     groups = confidence.make_groups(scores, right)
-    confidence.save(groups, recipe.confidence_path(name, fold))
+    confidence.save(groups, recipe.shipped_path(name, fold))
     figures.table([[g.lowest, g.right, g.answers] for g in groups],
                   [f"{name}: score from", "share right", "answers"])
 
@@ -82,11 +82,11 @@ def ask(name, fold):
 
     The reranked row's settings say how sure the solver is of each answer.
     """
-    path = recipe.SHIPPED / recipe.teacher_path(name, fold).name
+    path = recipe.shipped_path(name, fold)
     model, vocabularies = load_model(path)
     problems = data.load(name, fold).test
     candidates = find_candidates(model, problems, vocabularies, bidirectional_search)
-    groups = confidence.load(recipe.confidence_path(name, fold))
+    groups = confidence.load(path)
     rows = []
     for decoding, reranker in [(BEST, recipe.reranker(name)), (BIDIRECTIONAL, None)]:
         best = best_candidates(problems, candidates, reranker)

@@ -1,0 +1,58 @@
+"""Trains a model on problems of your own: python data/train_own.py problems.json model.pt
+
+data/README.md describes the file of problems. Every tenth of them is kept for validation: beside
+the model stands a table that says how often answers to these were right, by score.
+"""
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from tinyprune import cli, confidence, recipe
+from tinyprune.checkpoint import save_model
+from tinyprune.data import Splits, read_own
+from tinyprune.evaluate import rerank_by_plausibility
+from tinyprune.files import FileError
+
+
+def readable(problems, path):
+    """Those with an equation; the others are reported. Raises FileError if too few are left."""
+    unreadable = [problem for problem in problems if problem.parse_error]
+    for problem in unreadable[:5]:
+        print(f"  {problem.id} is left out: {problem.parse_error}")
+    if len(unreadable) > 5:
+        print(f"  … and {len(unreadable) - 5} more")
+    kept = [problem for problem in problems if problem.equation]
+    if len(kept) < 20:
+        raise FileError(f"{path} has {len(kept)} problems with an equation that can be read, and "
+                        "20 are needed: mend the others, or add some")
+    return kept
+
+
+def main():
+    sys.excepthook = cli.show_error
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("problems", type=Path, help="a JSON file")
+    parser.add_argument("model", type=Path, help="the model's file, which is made")
+    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    problems = readable(read_own(args.problems), args.problems)
+    valid = problems[::10]
+    kept = [problem for position, problem in enumerate(problems) if position % 10]
+    experiment = recipe.EXPERIMENTS["asdiv-a"]
+    experiment = replace(experiment, teacher=replace(experiment.teacher, epochs=args.epochs))
+    checkpoint = args.model.with_suffix(".checkpoint")
+    model, vocabularies, _, _ = recipe.train_teacher(Splits(kept, valid, []), experiment, args.seed,
+                                                     checkpoint)
+    scores, right = confidence.ask(model, valid, vocabularies, rerank_by_plausibility)
+    confidence.save(confidence.make_groups(scores, right), args.model)
+    save_model(model, vocabularies, args.model)
+    checkpoint.unlink()
+    print(f"  {sum(right)} of {len(right)} validation problems answered right")
+    print(f'  {args.model}: ask it with `python -m tinyprune --model {args.model} "…"`')
+
+
+if __name__ == "__main__":
+    main()
