@@ -204,11 +204,14 @@ def attention_kl(student, teacher, real):
 
 OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
               "^": lambda base, exponent: base ** int(exponent)}
-SIGNS = {"×": "*", "÷": "/", "−": "-", "–": "-"}
+SIGNS = {"×": "*", "÷": "/", "：": "/", ":": "/", "−": "-", "–": "-"}
 CLOSING = {"(": r"\)", "[": r"\]", "{": r"\}"}
 DENOMINATOR = r"0*[1-9]\d*"
 FRACTION = rf"\(\s*(?:\d+|\(\d+\))\s*/\s*(?:{DENOMINATOR}|\({DENOMINATOR}\))\s*\)"
-DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?%?"
+MIXED = rf"\d+(?:\s*{FRACTION}|(?:\s*又\s*|\s+)\d+/{DENOMINATOR}(?![\d/]))"
+DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
+LITERAL = rf"-?(?:{MIXED}|\d+/\d+|[\d.,，]+\s*[%万亿]?)"
+UNITS = {"%": Fraction(1, 100), "万": 10**4, "亿": 10**8}
 
 
 class Refused(Exception):
@@ -232,7 +235,8 @@ def exact_operation(sign, left, right):
 
 def plain_text(text):
     """Full-width characters and other signs become ASCII, "**" becomes "^"; "x=" goes."""
-    plain = "".join(chr(ord(c) - 0xFEE0) if "！" <= c <= "～" else SIGNS.get(c, c) for c in text)
+    half_width = (SIGNS.get(c) or chr(ord(c) - 0xFEE0 * ("！" <= c <= "～")) for c in text)
+    plain = "".join(half_width)
     plain = re.sub(r"\A\s*[xX]\s*=|(?<!\A)=\s*[xX]\s*\Z", "", plain, count=1)
     return plain.replace("**", "^").rstrip()
 
@@ -272,14 +276,15 @@ def exact_text(text):
             value = chain("[+-]", "[*/]")
             if not take(CLOSING[bracket]):
                 raise Refused
-            return value
-        if whole := take(rf"\d+(?=\s*{FRACTION})"):  # a mixed number: 2(3/4)
-            return int(whole) + atom()
+            return value / 100 if take("%") else value
+        if mixed := take(MIXED):
+            whole, numerator, denominator = map(int, re.findall(r"\d+", mixed))
+            value = whole + Fraction(numerator, denominator)
+            return value / 100 if take("%") else value
         number = take(DECIMAL)
         if not number:
             raise Refused
-        hundred = 100 if number.endswith("%") else 1
-        return Fraction(number.replace(",", "").rstrip("%")) / hundred
+        return Fraction(number.replace(",", "")) * UNITS.get(take("[%万亿]"), 1)
 
     value = chain("[+-]", "[*/]")
     if take(r"\S"):
@@ -300,7 +305,7 @@ def exact_prefix(tokens, numbers):
         if name and int(name[1]) < len(numbers):
             return numbers[int(name[1])]
         # Brackets belong to a literal fraction or a mixed number only.
-        if "(" in token or re.fullmatch(r"\d+/\d+|[\d.,]+%?", token, re.ASCII):
+        if "(" in token or re.fullmatch(LITERAL, token, re.ASCII):
             return exact_text(token)
         raise Refused
 

@@ -1,6 +1,7 @@
 """The checker's promises: exact values, refusals in place of crashes, and two notions of equal."""
 import random
 import time
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from itertools import permutations, product
 
@@ -60,6 +61,24 @@ from tinyprune.tokenizer import infix_to_prefix, lex
     x=1-(-(1/2))       | 3/2
     ((4)/(4+5))        | 4/9
     1,250*2            | 2500
+    1，260*2           | 2520
+    1 1/2*2            | 3
+    5又1/2+5 又 1/2    | 11
+    -1 1/2             | -3/2
+    3 1/2^2            | 49/4
+    3 / 4              | 3/4
+    6:3：2             | 1
+    5 %                | 1/20
+    .5+5.              | 5.5
+    10万-3亿           | -299900000
+    (2/5)%             | 1/250
+    [1+2]%+{3}%        | 3/50
+    ((50)%)%           | 1/200
+    100*(20)%^2        | 4
+    -(50)%             | -1/2
+    5(3/4)%            | 23/400
+    1 1/2%             | 3/200
+    1/2%               | 50
 """))
 def test_an_equation_has_its_exact_value(text, value):
     got = evaluate_text(text)
@@ -67,7 +86,10 @@ def test_an_equation_has_its_exact_value(text, value):
         "5(3/4) is the mixed number 5 + 3/4, not a product": Rational(15, 4),
         "powers group from the right": 64 if text == "2^3^2" else None,
         "- and / group from the left": {"10-4-3": 9, "24/4/2": 12}.get(text),
-        "-2^2 is -(2^2)": 4 if text == "-2^2" else None})
+        "-2^2 is -(2^2)": 4 if text == "-2^2" else None,
+        "the % after a bracket divides by 100": {"(2/5)%": Rational(2, 5)}.get(text),
+        "the % divides its bracket before the ^": {"100*(20)%^2": 400}.get(text),
+        "the % takes the whole mixed number": {"1 1/2%": Rational(201, 200)}.get(text)})
     assert isinstance(got, Rational), f"{text} must be exact, got a {type(got).__name__}"
 
 
@@ -97,7 +119,18 @@ def test_an_equation_has_its_exact_value(text, value):
     5 6              | missing operator
     12%(3)           | missing operator
     12%%             | unknown token
-    (1+2)%           | unknown token
+    (1+2)%%          | unknown token
+    10万%            | unknown token
+    1.5.5            | unknown token
+    1,26             | unknown token
+    (1)%5            | missing operator
+    1 3 / 4          | missing operator
+    1.5 1/2          | missing operator
+    1 1/0            | missing operator
+    (%)              | unknown token
+    :3               | missing operand
+    6:(3-3)          | division by zero
+    2^(50)%          | exponent
     [1+2)            | unbalanced
     9^64^-64         | exponent
     ((9^64)^64)      | too large
@@ -130,7 +163,7 @@ def test_broken_equations_are_wrong_not_crashes(prefix, reason):
     numbers = [Rational(5), Rational(1, 2)]
     tokens = prefix.split()
     check(refusal(evaluate_prefix, tokens, numbers).reason, reason, prefix[:40])
-    asked = (tokens, numbers, Rational(5), True)
+    asked = (tokens, numbers, Rational(5), 4)
     check(outcome(*asked), "!", f"the outcome of {prefix[:40]}, which must count as wrong")
     check(check_answer(*asked), reason, f"the answer of {prefix[:40]}")
 
@@ -141,14 +174,14 @@ def test_what_is_no_exact_number_is_refused(value):
     numbers = [Rational(5), value]
     error = refusal(evaluate_prefix, ["+", "N0", "N1"], numbers)
     check(error.reason, "not a number", f"5 + {value!r}")
-    check(outcome(["N1"], numbers, Rational(5), True), "!", f"the outcome of {value!r}")
-    check(outcome(["N0"], numbers, Rational(5), True), "=", "5, the other number being unused")
+    check(outcome(["N1"], numbers, Rational(5), 4), "!", f"the outcome of {value!r}")
+    check(outcome(["N0"], numbers, Rational(5), 4), "=", "5, the other number being unused")
 
 
 def test_a_text_of_blanks_and_letters_costs_no_time():
     """A pattern that tries each blank and each letter in turn takes half a second for these."""
     letters = " " * 500 + "(" + "a" * 490
-    for text in (letters + ")", letters, "(a" * 499):
+    for text in (letters + ")", letters, "(a" * 499, " " * 1000, "- $" + " " * 990):
         started = time.process_time()
         refusal(read_answer, text)
         assert time.process_time() - started < 0.05
@@ -192,34 +225,57 @@ def test_a_value_may_have_4000_bits_and_no_more():
 
 # recorded answers
 
-@pytest.mark.parametrize("text, value, kind", table("""
-    9                       | 9       | exact
-    9.9                     | 9.9     | decimal
-    9%                      | 0.09    | exact
-    ((7)/(15))              | 7/15    | exact
-    5((7)/(10))             | 57/10   | exact
-    -410                    | -410    | exact
-    8e-05                   | 0.00008 | decimal
-    14  (seats)             | 14      | exact
-    4/5                     | 4/5     | exact
-    1,250                   | 1250    | exact
-    2.5 (cups of flour)     | 2.5     | decimal
-    12.5%                   | 0.125   | decimal
-    0.08333333333333333     | 0.08333333333333333 | decimal
-    17.00 (dollars)         | 17      | exact
-    1.5e3                   | 1500    | exact
-    -5(3/4)                 | -23/4   | exact
-    7 (2.5 l bottles)       | 7       | exact
+@pytest.mark.parametrize("text, value, decimals", table("""
+    9                       | 9       | 0
+    9.9                     | 9.9     | 1
+    .5                      | 0.5     | 1
+    5.                      | 5       | 0
+    9%                      | 0.09    | 0
+    5 %                     | 0.05    | 0
+    ((7)/(15))              | 7/15    | 0
+    5((7)/(10))             | 57/10   | 0
+    -410                    | -410    | 0
+    8e-05                   | 0.00008 | 5
+    1.5e-3                  | 0.0015  | 4
+    14  (seats)             | 14      | 0
+    4/5                     | 4/5     | 0
+    5 3/4                   | 23/4    | 0
+    5又3/4                  | 23/4    | 0
+    1,250                   | 1250    | 0
+    1，250                  | 1250    | 0
+    2.5 (cups of flour)     | 2.5     | 1
+    12.5%                   | 0.125   | 3
+    0.0833                  | 0.0833  | 4
+    0.08333333333333333     | 0.08333333333333333 | 17
+    17.00 (dollars)         | 17      | 0
+    0.50                    | 0.5     | 2
+    1.5e3                   | 1500    | 0
+    1.25e1                  | 12.5    | 1
+    -5(3/4)                 | -23/4   | 0
+    - 2.5                   | -2.5    | 1
+    7 (2.5 l bottles)       | 7       | 0
+    $9,500                  | 9500    | 0
+    -$5.25 (change)         | -5.25   | 2
+    $-5                     | -5      | 0
+    ¥5                      | 5       | 0
+    ￥ 5                    | 5       | 0
+    £5.5                    | 5.5     | 1
+    €5                      | 5       | 0
+    10万                    | 100000  | 0
+    1.00001万               | 10000.1 | 1
 """))
-def test_a_recorded_answer_is_read(text, value, kind):
-    got, decimal = read_answer(text)
+def test_a_recorded_answer_is_read(text, value, decimals):
+    got, places = read_answer(text)
     check(got, Rational(value), f"the answer {text}")
-    check(decimal, kind == "decimal", f"whether {text} is a decimal, which may have been rounded")
+    check(places, int(decimals), f"how many decimals {text} has", {
+        "12.5% is 0.125, which has 3": 1 if text == "12.5%" else None,
+        "a whole number, a fraction and 9% were not rounded: 0": 2})
 
 
 @pytest.mark.parametrize("text", [
     "", "seven", "80千米", "1e999", "3:40", "(seats)", "9" * 5000, "5 (" + "a" * 5000 + ")",
-    "1/0", "nan", "inf", "1 2", "2*3", "1+1"])
+    "1/0", "nan", "inf", "1 2", "2*3", "1+1", "3 / 4", "$", "$$5", "5$", "$5€", "--5", "-$-5",
+    "5%%", "10万%", "1,26", "3 million"])
 def test_an_answer_that_is_no_number_is_refused(text):
     error = refusal(read_answer, text)
     assert error.reason == "not a number"
@@ -229,21 +285,60 @@ def test_an_answer_that_is_no_number_is_refused(text):
 @pytest.mark.parametrize("equation, answer, letter, why", table("""
     0.1+0.2     | 0.3     | = | exact arithmetic, not floats
     85%         | 0.85    | = | 20% is 0.2
-    1/3         | 0.3333  | ~ | right by rounding: the difference is just 1e-4 of 1/3
-    1/3         | 0.33    | x | 1% off
-    1/3         | 0.3332  | x | more than 1e-4 off
-    10001       | 10000   | x | a whole number is never rounded
-    2/3         | 66.67%  | ~ | a rounded percentage
+    1/3         | 0.3333  | ~ | rounded to 4 decimals
+    1/3         | 0.33    | ~ | rounded to 2 decimals
+    1/3         | 0.3332  | x | a decimal that is wrong
+    1/3         | 0.3334  | x | rounded up, where down is nearer
+    1/12        | 0.0833  | ~ | the decimals count, not the digits
+    1/12        | 0.08333333333333333 | ~ | a float
+    0.3         | 0.30000000000000004 | ~ | a float's noise
+    1/3         | 0.333333333334 | x | 12 decimals, and the last is wrong
+    2/3         | 0.67    | ~ | rounded
+    2/3         | 0.66    | ~ | cut
+    2/3         | 0.68    | x | neither rounded nor cut
+    -2/3        | -0.67   | ~ | rounded below zero
+    -2/3        | -0.66   | ~ | cut below zero
+    -2/3        | -0.68   | x | neither rounded nor cut
+    -2/3        | -0.65   | x | neither rounded nor cut
+    1/8         | 0.13    | ~ | a half is rounded up
+    1/8         | 0.12    | ~ | and cut
+    -1/8        | -0.13   | ~ | a half is rounded away from 0
+    0.1351      | 0.13    | ~ | cut
+    0.14        | 0.13    | x | a whole step
+    579.6       | 579.65  | x | one in 10,000 is no rounding
+    579.65      | 579.6   | ~ | cut
+    10000.5     | 10000   | x | a whole number is never rounded
     10001/20000 | 1/2     | x | a fraction is never rounded
-    -1/3        | -0.3333 | ~ | rounding below zero
+    0.0901      | 9%      | x | nor is 9%
+    0.1254      | 12.5%   | ~ | 12.5% has 3 decimals
+    0.126       | 12.5%   | x | 12.5% has 3 decimals, not 1
+    2/3         | 66.67%  | ~ | a rounded percentage
+    0.000083    | 8e-05   | ~ | a power of ten has decimals too
+    0.00009     | 8e-05   | x | the decimals are those of 0.00008
     1/3         | -0.3333 | x | the sign counts
-    0           | 0.00001 | x | the tolerance is relative
+    0           | 0.00001 | x | 0 is not 0.00001
+    0.0000149   | 0.00001 | ~ | cut
     1/0         | 1       | ! | no equation
 """))
-def test_an_outcome_is_exact_first_and_rounds_decimals_only(equation, answer, letter, why):
+def test_an_answer_with_decimals_may_have_been_rounded_or_cut(equation, answer, letter, why):
     prefix = infix_to_prefix(lex(equation))
     got = outcome(prefix, (), *read_answer(answer))
     check(got, letter, f"{equation} for {answer} ({why})")
+
+
+def test_rounding_is_what_pythons_decimals_say():
+    rng = random.Random(6)
+    for _ in range(3000):
+        value = Fraction(rng.randrange(-999, 999), rng.randrange(1, 999))
+        places = rng.randrange(1, 5)
+        step = Decimal(1).scaleb(-places)
+        long = Decimal(value.numerator) / value.denominator
+        rounded = {Fraction(long.quantize(step, way)) for way in (ROUND_HALF_UP, ROUND_DOWN)}
+        answers = {near + Fraction(rng.randrange(-2, 3), 10**places) for near in rounded}
+        for answer in answers - {0}:  # a recorded 0.00 is a whole number
+            expected = "=" if answer == value else "~" if answer in rounded else "x"
+            got = outcome(["N0"], [Rational(value)], Rational(answer), places)
+            check(got, expected, f"{value} for {float(answer)} with {places} decimals")
 
 
 # equal equations

@@ -15,7 +15,7 @@ from checks import check
 from tinyprune import checker, data, files, tokenizer
 from tinyprune.checker import evaluate_prefix, evaluate_text, outcome
 from tinyprune.cli import show_error
-from tinyprune.data import folder, load, read_asdiv, read_math23k, read_problem
+from tinyprune.data import folder, load, read_asdiv, read_math23k, read_own, read_problem
 from tinyprune.decode import MAX_LENGTH
 from tinyprune.files import FileError
 from tinyprune.quantities import EquationError, is_name
@@ -36,7 +36,7 @@ def words_of(problem):
 
 def outcome_of(problem, answer):
     """How the recorded equation does, a letter: it is right ("=") exactly where the data are."""
-    return outcome(problem.equation, problem.numbers, answer, problem.decimal)
+    return outcome(problem.equation, problem.numbers, answer, problem.decimals)
 
 
 def not_exact(problems):
@@ -53,11 +53,12 @@ def assert_unreadable(problem):
 
 
 def complaint(names, function, *arguments):
-    """The call must raise a FileError: one sentence that holds each of the names."""
+    """The sentence of the FileError that the call must raise: it must hold each of the names."""
     sentence = str(refusal(function, *arguments, kind=FileError))
     assert "\n" not in sentence
     for name in names.split(", "):
         assert name in sentence, f"{name!r} is missing in: {sentence}"
+    return sentence
 
 
 # the published sets
@@ -130,6 +131,31 @@ def test_plain_answers_keep_their_exact_value(math23k):
             assert (problem.answer.p, problem.answer.q) == exact.as_integer_ratio(), problem.id
 
 
+PLAIN_NUMBER = re.compile(r"""(?:[0-9]+\s)?\(\s[0-9]+\s/\s[0-9]+\s\)  # ( 3 / 8 )
+    |[0-9]+/[0-9]+|[0-9,]*[0-9](?:\.[0-9]+)?
+    |\b(?:zero|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen
+        |(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?)\b""", re.VERBOSE)
+RULES = {"a name": r"\b[A-Za-z]+[0-9]", "an ordinal": r"[0-9](?:st|nd|rd|th)\b",
+         "one": r"\b(?:each|no|the|another) one\b|\bone (?:of|day)\b"}
+
+
+def cause_of(text):
+    """The rules that are about a text, joined: "" if none is."""
+    return ", ".join(name for name, rule in RULES.items() if re.search(rule, text))
+
+
+def test_published_texts_have_other_numbers_than_plain_ones_only_where_a_rule_says_so(math23k,
+                                                                                       asdiv):
+    every_text = [(math23k.train + math23k.valid + math23k.test, {"a name": 7}),
+                  (sum(asdiv, []), {"a name": 1, "an ordinal": 3, "one": 13})]
+    for problems, expected in every_text:
+        causes = Counter()
+        for problem in problems:
+            if len(PLAIN_NUMBER.findall(problem.text)) != len(problem.numbers):
+                causes[cause_of(problem.text)] += 1
+        check(dict(causes), expected, "the rules that change the numbers of texts, and how many")
+
+
 def test_the_longest_equation_of_math23k_can_be_decoded(math23k):
     assert max(len(problem.equation) for problem in math23k.train) == MAX_LENGTH
 
@@ -146,6 +172,13 @@ def test_the_vocabulary_of_math23k_writes_all_but_one_equation(math23k, vocabula
     assert tokens[:5] == OPERATORS
     assert [token for token in tokens[5:] if not is_name(token)] == ["1", "2", "3.14"]
     assert sum(map(vocabularies.can_write, math23k.train)) == len(math23k.train) - 1
+
+
+def test_no_power_is_ever_written_on_asdiv(asdiv):
+    tokens = Vocabularies.of(sum(asdiv[1:], [])).target.tokens[4:]
+    check(" ".join(tokens), "+ - * / N0 N1 N2 N3 N5", "what the model of fold 0 can write", {
+        "no training equation uses ^": "+ - * / ^ N0 N1 N2 N3 N5",
+        "no training equation uses N4": "+ - * / N0 N1 N2 N3 N4 N5"})
 
 
 def test_words_of_the_test_split_alone_get_no_embedding(math23k, vocabularies):
@@ -220,7 +253,13 @@ def test_equal_values_have_equal_ranks():
     forty-two girls; 7-day           | forty-two girls ; 7 - day
     He ran 5km (Café)                | he ran 5 km ( café )
     in 5, 6 and 1,250, all           | in 5 6 and 1,250 all
-    .5 of 1                          | 0.5 of 1
+    Tim's MP3 and H2O on the 3rd     | tim 's mp3 and h2o on the 3rd
+    -3 or (-3) or 3-4, 3 -4, x-3     | -3 or ( -3 ) or 3 - 4 3 -4 x - 3
+    (5)-3 10%-20% $-5, −5            | ( 5 ) - 3 10% -20% $ -5 -5
+    on 3/4/2012 at 1 1/2 or 3 / 4    | on 3/4/2012 at 1 1/2 or 3 / 4
+    .5 of 1. No.5; -.5               | .5 of 1 . no . 5 ; -.5
+    5/2.5 of Kg4.5 or 12/25.5        | 5 / 2.5 of kg 4.5 or 12 / 25.5
+    ２０％ is １２                   | 20% is 12
                                      |
 """) + [("  two\n lines ", "two lines")])
 def test_english_texts_fall_into_words_numbers_and_signs(text, words):
@@ -239,7 +278,8 @@ def test_a_typed_chinese_text_falls_into_the_longest_known_words(text, words):
         "the longest known word wins, 苹果树 before 苹果": words.replace("苹果树", "苹果 树")})
 
 
-SIGNS = [*"0123456789.,%+-*/^()[]{}= x千²½٣％（\n", "(3/8)", "5(1/2)", "**", "N0"]
+SIGNS = [*"0123456789.,%+-*/^()[]{}=: x千又万，²½٣％（\n",
+         *"(3/8) 5(1/2) 又1/2 )% .5 ** N0".split(), " 1/2"]
 
 
 def test_any_text_and_any_equation_become_a_problem():
@@ -249,7 +289,7 @@ def test_any_text_and_any_equation_become_a_problem():
     for _ in range(2000):
         text = "".join(rng.choices(SIGNS, k=rng.randrange(12)))
         problem = read_problem("1", ["=", *text.split()], text, "1", english=False)
-        names = re.findall("N?[0-9]+", " ".join(words_of(problem)))
+        names = re.findall("(?<![a-z0-9])N?[0-9]+", " ".join(words_of(problem)))  # not of n0, x2
         assert names == [f"N{i}" for i in range(len(problem.numbers))], text
         assert bool(problem.equation) != bool(problem.parse_error), text
         equations += bool(problem.equation)
@@ -299,7 +339,7 @@ def test_a_record_becomes_words_numbers_and_an_equation_over_names(tmp_path):
         "(3/8) is a number of the text, not a division": "* N0 - 1 / 3 8"})
     assert problem.numbers == [12, Rational(3, 8)]
     assert problem.answer == problem.reference_answer == Rational(15, 2)
-    assert (problem.id, problem.decimal, problem.parse_error) == ("7", True, "")
+    assert (problem.id, problem.decimals, problem.parse_error) == ("7", 1, "")
 
 
 def test_an_unreadable_equation_stays_as_an_empty_one(tmp_path):
@@ -331,28 +371,76 @@ def test_an_answer_may_be_recorded_as_a_number(tmp_path):
     assert problem.answer == Rational(15, 2)
 
 
+# problems of one's own
+
+def own_file(path, *texts):
+    return math_file(path, *({"id": number, "text": text, "equation": "x=(3/4)*12", "answer": 9}
+                             for number, text in enumerate(texts)))
+
+
+@pytest.mark.parametrize("text, words", table("""
+    Tom has 3 / 4 of 12 Pens.    | tom has N0 of N1 pens .
+    Five are one of -3           | N0 are one of N1
+    小明 有 3/4 个 12            | 小明 有 N0 个 N1
+    小明有(3/4)个苹果，12        | 小 明 有 N0 个 苹 果 ， N1
+    Tom有5又1/2或５             | Tom 有 N0 或 N1
+"""))
+def test_an_own_problem_is_english_or_chinese_by_its_text(text, words, tmp_path):
+    [problem] = read_own(own_file(tmp_path / "own.json", text))
+    check(" ".join(words_of(problem)), words, text)
+
+
+def test_an_own_record_becomes_a_problem(tmp_path):
+    [problem] = read_own(own_file(tmp_path / "own.json", "  Tom has 3 / 4 of 12 pens\n"))
+    assert problem.id == "0" and problem.numbers == [Rational(3, 4), 12]
+    check(" ".join(problem.equation), "* N0 N1", "(3/4)*12")
+    assert problem.answer == problem.reference_answer == 9 and problem.decimals == 0
+
+
+def test_own_problems_have_different_ids(tmp_path):
+    records = [{"id": id, "text": "5", "equation": "5", "answer": "5"} for id in (7, "7")]
+    complaint("own.json, '7' occurs twice", read_own, math_file(tmp_path / "own.json", *records))
+
+
 # bad files: one sentence that names the file, the record and the remedy
 
-@pytest.mark.parametrize("text", ['[{"id": "7", "new_sp', ""])
-def test_a_truncated_file_is_named_with_the_remedy(tmp_path, text):
+FIELDS = "expected a JSON list of records with the fields id, new_split, equation, ans"
+
+
+@pytest.mark.parametrize("text, found", [
+    ('[{"id": "7", "new_sp', """a text that begins with '[{"id": "7", "new_sp' and is no JSON"""),
+    ("", "a text that begins with ''"), ("id,ans\n7,12", "begins with 'id,ans\\n7,12'"),
+    (json.dumps(RECORD), "an object with the fields id, original_text, new_split"),
+    ("{}", "an object with the fields (none)"), ("[]", "an empty list"), ("7", "found 7"),
+    ('"seven"', "the text 'seven'"), ("null", "found None"), ("[7]", "record 0: 7"),
+    ("[[]]", "record 0: an empty list"), ("[" * 100_000, "is no JSON")])
+def test_a_file_in_another_format_is_told_what_is_expected_and_what_was_found(tmp_path, text,
+                                                                              found):
     (tmp_path / "m.json").write_text(text)
-    complaint("m.json, JSON, download", read_math23k, tmp_path / "m.json")
+    sentence = complaint("m.json, mend, download", read_math23k, tmp_path / "m.json")
+    assert FIELDS in sentence and found in sentence, sentence
+    assert len(sentence) < 800
 
 
-def test_a_missing_file_is_named_with_the_remedy(tmp_path):
-    complaint("m.json, download", read_math23k, tmp_path / "m.json")
-    complaint("ASDiv.xml, download", read_asdiv, tmp_path)
+def test_a_missing_file_is_not_there(tmp_path):
+    for read in (read_math23k, read_own):
+        complaint(f"{tmp_path / 'm.json'} is not there, download", read, tmp_path / "m.json")
+    complaint("ASDiv.xml is not there, download", read_asdiv, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["id", "new_split", "equation", "ans"])
 def test_a_missing_field_is_named_with_its_record(tmp_path, name):
     lacking = {key: value for key, value in RECORD.items() if key != name}
     path = math_file(tmp_path / "m.json", RECORD, RECORD, lacking)
-    complaint(f"m.json, record 2, {name}, download", read_math23k, path)
+    sentence = complaint("m.json, mend, download", read_math23k, path)
+    assert f"record 2: an object with the fields {', '.join(lacking)}" in sentence, sentence
+    assert FIELDS in sentence
 
 
 @pytest.mark.parametrize("name, value, remedy", [
-    ("new_split", None, "record 1, download"), ("equation", None, "record 1, download"),
+    ("new_split", None, "record 1, whose new_split is None"),
+    ("equation", 7, "record 1, whose equation is 7"), ("ans", [7], "record 1, whose ans is a list"),
+    ("id", 1.5, "record 1, whose id is 1.5"), ("id", None, "record 1, whose id is None"),
     ("ans", "", "record bad, '', mend"), ("ans", "seven", "record bad, 'seven', mend"),
     ("ans", "1/0", "record bad, '1/0', mend")])
 def test_a_bad_field_is_named_with_its_record(tmp_path, name, value, remedy):

@@ -24,7 +24,7 @@ WORDS = Vocabularies(Vocabulary(["tom", "has", "N0", "N1"]), Vocabulary(["+", "-
 
 def problem(words="", equation="", numbers=(8, 3), answer="1"):
     return replace(small_problem(words, equation, numbers), answer=Rational(answer),
-                   decimal="." in answer)
+                   decimals=len(answer.partition(".")[2]))
 
 
 # candidates
@@ -76,10 +76,16 @@ def candidates_of(text):
     - N0 N1, / N0 N1      | 4 6    | whole | 1 0
     * / N0 N1 N1, + N0 N1 | 4 6    | whole | 1 0
     - N0 N1, - N0 N1      | 4 6    | whole | 0 1
+    - N0 N1, - N1 N0      | -4 6   |       | 0 1
+    / N0 N1, - N1 N0      | -4 6   | whole | 0 1
+    / N0 - N1 N1, N0      | 4 -6   | whole | 1 0
 """))
 def test_plausible_candidates_come_first_and_the_others_stay_in_their_order(
         candidates, numbers, whole, order):
-    """Plausible: all values are above 0, and, where `whole` asks for it, whole."""
+    """Plausible: all values are above 0, and, where `whole` asks for it, whole.
+
+    Where a problem's own number is below 0, all are.
+    """
     values = list(map(Rational, numbers.split()))
     reranked = rerank_by_plausibility(candidates_of(candidates), values, whole == "whole")
     got = " ".join(str(-candidate.score) for candidate in reranked)

@@ -31,6 +31,15 @@ def infix_tokens(text):
     １２＋３×４÷（５－２）＝Ｘ | 12 + 3 * 4 / ( 5 - 2 )
     5 ( 3 / 4 ) + 1,250       | 5(3/4) + 1,250
     480/(1-20%)               | 480 / ( 1 - 20% )
+    2*1 1/2+5又1/2+5 又 1/2   | 2 * 1(1/2) + 5(1/2) + 5(1/2)
+    3 / 4 + 3/4               | 3 / 4 + 3 / 4
+    6:3：2                    | 6 / 3 / 2
+    5 % + .5 + 5. + 1，260    | 5% + 0.5 + 5. + 1,260
+    10万-3 亿                 | 10万 - 3亿
+    (2/5)% + [1] % - {2}%     | ( 2 / 5 ) % + [ 1 ] % - { 2 } %
+    5(3/4)% * 1 1/2%          | 5(3/4) % * 1(1/2) %
+    5%(1)                     | 5% ( 1 )
+    1.5 1/2 1 3/4/5           | 1.5 1 / 2 1 3 / 4 / 5
     x=                        |
                               |
 """) + [(" X = 2", "2")])
@@ -39,10 +48,10 @@ def test_an_equation_is_cut_into_tokens(text, tokens):
 
 
 def test_a_fraction_of_the_text_is_one_number():
-    tokens = lex("(180/3)*(3/8)", fractions={Rational(3, 8)})
-    check(" ".join(tokens), "( 180 / 3 ) * (3/8)", "(180/3)*(3/8), the text having (3/8)", {
-        "180/3 is no number of the text, but a division": "(180/3) * (3/8)",
-        "3/8 is a number of the text and must stay one token": "( 180 / 3 ) * ( 3 / 8 )"})
+    tokens = lex("(180/3)*(3/8)%", fractions={Rational(3, 8)})
+    check(" ".join(tokens), "( 180 / 3 ) * (3/8) %", "(180/3)*(3/8)%, the text having (3/8)", {
+        "180/3 is no number of the text, but a division": "(180/3) * (3/8) %",
+        "3/8 is a number of the text and must stay one token": "( 180 / 3 ) * ( 3 / 8 ) %"})
 
 
 @pytest.mark.parametrize("text, position", table("""
@@ -52,7 +61,15 @@ def test_a_fraction_of_the_text_is_one_number():
     80千米/小时      | 3
     x=80千米         | 5
     12%%             | 4
-    (1+2)%           | 6
+    (1+2)%%          | 7
+    10万%            | 4
+    %                | 1
+    3+%              | 3
+    1..5             | 3
+    5.%              | 3
+    1,26             | 2
+    5又              | 2
+    a1 1/2           | 1
     3²               | 2
     1=2              | 2
     5;6              | 2
@@ -83,6 +100,12 @@ def test_an_unknown_sign_is_named_with_its_position(text, position):
     - 3 + 5          | + - 0 3 5      | - 0 + 3 5      | -3+5 is (-3)+5
     + 3              | 3
     n0               | n0
+    ( N0 - N1 ) %    | / - N0 N1 100  | - N0 N1        | the percent sign is ignored
+    N0 + [ N1 ] %    | + N0 / N1 100  | / + N0 N1 100  | the % divides its bracket alone
+    2 * ( N0 ) % ^ 2 | * 2 ^ / N0 100 2 | * 2 / ^ N0 2 100 | the % comes before the ^
+    - ( N0 ) %       | - 0 / N0 100   | / - 0 N0 100   | the sign comes last
+    ( ( N0 ) % ) %   | / / N0 100 100 | / N0 100       | each bracket has its own %
+    5(3/4) %         | / 5(3/4) 100   | 5(3/4)         | the percent sign is ignored
 """))
 def test_infix_to_prefix(infix, prefix, mistakes):
     check(" ".join(infix_to_prefix(infix.split())), prefix, infix, mistakes)
@@ -103,6 +126,11 @@ def test_infix_to_prefix(infix, prefix, mistakes):
     5 ( 3 + 4 )     | missing operator | before ( at token 2
     ( 1 + 2 ) ( 3 ) | missing operator | before ( at token 6
     12% 5           | missing operator | token 2
+    ( 1 ) % 5       | missing operator | before 5 at token 5
+    ( 1 ) % ( 2 )   | missing operator | before ( at token 5
+    1 1(1/2)        | missing operator | before 1(1/2) at token 2
+    ( % )           | missing operand  | before the % at token 2
+    [ 1 ) %         | unbalanced       | [ at token 1 is closed by the ) at token 3
 """))
 def test_a_broken_equation_is_refused_with_what_is_missing_and_where(infix, reason, says):
     error = refusal(infix_to_prefix, infix.split())
@@ -225,6 +253,7 @@ def test_fold_meets_left_and_right_in_order():
     1-1/3 of 3 1       | - N1 / N1 N0   | - 1 / 1 N0     | the text's 1 wins over the constant
     3.14*4^2 of 4      | * 3.14 ^ N0 2
     -(1/2) of (1/2) 0  | - 0 N0         | - N1 N0        | a unary minus's 0 is not the text's
+    2*10万 of 10 100000 | * 2 N1        | * 2 N0        | an equation's 10万 is 100000
     7-(3-7) of 7 3 7   | - N0 - N1 N2   | - N2 - N1 N0   | numbers are taken from left to right
 """))
 def test_an_equations_numbers_take_the_texts_names(equation, named, mistakes):

@@ -52,15 +52,27 @@ def test_a_constant_must_be_in_enough_equations(monkeypatch):
     used = small_problem("w", "+ N0 * 1 1")
     rare = [small_problem("w", equation) for equation in ["- 2 2", "- 2 2", "- 2 2", "/ N2 7", ""]]
     vocabularies = Vocabularies.of([used] * 4 + rare)
-    check(vocabularies.target.tokens[4:], [*OPERATORS, "1", "N0", "N1", "N2"],
+    check(" ".join(vocabularies.target.tokens[4:]), "+ - * / 1 N0 N2",
           "constants of 4 equations and more", {
               "count equations, not places: - 2 2 is one equation with a 2":
-                  [*OPERATORS, "1", "2", "N0", "N1", "N2"],
-              "every constant was kept": [*OPERATORS, "1", "2", "7", "N0", "N1", "N2"],
-              "N1 is missing: names go up to the largest": [*OPERATORS, "1", "N0", "N2"]})
+                  "+ - * / 1 2 N0 N2",
+              "every constant was kept": "+ - * / 1 2 7 N0 N2"})
     assert vocabularies.can_write(used)
     assert not any(map(vocabularies.can_write, rare)), "- 2 2, / N2 7 and no equation at all"
-    assert vocabularies.can_write(small_problem("w", "^ N1 N2"))
+    assert vocabularies.can_write(small_problem("w", "/ N0 - N2 1"))
+
+
+def test_what_no_training_equation_uses_cannot_be_written():
+    """It would keep its random weights."""
+    training = [small_problem("N7", "- N10 N2"), small_problem("w", "- N2 N10")]
+    vocabularies = Vocabularies.of(training)
+    check(" ".join(vocabularies.target.tokens[4:]), "- N2 N10", "the tokens of - N10 N2", {
+        "the operators that no equation uses must go": f"{' '.join(OPERATORS)} N2 N10",
+        "names that no equation uses must go":
+            " ".join(["-", *(f"N{index}" for index in range(11))]),
+        "names are sorted by their index, not as texts": "- N10 N2"})
+    for equation in ("^ N2 N10", "- N1 N2"):
+        assert not vocabularies.can_write(small_problem("w", equation)), equation
 
 
 def test_words_count_from_the_training_problems_alone():

@@ -246,6 +246,29 @@ def ingredient_cells(found, whole, is_base):
     return [f"{correct.mean():.1%}", "" if is_base else difference(found, partners)]
 
 
+# the solver
+
+def reliability_table(rows):
+    """Rows of shipped.json -> how often the solver's answers to test problems are right, by what it
+    said of them."""
+    bands = [("under 50%, with a warning", 0.0, 0.5), ("50% to 70%", 0.5, 0.7),
+             ("70% to 90%", 0.7, 0.9), ("90% or more", 0.9, 1.01), ("without a warning", 0.5, 1.01)]
+    lines = []
+    for name, low, high in bands:
+        cells = [name]
+        for data in SETS:
+            [row] = select(rows, data=data, decoding=BEST)
+            sure = np.array(row["settings"]["confidence"])
+            chosen = (low <= sure) & (sure < high)
+            right = is_correct(row["verdicts"])[chosen]
+            cells += [f"{chosen.mean():.1%}", f"{sure[chosen].mean():.1%}", f"{right.mean():.1%}"]
+        lines.append(cells)
+    header = ["how sure the solver was"]
+    for label in SETS.values():
+        header += [f"{label}: answers", "sure, mean", "right"]
+    return markdown(header, lines)
+
+
 # trust
 
 def trust_table(found):
@@ -300,6 +323,7 @@ def main():
                  "ingredients": ingredients_table(rows_of("ingredients-*.json")),
                  "asdiv-a": whole_method_table(select(whole_method, data="asdiv-a")),
                  "math23k": whole_method_table(select(whole_method, data="math23k")),
+                 "reliability": reliability_table(rows_of("shipped.json")),
                  "trust": trust_table(trust)}}
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))

@@ -1,4 +1,7 @@
-"""The shipped teachers: a copy in half precision that answers as the trained one does."""
+"""The shipped teachers: a copy in half precision that answers as the trained one does.
+
+Beside each stands a table that says how often its answers were right, by score.
+"""
 import json
 import runpy
 import sys
@@ -7,13 +10,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tinyprune import recipe
+from builders import model_for
+from checks import check
+from tinyprune import confidence, data, recipe
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.checkpoint import load_model
+from tinyprune.data import Splits
 from tinyprune.evaluate import evaluate_model
 from tinyprune.files import ROOT, FileError
 from tinyprune.results import BEST, BIDIRECTIONAL
+from tinyprune.vocabulary import Vocabularies
 
+TEACHERS = sorted((ROOT / "data" / "teachers").glob("*.pt"))
 SCRIPT = ROOT / "data" / "teachers" / "make_teachers.py"
 make_teachers = SimpleNamespace(**runpy.run_path(str(SCRIPT)))
 
@@ -81,6 +89,7 @@ def test_a_shipped_teacher_is_asked_its_test_problems(shipped, run, small, capsy
     report = evaluate_model(teacher.model, problems, words, bidirectional_search)
     assert rows[1]["verdicts"] == report.outcomes
     assert BEST in capsys.readouterr().out
+    assert not any("confidence" in row["settings"] for row in rows), "there is no table yet"
 
 
 @pytest.mark.parametrize("data, fold", make_teachers.TEACHERS)
@@ -91,3 +100,74 @@ def test_the_teachers_of_the_experiments_are_here(data, fold):
     weights = load_model(path)[0].named_parameters()
     sizes = [weight.numel() for name, weight in weights if "_embedding" not in name]
     assert sum(sizes) < 5_000_000 and path.stat().st_size < 10_000_000
+
+
+# tables of confidence
+
+def test_a_table_counts_the_answers_to_validation_problems(run, small, capsys):
+    run("--confidence")
+    check([path.name for path in (small / "shipped").iterdir()],
+          [confidence.path_beside(recipe.shipped_path("sample")).name], "what is written")
+    teacher, words = recipe.load_or_train_teacher("sample")
+    report = evaluate_model(teacher.model, recipe.load("sample").valid, words, bidirectional_search,
+                            recipe.reranker("sample"))
+    [group] = confidence.load(recipe.shipped_path("sample"))
+    check((group.answers, group.right), (len(report.outcomes), report.answer_accuracy),
+          "the answers, and the share that is right")
+    assert "share right" in capsys.readouterr().out
+
+
+def test_the_reranked_row_says_how_sure_each_answer_is(shipped, small):
+    """Of two groups, both must occur, each where a score belongs to it."""
+    teacher, words = recipe.load_or_train_teacher("sample")
+    problems = recipe.load("sample").test
+    scores, _ = confidence.ask(teacher.model, problems, words, recipe.reranker("sample"))
+    middle = sorted(scores)[len(scores) // 2]
+    groups = [confidence.Group(-99.0, 0.25, 20), confidence.Group(middle, 0.75, 20)]
+    confidence.save(groups, recipe.shipped_path("sample"))
+    rows = make_teachers.ask("sample", None)
+    expected = [0.75 if score >= middle else 0.25 for score in scores]
+    check([row["settings"].get("confidence") for row in rows], [expected, None], "how sure")
+
+
+def test_without_a_validation_split_each_problem_is_asked_of_one_who_has_not_seen_it(
+        whole, small, monkeypatch):
+    """ASDiv-A: each tenth of the problems is asked of a teacher trained on the other nine."""
+    problems = whole.train[:23]
+    learned = []
+    asked = []
+
+    def train_teacher(splits, experiment, seed, checkpoint):
+        learned.append({problem.id for problem in splits.train})
+        vocabularies = Vocabularies.of(splits.train)
+        return model_for(vocabularies), vocabularies, [], []
+
+    def ask(model, part, vocabularies, reranker):
+        check(learned[-1], {p.id for p in problems} - {p.id for p in part}, "what it learned from")
+        check(reranker.keywords, {"whole": True}, "the data set's own reranker")
+        asked.extend(problem.id for problem in part)
+        return [0.0] * len(part), [True] * len(part)
+
+    monkeypatch.setattr(data, "load", lambda name, fold: Splits(problems, [], []))
+    monkeypatch.setattr(recipe, "train_teacher", train_teacher)
+    monkeypatch.setattr(confidence, "ask", ask)
+    make_teachers.measure_confidence("asdiv-a", 0)
+    check(sorted(asked), sorted(problem.id for problem in problems), "each problem once")
+    check(len(learned), 10, "teachers")
+    [group] = confidence.load(recipe.shipped_path("asdiv-a", 0))
+    check((group.answers, group.right), (23, 1.0), "the table")
+
+
+@pytest.mark.parametrize("path", [*TEACHERS, recipe.shipped_path("sample")],
+                         ids=lambda path: path.stem)
+def test_every_teacher_has_its_table(path):
+    """make_teachers.py --confidence has measured it, the sample's too."""
+    groups = confidence.load(path)
+    assert groups, f"{confidence.path_beside(path)} is missing: make_teachers.py --confidence"
+    lowest = [group.lowest for group in groups]
+    assert lowest == sorted(set(lowest)), f"the scores must rise, they are {lowest}"
+    assert all(0 <= group.right <= 1 for group in groups)
+    if path in TEACHERS:
+        assert groups[0].right < groups[-1].right, "a higher score must be right more often"
+        answers = sum(group.answers for group in groups)
+        assert len(groups) >= 5 and answers >= 400, f"{len(groups)} groups of {answers} answers"

@@ -6,8 +6,9 @@ from sympy import Rational
 
 import trust
 from reference import value_of
-from tinyprune.checker import evaluate_text
+from tinyprune.checker import evaluate_text, read_answer
 from tinyprune.quantities import EquationError
+from tinyprune.words import read_words
 
 
 @pytest.mark.parametrize("name", trust.BAD_FILES)
@@ -41,9 +42,25 @@ def crashes(text):
     return evaluate_text(text[:text.rindex(")") + 1] if "(" in text else text)
 
 
-@pytest.mark.parametrize("broken", [wrong, accepts_all, crashes])
-def test_the_fuzzer_finds_a_mistake(broken, monkeypatch):
-    monkeypatch.setattr(trust, "evaluate_text", broken)
+def forgets_the_percent(text):
+    return evaluate_text(text.replace(")%", ")"))
+
+
+def forgets_a_number(words, english):
+    words, literals, numbers = read_words(words, english)
+    return words, literals[1:], numbers
+
+
+def is_another_answer(text):
+    value, decimals = read_answer(text)
+    return -value, decimals
+
+
+@pytest.mark.parametrize("name, broken", [
+    *(("evaluate_text", broken) for broken in (wrong, accepts_all, crashes, forgets_the_percent)),
+    ("read_words", forgets_a_number), ("read_answer", is_another_answer)])
+def test_the_fuzzer_finds_a_mistake(name, broken, monkeypatch):
+    monkeypatch.setattr(trust, name, broken)
     found = trust.fuzz(600, *trust.real_equations("sample"))
     assert found["fuzz_failures"], "no mistake was found"
 

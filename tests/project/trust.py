@@ -33,6 +33,7 @@ from builders import model_for  # noqa: E402
 from cases import small_problem, table  # noqa: E402
 from reference import Refused, exact_prefix, exact_text, value_of  # noqa: E402
 from tinyprune import train as training  # noqa: E402
+from tinyprune.__main__ import MAX_PROBLEM_CHARACTERS  # noqa: E402
 from tinyprune.checker import (  # noqa: E402
     canonical,
     check_answer,
@@ -46,12 +47,13 @@ from tinyprune.data import load, read_asdiv, read_math23k  # noqa: E402
 from tinyprune.distill import distillation_loss, task_loss  # noqa: E402
 from tinyprune.dynamic_pruning import DynamicPruning  # noqa: E402
 from tinyprune.files import FileError, write_text  # noqa: E402
-from tinyprune.quantities import EquationError, read_number  # noqa: E402
+from tinyprune.quantities import EquationError, is_name, read_number  # noqa: E402
 from tinyprune.results import RESULTS, provenance  # noqa: E402
 from tinyprune.scorer import norm_score  # noqa: E402
 from tinyprune.tokenizer import OPERATORS, infix_to_prefix, mirror, prefix_to_infix  # noqa: E402
 from tinyprune.train import TrainConfig, steps_of, train  # noqa: E402
 from tinyprune.vocabulary import Vocabularies  # noqa: E402
+from tinyprune.words import read_words  # noqa: E402
 
 splits_of = functools.cache(load)  # each set is read once
 SLOW = 50  # milliseconds of processor time that no check may take
@@ -78,7 +80,7 @@ def equation_text(problem):
     return prefix_to_infix(tokens).replace(" ", "")
 
 
-# Fuzzing
+# Fuzzing: equations' texts (str), prefix equations (list), problems' texts (tuple), all at random
 
 HARD = [text * int(times) + end for text, times, end in table("""
     9**9**9**9 | 1       |
@@ -99,13 +101,39 @@ HARD = [text * int(times) + end for text, times, end in table("""
     1/7+       | 248     | 1/7
     2^         | 498     | 2
     0.0001/    | 139     | 0.0001
+    1_         | 499     |
+    (1)%       | 240     |
+    (1)%+      | 190     | 1
+    1_1/2_     | 160     |
+    5又1/2:    | 160     | 1
+    又1/2      | 200     |
+    1又        | 499     |
+    1_/_       | 240     |
+    (1/_       | 240     |
+    1，260     | 190     |
+    10万+      | 240     | 1
+    .5         | 499     |
+    1_%        | 330     |
+    two_hundred_and_        | 60 |
+    a_thousand_             | 90 | and one
+    two_hundred_thousand,_  | 45 | six
+    1,111      | 1       | ,111,111,111,111,11
+    twenty-    | 140     |
+    one_       | 240     |
+    MP3        | 330     |
+    -3_        | 330     |
 """)]
+HARD = [text.replace("_", " ") for text in HARD]
 HARD += ["(" * 10_000 + "1" + ")" * 10_000, "(((" + "0" * 990 + "1)))", " " * 1000,
          " " * 500 + "(" + "a" * 490 + ")", "0" * 500 + "/" + "0" * 499]
-SIGNS = [*"0123456789" * 2, *"+-*/^()[]{}.,%= xN１（÷−千e0²٣\n\0😀",
-         *"** (3/8) 5(1/2) x= =x 1/2 20% 1,250".split()]
+SIGNS = [*"0123456789" * 2, *"+-*/^()[]{}.,%= xN１（÷−千e0²٣\n\0😀:：又万亿$，％", " 1/2", " / ",
+         *"** (3/8) 5(1/2) x= =x 1/2 20% 1,250 又1/2 )% .5 5. 1，260".split()]
 TOKENS = OPERATORS * 3 + ["", *"N0 N1 N2 N3 1 2 0 3.14 50% (3/8) 5(1/2) 1/2 ( ) N7 N01 N٣ <unk> x "
-                          "nan -3 1e5 ² 7,000 1. N99999999999".split()]
+                          "nan -3 1e5 ² 7,000 1. .5 5又1/2 10万 )% % -1/2 N99999999999".split()]
+WORDS = [" "] * 20 + [
+    *"0123456789()-/.,%$N，又万度个有x٣²😀\0",
+    *"1/2 (3/8) 3/4/5 5(3/4) -3 .5 5. 20% 1,260 1，260 3:1 MP3 N0 A4 5m2 Kg4.5 3rd two six twenty "
+     "ten hundred thousand million billion a and one each the of day -five ſix fıve -year".split()]
 FRACTIONS = [Fraction(5), Fraction(-3, 4), Fraction(2), Fraction(0)]
 NUMBERS = list(map(sympy.Rational, FRACTIONS))
 
@@ -123,24 +151,40 @@ def mutated(items, rng, alphabet):
 
 
 def inputs(texts, prefixes, seed):
-    """Texts and token lists without end, half of them mutations of the given ones."""
+    """Inputs of all kinds without end, many of them mutations of the given ones."""
     rng = random.Random(seed)
     yield from HARD
     yield from map(list, HARD)
+    for text, english in itertools.product(HARD, [True, False]):
+        yield text[:MAX_PROBLEM_CHARACTERS].split(), english
     while True:
         length = rng.randrange(rng.choice([4, 12, 12, 60]))
         yield "".join(rng.choices(SIGNS, k=length))
         yield rng.choices(TOKENS, k=length)
         yield "".join(mutated(rng.choice(texts), rng, SIGNS))
         yield mutated(rng.choice(prefixes), rng, TOKENS)
+        yield "".join(rng.choices(WORDS, k=length)).split(), rng.random() < 0.6
+
+
+def names_of(words, english):
+    """The names in a text, and how many numbers it has. Raises EquationError."""
+    try:
+        words, literals, _ = read_words(words, english)
+    except EquationError as error:
+        if error.reason != "too long":
+            raise  # whatever is found in a text must be a number
+        return [], 0
+    return [word for word, *_ in words if is_name(word)], len(literals)
 
 
 def results_of(given):
-    """What the library makes of a text or token list: {a name: a value, None if it refuses}"""
+    """What the library makes of an input: {a name: a value, None if it refuses}"""
+    if isinstance(given, tuple):
+        return {"value": None, "names": names_of(*given)}
     if isinstance(given, str):
         functions = {"value": evaluate_text, "answer": read_answer, "number": read_number}
     else:
-        answer = partial(check_answer, numbers=NUMBERS, answer=NUMBERS[0], decimal=True)
+        answer = partial(check_answer, numbers=NUMBERS, answer=NUMBERS[0], decimals=4)
         functions = {"value": partial(evaluate_prefix, numbers=NUMBERS), "canonical": canonical,
                      "mirror": mirror, "infix": prefix_to_infix, "prefix": infix_to_prefix,
                      "answer": answer}
@@ -151,8 +195,15 @@ def results_of(given):
 def complaint(given, found):
     """What is wrong with what `results_of` found, or None."""
     value = found["value"]
+    if isinstance(given, tuple):
+        names, count = found["names"]
+        return None if names == [f"N{i}" for i in range(count)] else f"{names} name {count} numbers"
     if isinstance(given, str):
         exact = partial(exact_text, given)
+        if found["number"] is not None and found["number"] != value:
+            return "is another number than the equation of this number alone"
+        if found["number"] is not None and found["number"] != found["answer"][0]:
+            return "is another number than the answer"
     else:
         exact = partial(exact_prefix, given, FRACTIONS)
         if len({found[name] is None for name in ("canonical", "mirror", "infix")}) > 1:
@@ -171,7 +222,8 @@ def fuzz(count, texts, prefixes, seed=0):
     """-> how many inputs were tried and accepted, how many failed, the slowest, and examples
 
     A failure is an exception that is no EquationError, more than SLOW ms of processor time for all
-    functions together, or a value that the independent evaluator does not give.
+    functions together, a value that the independent evaluator does not give, a number that is
+    another one as an answer or as an equation, or a text whose names are not those of its numbers.
     """
     failures = []
     slowest = 0.0
@@ -233,7 +285,7 @@ def agreement(data):
     outcomes = Counter()
     rest = {}
     for problem in plain:
-        found = check_answer(problem.equation, problem.numbers, problem.answer, problem.decimal)
+        found = check_answer(problem.equation, problem.numbers, problem.answer, problem.decimals)
         outcomes[found] += 1
         if problem.parse_error:
             rest[problem.id] = f"the equation cannot be read: {problem.parse_error}"
