@@ -13,6 +13,7 @@ from tinyprune.checkpoint import save_model
 from tinyprune.data import Splits, read_own
 from tinyprune.evaluate import rerank_by_plausibility
 from tinyprune.files import FileError
+from tinyprune.vocabulary import Vocabularies
 
 
 def readable(problems, path):
@@ -26,6 +27,8 @@ def readable(problems, path):
     if len(kept) < 20:
         raise FileError(f"{path} has {len(kept)} problems with an equation that can be read, and "
                         "20 are needed: mend the others, or add some")
+    if not any(map(Vocabularies.of(kept).can_write, kept)):
+        raise FileError(f"{path}: no equation uses the numbers of its text: mend them")
     return kept
 
 
@@ -38,12 +41,16 @@ def main():
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    checkpoint = args.model.with_suffix(".checkpoint")
+    if args.epochs < 1:
+        parser.error("--epochs must be 1 or more")
+    if args.model.resolve() in (args.problems.resolve(), checkpoint.resolve()):
+        parser.error("the model needs a name of its own, such as model.pt")
     problems = readable(read_own(args.problems), args.problems)
     valid = problems[::10]
     kept = [problem for position, problem in enumerate(problems) if position % 10]
     experiment = recipe.EXPERIMENTS["asdiv-a"]
     experiment = replace(experiment, teacher=replace(experiment.teacher, epochs=args.epochs))
-    checkpoint = args.model.with_suffix(".checkpoint")
     model, vocabularies, _, _ = recipe.train_teacher(Splits(kept, valid, []), experiment, args.seed,
                                                      checkpoint)
     scores, right = confidence.ask(model, valid, vocabularies, rerank_by_plausibility)

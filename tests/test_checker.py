@@ -126,6 +126,7 @@ def test_an_equation_has_its_exact_value(text, value):
     (1)%5            | missing operator
     1 3 / 4          | missing operator
     1.5 1/2          | missing operator
+    1/2 1/2          | missing operator
     1 1/0            | missing operator
     (%)              | unknown token
     :3               | missing operand

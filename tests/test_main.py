@@ -15,7 +15,7 @@ from sympy import Rational
 from builders import model_for
 from cases import table
 from checks import check
-from tinyprune import confidence, files
+from tinyprune import confidence, files, recipe
 from tinyprune.checkpoint import save_model
 from tinyprune.solver import Solution
 from tinyprune.vocabulary import Vocabularies, Vocabulary
@@ -114,6 +114,12 @@ def test_the_teachers_that_came_with_the_project_answer_at_once(
     for part in (teacher, "came with the project", f"answer:   {value}\n"):
         assert part in printed, printed
     assert not list(tmp_path.iterdir())
+
+
+def test_the_table_beside_a_teacher_says_how_sure_it_is(ask_sample):
+    groups = [confidence.Group(-99.0, 0.75, 40)]
+    confidence.save(groups, recipe.shipped_path("sample"))
+    assert "sure:     75% of validation answers" in ask_sample(PENS).out
 
 
 # for a program

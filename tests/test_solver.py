@@ -177,6 +177,7 @@ def test_how_sure_goes_by_the_score_of_the_equation_that_is_given(ask):
     Zoe had 3 pens, Zoe 12, Zoe | ann had pens | unknown  | zoe
     Zoe lost 3 red pens, 12     | red pens     | unknown  | zoe, lost
     Zoe lost 3 new pens, 12     | red pens     | language |
+    Zoe lost 3 red, red, red 12 | red pens     | language |
     Сколько будет 3 и 12?       | red pens     | language |
     小明有3个和12个               | red pens     | language |
     小明有3个和12个               | 小明 有 和     | unknown  | 个

@@ -7,11 +7,13 @@ import argparse
 import contextlib
 import json
 import sys
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
 from tinyprune import checkpoint, cli, confidence, recipe
 from tinyprune.data import DATA
+from tinyprune.files import FileError
 from tinyprune.quantities import EquationError
 from tinyprune.solver import solve
 from tinyprune.words import is_chinese
@@ -21,6 +23,7 @@ MAX_PROBLEM_CHARACTERS = 2000  # the longest published problem has under 600
 
 def main():
     sys.excepthook = cli.show_error
+    sys.stdout.reconfigure(errors="backslashreplace")  # a console may know no Chinese
     args = parse()
     text = args.problem.encode(errors="replace").decode()  # without unpaired surrogates
     if len(text) > MAX_PROBLEM_CHARACTERS:
@@ -52,7 +55,7 @@ def parse():
 def solver_for(args, text):
     """The function text -> Solution of the model that the options name."""
     if args.model:
-        model, vocabularies = checkpoint.load_model(args.model)
+        model, vocabularies = load_own(args.model)
         groups = confidence.load(args.model)
         return partial(solve, model=model, vocabularies=vocabularies, groups=groups)
     data = args.data or ("math23k" if is_chinese(text) else "asdiv-a")
@@ -62,11 +65,21 @@ def solver_for(args, text):
                    groups=confidence.load(recipe.shipped_path(data)))
 
 
+def load_own(path):
+    """The user's model. Raises FileError, and never says to delete what may be another file."""
+    if not path.is_file():
+        raise FileError(f"{path} is not there: check the model's name")
+    try:
+        return checkpoint.load_model(path)
+    except FileError as error:
+        raise FileError(f"{path} is no model of this version: check its name, or train it anew "
+                        "with `python data/train_own.py`") from error
+
+
 def as_json(solution):
     answer = None if solution.answer is None else str(solution.answer)
     return json.dumps({"numbers": solution.numbers, "equation": solution.infix(), "answer": answer,
-                       "confidence": solution.confidence, "warnings": solution.warnings},
-                      ensure_ascii=False)
+                       "confidence": solution.confidence, "warnings": solution.warnings})
 
 
 def as_text(solution):
@@ -74,7 +87,7 @@ def as_text(solution):
     if solution.answer is not None:
         answer = str(solution.answer)
         if solution.answer.q != 1:
-            answer += f" = {float(solution.answer):.6g}"
+            answer += f" = {Decimal(solution.answer.p) / solution.answer.q:.6g}"
     sure = "nobody has measured it for this model"
     if solution.confidence is not None:
         sure = f"{solution.confidence:.0%} of validation answers with such a score were right"

@@ -24,7 +24,11 @@ class Group:
 
 
 def ask(model, problems, vocabularies, reranker):
-    """Answers the problems: -> the score of each answer, and whether it is right: two lists"""
+    """Answers the problems that have numbers.
+
+    -> the score of each answer, and whether it is right: two lists
+    """
+    problems = [problem for problem in problems if problem.numbers]
     candidates = find_candidates(model, problems, vocabularies, bidirectional_search)
     best = best_candidates(problems, candidates, reranker)
     report = grade(problems, [candidate.equation for candidate in best])
@@ -68,7 +72,7 @@ def load(model):
         groups = [Group(**entry) for entry in json.loads(read_text(path))]
         if not all(0 <= group.right <= 1 and group.lowest < float("inf") for group in groups):
             raise ValueError("a share is not between 0 and 1")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise FileError(f"{path} is no table of confidence ({one_line(error)}): "
                         "delete it") from error
     return groups

@@ -64,7 +64,7 @@ def read_text(path):
         if path.stat().st_size > MAX_BYTES:
             raise FileError(f"{path} has more than {MAX_BYTES} bytes, which no data set here has: "
                             "mend it, or download it again")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # without the mark that Windows may write
     except (OSError, UnicodeError) as error:
         raise FileError(f"{path} cannot be read as UTF-8 text ({one_line(error)}): mend it, or "
                         "download it again") from error

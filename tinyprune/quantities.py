@@ -39,7 +39,7 @@ HUNDREDS = rf"(?:a|{DECIMAL}|{UNDER_100}) hundred\b(?: (?:and )?{UNDER_100})?"
 LARGE_PART = rf"(?:a|{DECIMAL}|{HUNDREDS}|{UNDER_100}) (?:{'|'.join(LARGE)})\b"
 CARDINAL = (rf"\b(?:{LARGE_PART}(?:(?: ?,)? {LARGE_PART})*"
             rf"(?:(?: ?,)? {HUNDREDS}| (?:and )?{UNDER_100})?|{HUNDREDS}|{UNDER_100})")
-SPACED_FRACTION = rf"(?<!/ )(?:[0-9]+ )?(?<![0-9/.])[0-9]+ / {NOT_ZERO}(?! ?[0-9/.])"
+SPACED_FRACTION = rf"(?<!/ )(?:[0-9]+ )?(?<![0-9/.])[0-9]+ / {NOT_ZERO}(?!\.[0-9]| ?[0-9/])"
 
 # What looks like a number and counts nothing: MP3, and in English 3rd, and the one of "each one".
 NAME = r"\b(?:[A-Z]+|[a-z]+)[0-9][A-Za-z0-9]*"

@@ -20,8 +20,10 @@ DOUBTFUL = 0.5  # an answer that is right less often is warned of
 UNREAD_ENGLISH = re.compile(r"\b(?:half|halves|thirds?|quarters?|twice|thrice|double|triple|dozens?"
                             r"|pairs?|couple|percent|per cent|hundreds|thousands)\b", re.IGNORECASE)
 DIGIT = "[零一二两三四五六七八九十百千万]"
-UNREAD_CHINESE = re.compile(rf"{DIGIT}+分之{DIGIT}+|{DIGIT}+[折成倍]|一?半|[0-9.]+[万亿]"
-                            "|[二两三四五六七八九十百千]+[个只条本支名人张辆天次元岁块箱]")
+COUNTED = "二两三四五六七八九十百千"
+UNREAD_CHINESE = re.compile(rf"{DIGIT}+分之{DIGIT}+|百分之[0-9.]+|{DIGIT}+[折成倍]|一?半(?!径)"
+                            rf"|[0-9０-９.]+ ?[万亿]|(?<![第{COUNTED}])[{COUNTED}]+"  # not 第二天
+                            "[个只条本支名人张辆天次元岁块箱]")
 
 
 @dataclass
@@ -39,8 +41,9 @@ class Solution:
 
     def _with_number(self, token):
         literal = self.numbers.get(token, token)
-        in_brackets = "(" in literal or not re.search("[/-].", literal)  # no bare 1/2, and no -3
-        return literal if in_brackets else f"({literal})"
+        operator = len(literal) == 1
+        bare = literal[0] == "-" or "/" in literal and "(" not in literal  # -3, 1/2; not 1(1/2)
+        return f"({literal})" if bare and not operator else literal
 
 
 def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=()):
@@ -58,6 +61,8 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     problem = Problem("typed", text, words, numbers, equation=[])
     [candidates] = find_candidates(model, [problem], vocabularies, bidirectional_search)
     best = reranker(candidates, numbers)[0]
+    if not best.equation:
+        raise EquationError("empty", "the model can write no equation with its numbers")
     named = {f"N{index}": literal for index, literal in enumerate(literals)}
     solution = Solution(named, best.equation, None, None)
     warnings = solution.warnings

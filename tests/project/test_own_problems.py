@@ -37,6 +37,7 @@ def varied(record, number):
 
 
 RECORDS = [varied(record, number) for number in range(20) for record in EXAMPLES]
+RECORDS[0]["text"] = RECORDS[0]["text"].replace("Ann", "Zoe")  # only a validation problem says Zoe
 
 
 def run(command, *options):
@@ -113,6 +114,11 @@ def test_training_leaves_a_model_and_its_table_and_nothing_else(trained):
 def test_every_tenth_problem_is_kept_for_the_table(trained):
     [group] = confidence.load(trained / "model.pt")
     check(group.answers, 6, "validation answers of 60 problems")
+
+
+def test_validation_problems_are_not_learned_from(trained):
+    _, vocabularies = load_model(trained / "model.pt")
+    assert "ann" in vocabularies.source.index and "zoe" not in vocabularies.source.index
 
 
 def test_the_model_knows_both_languages_and_writes_only_what_it_has_learned(trained):

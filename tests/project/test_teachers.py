@@ -16,6 +16,7 @@ from tinyprune import confidence, data, recipe
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.checkpoint import load_model
 from tinyprune.data import Splits
+from tinyprune.decode import Candidate
 from tinyprune.evaluate import evaluate_model
 from tinyprune.files import ROOT, FileError
 from tinyprune.results import BEST, BIDIRECTIONAL
@@ -117,17 +118,18 @@ def test_a_table_counts_the_answers_to_validation_problems(run, small, capsys):
     assert "share right" in capsys.readouterr().out
 
 
-def test_the_reranked_row_says_how_sure_each_answer_is(shipped, small):
-    """Of two groups, both must occur, each where a score belongs to it."""
-    teacher, words = recipe.load_or_train_teacher("sample")
-    problems = recipe.load("sample").test
-    scores, _ = confidence.ask(teacher.model, problems, words, recipe.reranker("sample"))
-    middle = sorted(scores)[len(scores) // 2]
-    groups = [confidence.Group(-99.0, 0.25, 20), confidence.Group(middle, 0.75, 20)]
+def test_the_reranked_row_says_how_sure_each_answer_is(shipped, monkeypatch):
+    """Every second problem's best candidate, 0, is not plausible: the other one's score counts."""
+    def find_candidates(model, problems, *arguments):
+        return [[Candidate(0.0, ["-", "N0", "N0"][2 * (position % 2):]), Candidate(-9.0, ["N0"])]
+                for position, _ in enumerate(problems)]
+
+    monkeypatch.setitem(make_teachers.ask.__globals__, "find_candidates", find_candidates)
+    groups = [confidence.Group(-99.0, 0.25, 20), confidence.Group(-1.0, 0.75, 20)]
     confidence.save(groups, recipe.shipped_path("sample"))
     rows = make_teachers.ask("sample", None)
-    expected = [0.75 if score >= middle else 0.25 for score in scores]
-    check([row["settings"].get("confidence") for row in rows], [expected, None], "how sure")
+    shares = [[0.25, 0.75][position % 2] for position in range(len(rows[0]["verdicts"]))]
+    check([row["settings"].get("confidence") for row in rows], [shares, None], "how sure")
 
 
 def test_without_a_validation_split_each_problem_is_asked_of_one_who_has_not_seen_it(
