@@ -23,7 +23,7 @@ MAX_BITS = 4000
 MAX_DECIMALS = 12  # of a recorded answer: what comes later is the noise of a float
 
 UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a letter in brackets
-ANSWER = re.compile(rf"\s*(?:(-)\s*)?[$¥￥£€]?\s*({LITERAL.pattern})"
+ANSWER = re.compile(rf"\s*(?:(-)\s*(?![$¥￥£€]?\s*-))?(?:[$¥￥£€]\s*)?({LITERAL.pattern})"
                     r"(?:[eE]([+-]?[0-9]{1,2}))?\s*")
 SHIFTS = {"%": 2, "万": -4, "亿": -8}  # decimals that it adds
 

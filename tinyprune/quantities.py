@@ -15,7 +15,7 @@ PLAIN_CHARACTERS = str.maketrans("０１２３４５６７８９％−", "012345
 # A denominator of 0 makes no number, so that every literal has a value.
 NOT_ZERO = "0*[1-9][0-9]*"
 FRACTION = rf"\(\s*(?:[0-9]+|\([0-9]+\))\s*/\s*(?:{NOT_ZERO}|\({NOT_ZERO}\))\s*\)"
-QUOTIENT = rf"(?<![0-9/])[0-9]+/{NOT_ZERO}(?![0-9/])"
+QUOTIENT = rf"(?<![0-9/])[0-9]+/{NOT_ZERO}(?![0-9/]|\.[0-9])"
 MIXED = rf"[0-9]+\s*{FRACTION}|(?<![0-9/.])[0-9]+(?:\s*又\s*|\s+){QUOTIENT}"
 WHOLE = r"(?:[0-9]{1,3}(?:[,，][0-9]{3})+(?![0-9])|[0-9]+)"
 DECIMAL = rf"(?:{WHOLE}(?:\.[0-9]+)?|(?<![\w.])\.[0-9]+)"
@@ -35,23 +35,26 @@ CARDINALS |= {"a": 1, "and": 0}
 LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 
 UNDER_100 = rf"(?:(?:{'|'.join(TENS)})(?:[- ](?:{'|'.join(UNITS[1:10])}))?|{'|'.join(UNITS)})\b"
-HUNDREDS = rf"(?:a|{DECIMAL}|{UNDER_100}) hundred\b(?: (?:and )?{UNDER_100})?"
-LARGE_PART = rf"(?:a|{DECIMAL}|{HUNDREDS}|{UNDER_100}) (?:{'|'.join(LARGE)})\b"
-CARDINAL = (rf"\b(?:{LARGE_PART}(?:(?: ?,)? {LARGE_PART})*"
+HUNDREDS = rf"(?:a|{DECIMAL}|{UNDER_100}) hundred\b(?:[- ](?:and )?{UNDER_100})?"
+COUNT = rf"(?:a|{DECIMAL}|{HUNDREDS}|{UNDER_100})"
+THOUSANDS = rf"{COUNT} thousand\b"
+MILLIONS = rf"{COUNT} million\b(?:(?: ?,)? {THOUSANDS})?"
+BILLIONS = rf"{COUNT} billion\b(?:(?: ?,)? (?:{MILLIONS}|{THOUSANDS}))?"
+CARDINAL = (rf"\b(?:(?:{BILLIONS}|{MILLIONS}|{THOUSANDS})"
             rf"(?:(?: ?,)? {HUNDREDS}| (?:and )?{UNDER_100})?|{HUNDREDS}|{UNDER_100})")
 SPACED_FRACTION = rf"(?<!/ )(?:[0-9]+ )?(?<![0-9/.])[0-9]+ / {NOT_ZERO}(?!\.[0-9]| ?[0-9/])"
 
 # What looks like a number and counts nothing: MP3, and in English 3rd, and the one of "each one".
-NAME = r"\b(?:[A-Z]+|[a-z]+)[0-9][A-Za-z0-9]*"
+NAME = r"\b(?:[A-Z]+|[a-z]+)[0-9][A-Za-z0-9]*(?![A-Za-z0-9]|\.[0-9])"
 NOT_COUNTED = (rf"{NAME}|\b[0-9]+(?:st|nd|rd|th)\b"
-               r"|\b(?:each|every|no|this|that|which|the|any|another) one\b(?! hundred| thousand)"
-               r"|\bone (?:of|day|another|by)\b")
+               r"|\b(?:each|every|no|this|that|which|the|any|another) one\b"
+               rf"(?! (?:hundred|{'|'.join(LARGE)})\b)|\bone (?:of|day|another|by one)\b")
 
 # A minus is a sign where it touches its number and nothing stands before it: not in 3-4, 3 -4.
-SIGN = r"(?:(?<![^\s(])(?<![0-9)%] )-(?=[0-9.]))?"
+SIGN = r"(?:(?<![^\s(])(?<![0-9)）%] )-(?=[0-9.]))?"
 CHINESE_NUMBERS = re.compile(f"(?P<word>{NAME})|{SIGN}(?:{TEXT_LITERAL})")
 ENGLISH_NUMBERS = re.compile(f"(?P<word>{NOT_COUNTED})|(?P<cardinal>{CARDINAL})"
-                             f"|{SIGN}(?:{SPACED_FRACTION}|{TEXT_LITERAL})", re.IGNORECASE)
+                             f"|{SIGN}(?:{SPACED_FRACTION}|{TEXT_LITERAL})")
 
 
 class EquationError(ValueError):
@@ -78,9 +81,12 @@ def name_index(name):
 
 def plain_literal(written):
     """One form for every number: "1 1/2" and "1又1/2" -> 1(1/2), "5 %" -> 5%, ".5" -> 0.5."""
-    literal = re.sub(r"\s*/\s*", "/", written).replace("，", ",")
-    literal = re.sub(r"(?<=[0-9])(?:\s*又\s*|\s+)([0-9]+/[0-9]+)", r"(\1)", literal)
-    return re.sub(r"(?<![0-9])\.", "0.", re.sub(r"\s", "", literal))
+    literal = written.replace("，", ",")
+    if "/" in written:
+        literal = re.sub(r"\s*/\s*", "/", literal)
+        literal = re.sub(r"(?<=[0-9])(?:\s*又\s*|\s+)([0-9]+/[0-9]+)", r"(\1)", literal)
+    literal = "".join(literal.split())
+    return re.sub(r"^(-?)\.", r"\g<1>0.", literal) if "." in literal else literal
 
 
 def read_number(literal):
@@ -141,5 +147,7 @@ def mask_numbers(words, english=False):
         return f" N{len(literals) - 1} "
 
     text = " ".join(words).translate(PLAIN_CHARACTERS)
+    if english:  # a pattern that ignores case would find the "six" of "ſix"
+        text = text.lower()
     pattern = ENGLISH_NUMBERS if english else CHINESE_NUMBERS
     return pattern.sub(name, text).split(), literals

@@ -7,8 +7,9 @@ import re
 
 from tinyprune.quantities import PLAIN_CHARACTERS, mask_numbers, read_number
 
-ENGLISH_WORD = re.compile(r"\d+(?:st|nd|rd|th)\b|[^\W\d_]+\d\w*"  # 3rd; MP3
-                          r"|(?:(?<![\w)])-)?(?:\d[\d,]*(?:\.\d+)?(?:/\d+)*|(?<!\w)\.\d+)%?"
+ENGLISH_WORD = re.compile(r"\d+(?:st|nd|rd|th)\b|[^\W\d_]+\d\w*(?!\w|\.\d)"  # 3rd; MP3
+                          r"|(?:(?<![\w)])-)?(?:\d[\d,]*(?:\.\d+)?(?:/\d+(?!\d|\.\d))*"
+                          r"|(?<!\w)\.\d+)%?"
                           r"|[^\W\d_]+(?:-[^\W\d_]+)*|'s\b"  # words; the 's of Tom's
                           r"|[^\w\s]|\w")  # signs
 
