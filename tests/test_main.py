@@ -56,7 +56,7 @@ def ask_sample(small, runs, monkeypatch, ask):
 @pytest.fixture
 def own(tmp_path):
     """A model of one's own, fresh, and its table: a quarter of such answers were right."""
-    words = Vocabularies(Vocabulary("ann had N0 pens and gave N1 to bob".split()),
+    words = Vocabularies(Vocabulary("ann had N0 pens and gave N1 to bob ·whole".split()),
                          Vocabulary("+ * N0 N1".split()))
     save_model(model_for(words), words, tmp_path / "own.pt")
     confidence.save([confidence.Group(-99.0, 0.25, 40)], tmp_path / "own.pt")

@@ -19,7 +19,8 @@ PENS = "Ann had 3 pens and Bob 12."
 WARNINGS = {"unread": "Words that may mean numbers", "preferred": "The model preferred",
             "no value": "The equation has no answer", "wrong": "Most validation answers",
             "language": "The model does not know most of the words",
-            "unknown": "The model does not know the words", "no name": "The model has no name for"}
+            "unknown": "The model does not know the words", "no name": "The model has no name for",
+            "kind": "None of the training texts has a number of this kind"}
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def ask(monkeypatch):
         ranked = [Candidate(-float(rank), part.split()) for rank, part in enumerate(equations)]
         monkeypatch.setattr(solver, "find_candidates", lambda *arguments: [ranked])
         words = list(text) if is_chinese(text) else english_words(text)
-        source = Vocabulary(dict.fromkeys(words if known is None else known.split()))
+        kinds = ["·whole", "·decimal", "·fraction"]
+        source = Vocabulary(dict.fromkeys((words if known is None else known.split()) + kinds))
         target = Vocabulary([*"+-*/^", "3.14", *(f"N{index}" for index in range(names))])
         return solver.solve(text, None, Vocabularies(source, target), **options)
 
@@ -199,6 +201,15 @@ def test_numbers_beyond_those_that_the_model_can_name_are_warning_of(names, expe
     solution = ask("Ann has 1 pen, Bob 2, Eve 3 and Joe 4.", names=names)
     check(kinds(solution), ["no name"] if expected else [], f"four numbers, {names} names")
     assert not expected or f"no name for {expected}:" in solution.warnings[0]
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("Ann had 3 pens and Bob 1.5.", ""), ("Ann had 20% of 3 pens and Bob 5 %.", "percent")])
+def test_a_kind_of_number_that_was_never_read_is_warned_of(text, expected, ask):
+    """With this model there are whole numbers, decimals and fractions only."""
+    solution = ask(text)
+    check(kinds(solution), ["kind"] if expected else [], text)
+    assert not expected or solution.warnings[0].endswith(f": {expected}.")
 
 
 def test_doubts_add_up(ask):

@@ -100,6 +100,11 @@ def doubts_about_text(text, words, vocabularies):
                         "another language or kind.")
     elif unknown:
         warnings.append(f"The model does not know the words {', '.join(unknown)}.")
+    kinds = [word[1] for word in words
+             if is_name(word[0]) and word[1] not in vocabularies.source.index]
+    if kinds:
+        shown = ", ".join(dict.fromkeys(kind.lstrip("·") for kind in kinds))
+        warnings.append(f"None of the training texts has a number of this kind: {shown}.")
     names = [word[0] for word in words if is_name(word[0])]
     beyond = [name for name in names if name not in vocabularies.target.index]
     if beyond:
