@@ -40,6 +40,7 @@ from tinyprune.vocabulary import Vocabularies
 started = time.time()
 args = cli.options(wrong=2)
 torch.set_num_threads(args.threads)
+recipe.use_batch_size(args.data, args.batch)
 experiment = recipe.EXPERIMENTS[args.data]
 config = experiment.teacher
 
@@ -304,6 +305,9 @@ figures.heading("5.8 Forward, backward and the optimizer's step: where does the 
 PARTS = {"aten::mm": "matrix products",
          "aten::addmm": "matrix products",
          "aten::bmm": "matrix products",
+         # Fused attention: two products, and the softmax between them.
+         "aten::_scaled_dot_product_flash_attention_for_cpu": "matrix products",
+         "aten::_scaled_dot_product_flash_attention_for_cpu_backward": "matrix products",
          "aten::_fused_adamw_": "optimizer"}
 learner = copy.deepcopy(model).train()
 optimizer = torch.optim.AdamW(learner.parameters(), lr=0.0, fused=True)

@@ -28,6 +28,7 @@ from tinyprune.results import bootstrap_interval, is_correct
 
 args = cli.options()
 torch.set_num_threads(args.threads)
+recipe.use_batch_size(args.data, args.batch)
 
 figures.heading("8.1 A student with one bump imitates a teacher with two: where will it stand?")
 x = torch.linspace(-6, 6, 241)
@@ -155,8 +156,8 @@ with torch.no_grad():
     teacher(*inputs, attentions=attentions)
 own = attentions["cross", 0]  # (B, N, T, S)
 neighbours = own.roll(1, dims=1)  # each head gets the attention of the head before it
-print(f"  head against itself:          {attention_kl(own, own, real):.4f}")
-print(f"  paired with its neighbour:    {attention_kl(neighbours, own, real):.4f}")
+print(f"  head against itself:          {attention_kl(own, own, real).mean():.4f}")
+print(f"  paired with its neighbour:    {attention_kl(neighbours, own, real).mean():.4f}")
 
 perfect_copy = copy.deepcopy(teacher).eval()
 loss = distillation_loss(perfect_copy, batch, teacher=teacher, ce_weight=0.0)
@@ -202,8 +203,8 @@ the same question on both published sets, and cannot tell them apart either.
 
 1. By hand: the KL divergence of two coins, (1/2, 1/2) and (1/4, 3/4), both ways round.
 2. Write `kd_loss` so that padding counts nowhere. `pytest tests/test_distill.py -k kd`
-3. Write `pair_heads` and `attention_alignment`: which of the teacher's heads belongs to which of
-   the student's? `pytest tests/test_distill.py -k "pair or align"`
+3. Write `partner_heads` and `attention_alignment`: which of the teacher's heads belongs to which
+   of the student's? `pytest tests/test_distill.py -k "partner or align"`
 4. Find the mistake: someone deletes the line `teacher.eval()` from `distillation_loss`, and the
    loss still falls. What does the teacher's dropout do to the target?
    `pytest tests/test_distill.py -k teacher`

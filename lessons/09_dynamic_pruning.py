@@ -27,6 +27,7 @@ from tinyprune.scorer import paper_score
 
 args = cli.options()
 torch.set_num_threads(args.threads)
+recipe.use_batch_size(args.data, args.batch)
 
 figures.heading("9.1 The share of heads that are pruned at each step (cubic, 30% at step 100)")
 steps = range(0, 151, 5)

@@ -55,6 +55,7 @@ from tinyprune.train import steps_of
 started = time.time()
 args = cli.options()
 torch.set_num_threads(args.threads)
+recipe.use_batch_size(args.data, args.batch)
 experiment = recipe.EXPERIMENTS[args.data]
 
 held_out = "" if args.fold is None else f", fold {args.fold} held out"

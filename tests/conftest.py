@@ -1,4 +1,9 @@
+import os
 import sys
+
+# The tests run on the CPU, also where there is a GPU: bit for bit is a promise for the CPU.
+# tests/project/gpu.py checks a GPU.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import pytest
 import torch

@@ -44,7 +44,8 @@ def parse(monkeypatch):
     return parse
 
 
-DEFAULTS = dict(data="sample", fold=None, seed=0, ratio=0.3, threads=2, out=files.RUNS, steps=500)
+DEFAULTS = dict(data="sample", fold=None, seed=0, ratio=0.3, threads=2, out=files.RUNS, steps=500,
+                batch=0)
 
 
 def test_from_the_options_on_a_bad_file_gets_a_sentence(parse):
@@ -54,7 +55,7 @@ def test_from_the_options_on_a_bad_file_gets_a_sentence(parse):
 
 @pytest.mark.parametrize("line, changes", [
     ("", {}), ("--steps 7 --seed 3 --ratio 0.5", dict(steps=7, seed=3, ratio=0.5)),
-    ("--data asdiv-a --fold 3", dict(data="asdiv-a", fold=3)),
+    ("--data asdiv-a --fold 3 --batch 64", dict(data="asdiv-a", fold=3, batch=64)),
     ("--data math23k --fold 3", dict(data="math23k"))])
 def test_options_are_the_defaults_and_what_the_command_line_says(line, changes, parse):
     """Only ASDiv-A has folds."""
@@ -63,7 +64,7 @@ def test_options_are_the_defaults_and_what_the_command_line_says(line, changes, 
 
 @pytest.mark.parametrize("line", [
     "--ratio 0.71", "--ratio -0.1", "--seed -1", "--seed 2147483648", "--threads 0", "--fold 5",
-    "--data asdiv", "--colour red"])
+    "--batch -1", "--data asdiv", "--colour red"])
 def test_a_value_that_cannot_be_is_refused_with_its_option(line, parse, capsys):
     with pytest.raises(SystemExit):
         parse(line)

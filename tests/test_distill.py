@@ -19,7 +19,7 @@ from tinyprune.distill import (
     attention_kl,
     distillation_loss,
     kd_loss,
-    pair_heads,
+    partner_heads,
     task_loss,
 )
 from tinyprune.masking import gates_for, remove_heads
@@ -55,13 +55,13 @@ BOTH = pytest.mark.parametrize("loss, pair", [(kd, logits_pair), (kl, attention_
 @BOTH
 def test_a_student_equal_to_its_teacher_is_no_distance_away(loss, pair):
     student = pair()[0]
-    check(loss(student, student.clone()), torch.tensor(0.0), "student = teacher")
+    check(loss(student, student.clone()).sum(), torch.tensor(0.0), "student = teacher")
 
 
 @BOTH
 def test_no_gradient_reaches_the_teacher(loss, pair):
     student, teacher = (x.requires_grad_() for x in pair())
-    distance = loss(student, teacher)
+    distance = loss(student, teacher).sum()
     assert distance.requires_grad, "the student gets no gradient: was it detached?"
     distance.backward()
     assert student.grad is not None and student.grad.any(), \
@@ -160,27 +160,24 @@ def test_kd_at_a_large_temperature_compares_centred_logits():
 
 # attention
 
-def test_attention_kl_is_a_mean_over_heads_and_real_queries():
+def test_attention_kl_of_a_head_is_a_mean_over_real_queries():
     student, teacher = attention_pair()
     rows = (torch.xlogy(teacher, teacher) - torch.xlogy(teacher, student)).sum(-1)  # (B, N, T)
     back = (torch.xlogy(student, student) - torch.xlogy(student, teacher)).sum(-1)
     real = rows * REAL[:, None]
-    right = real.sum() / 5 / N
-    pooled = [x.mean(1, keepdim=True) for x in (student, teacher)]
-    expected = reference.attention_kl(student, teacher, REAL)
+    right = real.sum((0, 2)) / 5
+    expected = torch.stack([reference.attention_kl(student[:, [h]], teacher[:, [h]], REAL)
+                            for h in range(N)])
     check(kl(student, teacher), expected, "attention_kl of 3 heads over 5 real queries of 8", {
         "KL is the wrong way round: KL(teacher || student) weighs by the teacher's probabilities":
-            (back * REAL[:, None]).sum() / 5 / N,
-        "padded queries are counted": rows.mean(),
-        "padded queries are left out of the sum but counted in the mean": real.mean(),
-        "summed over heads, not averaged: a student with fewer heads would look better": right * N,
+            (back * REAL[:, None]).sum((0, 2)) / 5,
+        "padded queries are counted": rows.mean((0, 2)),
+        "padded queries are left out of the sum but counted in the mean": real.mean((0, 2)),
         "summed over queries, not averaged": right * 5,
-        "averaged over the keys too: sum over keys, mean over heads and queries": right / S,
-        "a mean of the problems' means": (real.sum((1, 2)) / REAL.sum(1) / N).mean(),
-        "the heads were averaged before the comparison; compare head by head":
-            reference.attention_kl(*pooled, REAL),
+        "averaged over the keys too: sum over keys, mean over queries": right / S,
+        "a mean of the problems' means": (real.sum(2) / REAL.sum(1)[:, None]).mean(0),
         "the mean square of the difference, not KL":
-            ((student - teacher) ** 2).transpose(1, 2)[REAL].mean()})
+            ((student - teacher) ** 2).transpose(1, 2)[REAL].mean((0, 2))})
 
 
 def test_attention_kl_survives_exact_zeros():
@@ -188,41 +185,46 @@ def test_attention_kl_survives_exact_zeros():
     sure = F.one_hot(torch.tensor(1), S).double().expand(B, N, T, S)
     for one, other in ((student, teacher), (student, sure), (sure, teacher)):
         one = one.clone().requires_grad_()
-        loss = kl(one, other)
+        loss = kl(one, other).sum()
         gradient, = torch.autograd.grad(loss, one)
         assert loss.isfinite() and gradient.isfinite().all(), \
             "0 log 0 is 0; NaN or infinity reached loss or gradient"
 
 
-def test_attention_loss_pairs_heads_by_their_original_index():
+def test_a_heads_partner_has_its_original_index():
     teacher = remove_heads(tiny_model(), heads_of("cross 0 1"))  # it has the heads 0 and 2
     student = remove_heads(teacher, heads_of("encoder 0 0, cross 0 0"))
-    pairs = dict.fromkeys(teacher.attention_layers(), ([0, 1, 2], [0, 1, 2]))
-    pairs |= {("encoder", 0): ([0, 1], [1, 2]), ("cross", 0): ([0], [1])}
-    check(pair_heads(student, teacher), pairs, "positions of the student's and the same heads", {
+    partners = dict.fromkeys(teacher.attention_layers(), [0, 1, 2])
+    partners |= {("encoder", 0): [1, 2], ("cross", 0): [1]}
+    check(partner_heads(student, teacher), partners, "positions of the partners", {
         "heads were paired by position, not by original index":
-            pairs | {("encoder", 0): ([0, 1], [0, 1]), ("cross", 0): ([0], [0])},
+            partners | {("encoder", 0): [0, 1], ("cross", 0): [0]},
         "the teacher's heads have positions, too: 2 is its second head":
-            pairs | {("cross", 0): ([0], [2])}})
-    gates = gates_for(student, heads_of("encoder 0 1, decoder 1 2"))
-    pairs |= {("encoder", 0): ([1], [2]), ("decoder", 1): ([0, 1], [0, 1])}
-    check(pair_heads(student, teacher, gates), pairs, "without the masked heads")
+            partners | {("cross", 0): [2]}})
 
 
-def test_alignment_is_a_mean_over_pairs_of_heads():
+def test_alignment_is_a_mean_over_active_heads_and_their_partners():
     first, second = attention_pair()
-    student = {("encoder", 0): first, ("cross", 1): second}
+    student = {("encoder", 0): first, ("cross", 1): second[:, [1, 0]]}
     teacher = {("encoder", 0): second, ("cross", 1): first}
-    pairs = {("encoder", 0): ([0, 2], [1, 2]), ("cross", 1): ([1], [2])}
-    encoder = reference.attention_kl(first[:, [0, 2]], second[:, [1, 2]], REAL)
+    partners = {("encoder", 0): [2, 0, 1], ("cross", 1): [2, 1]}
+    gates = {("encoder", 0): torch.tensor([1.0, 0.0, 1.0]), ("cross", 1): torch.tensor([1.0, 0.0])}
+    encoder = reference.attention_kl(first[:, [0, 2]], second[:, [2, 1]], REAL)
     pair = second[:, [1]], first[:, [2]]
     cross = reference.attention_kl(*pair, ~REAL)
-    got = attention_alignment(student, teacher, pairs, {"encoder": REAL, "cross": ~REAL})
-    check(got, (2 * encoder + cross) / 3, "2 and 1 heads", {
+    real = {"encoder": REAL, "cross": ~REAL}
+    got = attention_alignment(student, teacher, partners, real, gates)
+    every = attention_alignment(student, teacher, partners, real)
+    check(got, (2 * encoder + cross) / 3, "2 of 3 and 1 of 2 heads are active", {
+        "masked heads are aligned too": every,
+        "masked heads are left out of the sum but counted in the mean": (2 * encoder + cross) / 5,
         "summed over the heads, not averaged": 2 * encoder + cross,
         "a mean of the attentions' means: heads in small layers weigh more": (encoder + cross) / 2,
         "the encoder's real queries were taken for cross-attention too":
             (2 * encoder + reference.attention_kl(*pair, REAL)) / 3})
+    encoder = reference.attention_kl(first, second[:, [2, 0, 1]], REAL)
+    cross = reference.attention_kl(second[:, [1, 0]], first[:, [2, 1]], ~REAL)
+    check(every, (3 * encoder + 2 * cross) / 5, "without gates all heads are active")
 
 
 # the whole loss

@@ -20,7 +20,7 @@ from tinyprune.evaluate import evaluate_model, rerank_by_plausibility
 from tinyprune.files import FileError
 from tinyprune.recipe import Trained
 from tinyprune.scorer import norm_score
-from tinyprune.train import TrainConfig, Training, drop_words, learning_rate_at, log_step, train
+from tinyprune.train import TrainConfig, Training, drop_words, learning_rate_at, log_steps, train
 from tinyprune.vocabulary import Vocabularies
 
 VERBS = {"gets": "+", "loses": "-", "boxes-of": "*", "shares-by": "/"}
@@ -163,12 +163,13 @@ def test_steps_taken_alone_are_the_run(path, uninterrupted):
     first, second = [Training(small_model(), PROBLEMS, WORDS, CONFIG, LOSS, scripted_pruning())
                      for _ in range(2)]
     while first.done < 6:
-        loss = first.step(first.batches_left()[0])
-        assert f"loss {loss:.3f}" in log_step(first, loss, valid=())
+        first.step(next(first.batches_left()))
+        assert "loss " in log_steps(first)
     save(first.state(), path)
     second.resume(path, "a run")
     while second.done < second.steps:
-        log_step(second, second.step(second.batches_left()[0]), valid=())
+        second.step(next(second.batches_left()))
+        log_steps(second)
     both = Trained(second.model, second.log, second.pruning.log)
     check_same_run(both, uninterrupted[True])
 
@@ -238,9 +239,10 @@ def test_every_step_has_the_schedules_learning_rate_and_gates():
     calls = []
     rates = []
     steps = Training(small_model(), PROBLEMS, WORDS, CONFIG, watching(calls), scripted_pruning())
-    steps.pruning.after_step = lambda _, optimizer: rates.append(optimizer.param_groups[0]["lr"])
+    steps.pruning.after_step = lambda _, optimizer: rates.append(
+        optimizer.param_groups[0]["lr"].item())
     while steps.done < 12:
-        steps.step(steps.batches_left()[0])
+        steps.step(next(steps.batches_left()))
     expected = torch.tensor([learning_rate_at(step, 12, CONFIG) for step in range(12)])
     check(torch.tensor(rates), expected, "the learning rates of 3 epochs of 4 steps", {
         "the rate never changes": torch.full((12,), 0.01)})
@@ -335,7 +337,11 @@ def test_another_runs_checkpoint_is_refused_in_a_sentence(path, change):
     ("loss", lambda value: value * math.nan),
     # d sqrt(x) at 0: the value is finite, and at the next step it would be too late
     ("gradient", lambda value: value + (0 * value - 0 * value.detach()).sqrt())])
-def test_what_is_not_finite_stops_the_run_and_leaves_the_last_good_step(path, name, spoil):
+@pytest.mark.parametrize("save_every, kept", [(60, 0), (-1, 5)])
+def test_what_is_not_finite_stops_the_run_before_it_is_saved(
+        path, monkeypatch, name, spoil, save_every, kept):
+    """Losses are read at an epoch's end, after step 7, and before the run is saved."""
+    monkeypatch.setattr("tinyprune.train.SAVE_EVERY", save_every)
     calls = []
     with pytest.raises(FloatingPointError) as caught:
         run(path, loss=watching(calls, spoil, at=5))
@@ -343,9 +349,10 @@ def test_what_is_not_finite_stops_the_run_and_leaves_the_last_good_step(path, na
     ids = [PROBLEMS[position].id for position in calls[5].batch.positions[:3]]
     for part in (name, "nan", "step 5", str(ids), "learning rate"):
         assert part in message, f"{part!r} is not in {message}"
+    check(len(calls), 8 if kept == 0 else 6, "steps taken")
     state = read(path)
-    check(state["done"], 5, "steps in the checkpoint")
-    check_same_weights(state["model"], calls[5].weights, "the weights after the last good step")
+    check(state["done"], kept, "steps in the checkpoint")
+    check_same_weights(state["model"], calls[kept].weights, "the weights after the last good step")
 
 
 def test_a_full_disk_leaves_the_last_good_checkpoint(path, uninterrupted, capsys):

@@ -8,10 +8,12 @@ Vaswani et al. 2017, section 3.2 (attention); Su et al. 2021 (rotary positions);
 Letters: B batch, N heads, T queries, S keys, K head width, D model width.
 Masks have one convention everywhere: True = may attend, rows are queries, columns are keys.
 """
+import functools
 import math
 
 import torch
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
 
 
 def padding_mask(lengths, size):
@@ -29,7 +31,8 @@ def causal_mask(queries, start=0, device=None):
 
 def split_heads(x, heads):
     """(B, T, N*K) -> (B, N, T, K): head h gets columns h*K to (h+1)*K of every token."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, T, N, K) -> (B, N, T, K)
+    B, T, _ = x.shape
+    return x.view(B, T, heads, -1).transpose(1, 2)  # (B, T, N, K) -> (B, N, T, K)
 
 
 def merge_heads(z):
@@ -45,12 +48,19 @@ def rotate(x, start=0):
     x (B, N, T, K) with K even, the first token at position `start` -> (B, N, T, K)
     """
     T, K = x.shape[-2:]
-    positions = start + torch.arange(T, device=x.device)  # (T,)
-    speeds = 10000.0 ** (-torch.arange(0, K, 2, device=x.device, dtype=x.dtype) / K)  # (K/2,)
-    angles = positions[:, None] * speeds  # (T, K/2)
-    rotations = torch.polar(torch.ones_like(angles), angles)  # (T, K/2), complex: e^(i angle)
+    end = start + T
+    size = 64 if end <= 64 else 1 << (end - 1).bit_length()  # few tables serve all lengths
     pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (B, N, T, K/2)
-    return torch.view_as_real(pairs * rotations).flatten(-2)  # (B, N, T, K)
+    turned = pairs * rotations(size, K, x.device, x.dtype)[start:end]
+    return torch.view_as_real(turned).flatten(-2)  # (B, N, T, K)
+
+
+@functools.cache  # a table is made once, not in each layer and at each step
+def rotations(size, head_width, device, dtype):
+    """e^(i angle) of every position and pair: (size, K/2), complex"""
+    speeds = 10000.0 ** (-torch.arange(0, head_width, 2, device=device, dtype=dtype) / head_width)
+    angles = torch.arange(size, device=device)[:, None] * speeds  # (size, K/2)
+    return torch.polar(torch.ones_like(angles), angles)
 
 
 def attention(query, key, value, mask=None):
@@ -93,10 +103,12 @@ class MultiHeadAttention(nn.Module):
         self.value = nn.Linear(width, inner)
         self.output = nn.Linear(inner, width)
 
-    def forward(self, x, source=None, mask=None, head_gate=None, cache=None):
+    def forward(self, x, source=None, mask=None, head_gate=None, cache=None, observed=True):
         """x (B, T, D), source (B, S, D) or None, mask broadcastable to (B, N, T, S),
         head_gate (N,) or (B, N) -> output (B, T, D), probabilities (B, N, T, S)
 
+        observed: without it the probabilities are None, and torch's fused attention, which never
+        holds them as a whole, computes the same z in less time.
         cache: a dict, empty at first, that keeps keys and values from one decoding step to the
         next. x then holds the new tokens alone, and a source is read once.
         """
@@ -109,7 +121,11 @@ class MultiHeadAttention(nn.Module):
             value = cache["value"]
         else:
             key, value = self.keys_and_values(x if source is None else source, start, cache)
-        z, probabilities = attention(query, key, value, mask)
+        probabilities = None
+        if observed:
+            z, probabilities = attention(query, key, value, mask)
+        else:
+            z = scaled_dot_product_attention(query, key, value, mask)
         if head_gate is not None:
             z = z * head_gate[..., :, None, None]  # before W_O mixes the heads
         return self.output(merge_heads(z)), probabilities

@@ -30,19 +30,22 @@ class Batch:
         return {"encoder": words, "decoder": tokens, "cross": tokens}
 
 
+def fill_up(rows, filler):
+    """Lists -> lists of the length of the longest."""
+    longest = max(map(len, rows))
+    return [row + [filler] * (longest - len(row)) for row in rows]
+
+
 def pad(rows):
     """Lists of ids -> (B, longest), filled up with PAD."""
-    rows = [torch.tensor(row, dtype=torch.long) for row in rows]
-    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
+    return torch.tensor(fill_up(list(rows), PAD), dtype=torch.long)
 
 
 def pad_words(texts):
     """Texts of words of subwords, [[[id]]] -> (B, S, P), filled up with PAD."""
     longest = max(len(word) for text in texts for word in text)
-    filled = []
-    for text in texts:
-        filled.append([word + [PAD] * (longest - len(word)) for word in text])
-    return pad(filled)
+    filled = [fill_up([*text, [PAD] * longest], PAD)[:-1] for text in texts]
+    return torch.tensor(fill_up(filled, [PAD] * longest))
 
 
 def make_batch(problems, vocabularies, mirrored=False, positions=()):
@@ -61,9 +64,10 @@ def make_batch(problems, vocabularies, mirrored=False, positions=()):
     return Batch(*(part.to(DEVICE) for part in parts), positions)
 
 
-def batches(problems, vocabularies, size, generator=None, mirrored=False):
-    """[Problem] -> [Batch] of `size` problems of similar length, so that little is padding.
+def group_by_length(problems, size, generator=None):
+    """Which problems make a batch: `size` of similar length, so that little is padding.
 
+    -> [[positions in the list of problems]]
     With a torch.Generator the batches come in random order, and a problem shares its batch with
     other problems of similar length each time. Without one, they come from short to long.
     """
@@ -77,7 +81,12 @@ def batches(problems, vocabularies, size, generator=None, mirrored=False):
     groups = [order[first:first + size] for first in range(0, len(order), size)]
     if generator:
         groups = [groups[i] for i in torch.randperm(len(groups), generator=generator)]
+    return groups
+
+
+def batches(problems, vocabularies, size, generator=None, mirrored=False):
+    """[Problem] -> [Batch], grouped as by group_by_length"""
     result = []
-    for group in groups:
+    for group in group_by_length(problems, size, generator):
         result.append(make_batch([problems[i] for i in group], vocabularies, mirrored, group))
     return result

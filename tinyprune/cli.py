@@ -8,7 +8,7 @@ from tinyprune.data import DATA
 
 
 def options(**extra):
-    """The options that lessons share: data, fold, seed, ratio, threads and out.
+    """The options that lessons share: data, fold, seed, ratio, batch, threads and out.
 
     extra: further options, as name=default
     In a notebook the kernel's own arguments are left alone, and the defaults count. From here on
@@ -21,6 +21,9 @@ def options(**extra):
     parser.add_argument("--fold", type=int, choices=range(5), default=0, help="ASDiv-A's test fold")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
+    parser.add_argument("--batch", type=int, default=0,
+                        help="problems in a training batch (default: the data set's setting); on a "
+                             "GPU more cost little time, and some accuracy")
     parser.add_argument("--threads", type=int, default=2,
                         help="the same number, seed and machine give the same result")
     parser.add_argument("--out", type=Path, default=files.RUNS, help="folder of result files")
@@ -32,6 +35,8 @@ def options(**extra):
         parser.error("--ratio must be between 0 and 0.7")
     if not 0 <= args.seed < 2**31:
         parser.error("--seed must be 0 or more, and less than 2^31")
+    if args.batch < 0:
+        parser.error("--batch must be 1 or more")
     if args.threads < 1:
         parser.error("--threads must be 1 or more")
     if args.data != "asdiv-a":

@@ -5,6 +5,7 @@ constant fills it and opens none. With no open slot the equation is complete, an
 needed. So whatever the model prefers, a token is allowed only if the problem has that number, and
 if the equation can still be completed within the steps that are left.
 """
+import functools
 import math
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ class Candidate(NamedTuple):
     equation: list[str]  # prefix tokens; empty where nothing can be written
 
 
+@functools.cache
 def token_slots(vocabulary):
     """How each target token changes the number of open slots, and which number it names.
 
@@ -61,28 +63,38 @@ def allowed_log_probabilities(logits, allowed):
     return log_probability.masked_fill(~allowed, -math.inf)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def greedy(model, batch, vocabulary, gates=None):
     """Writes the likeliest allowed token at every step: Batch -> [[Candidate]], one a problem."""
     slots, names = token_slots(vocabulary)
     memory, mask = model.encode(batch.source, batch.lengths, gates)
-    written = torch.full_like(batch.lengths, BOS)[:, None]  # (B, steps so far)
-    open_slots = torch.ones_like(batch.lengths)  # (B,)
-    total = torch.zeros(len(written), device=DEVICE)  # log-probability
+    B = len(memory)
+    written = torch.full((B, MAX_LENGTH), PAD, device=DEVICE)
+    total = torch.zeros(B, device=DEVICE)  # log-probability
+    # Of the R rows that are still decoded, all B at first:
+    rows = torch.arange(B, device=DEVICE)
+    token = torch.full_like(rows, BOS)
+    open_slots = torch.ones_like(rows)
+    counts = batch.counts
     cache = {}
     for step in range(MAX_LENGTH):
-        logits = model.decode(written[:, -1:], memory, mask, gates, cache=cache)[:, 0]  # (B, V)
-        allowed = allowed_tokens(open_slots, MAX_LENGTH - step, batch.counts, slots, names)
-        best, token = allowed_log_probabilities(logits, allowed).max(dim=-1)  # (B,)
-        total = total + best
-        written = torch.cat([written, token[:, None]], dim=1)
+        logits = model.decode(token[:, None], memory, mask, gates, cache=cache)[:, 0]  # (R, V)
+        allowed = allowed_tokens(open_slots, MAX_LENGTH - step, counts, slots, names)
+        best, token = allowed_log_probabilities(logits, allowed).max(dim=-1)  # (R,)
+        total[rows] += best
+        written[rows, step] = token
         open_slots = open_slots + slots[token]
-        if not open_slots.any():
+        [unfinished] = open_slots.nonzero(as_tuple=True)
+        if len(unfinished) == 0:
             break
-    return candidates_of(vocabulary, written[:, None, 1:], total[:, None])
+        if 2 * len(unfinished) <= len(rows):  # leaving rows out costs a copy of all others
+            rows, token, open_slots, counts, memory, mask = (
+                x[unfinished] for x in (rows, token, open_slots, counts, memory, mask))
+            keep_rows(cache, unfinished, kinds=("decoder", "cross"))
+    return candidates_of(vocabulary, written[:, None], total[:, None])
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def beam_search(model, batch, vocabulary, beam=5, start=BOS):
     """The `beam` best equations of each problem by log-probability / sqrt(length).
 
@@ -112,20 +124,19 @@ def beam_search(model, batch, vocabulary, beam=5, start=BOS):
         token = (best % V).flatten()
         written = torch.cat([written[parent], token[:, None]], dim=1)
         open_slots = open_slots[parent] + slots[token]
-        follow_parents(cache, parent)
+        # Each hypothesis follows the one that it extends. All of a problem read the same source,
+        # so cross-attention's keys stay.
+        keep_rows(cache, parent, kinds=("decoder",))
         if not open_slots.any():
             break
     return candidates_of(vocabulary, written[:, 1:].view(B, beam, -1), total)
 
 
-def follow_parents(cache, parent):
-    """Gives each hypothesis the cached keys and values of the one that it extends, in place.
-
-    All hypotheses of a problem read the same source, so cross-attention's stay. parent (B*beam,)
-    """
+def keep_rows(cache, rows, kinds):
+    """Puts these rows of the cached keys and values in the place of all, in these kinds."""
     for (kind, _), cached in cache.items():
-        if kind == "decoder":
-            cached.update({part: tensor[parent] for part, tensor in cached.items()})
+        if kind in kinds:
+            cached.update({part: tensor[rows] for part, tensor in cached.items()})
 
 
 def candidates_of(vocabulary, ids, log_probabilities):

@@ -12,7 +12,7 @@ A loss for train.py is a function (model, batch, gates) -> a number. There are t
 import torch
 
 from tinyprune import PAD
-from tinyprune.transformer import token_loss
+from tinyprune.transformer import masked_mean, token_loss
 
 LABEL_SMOOTHING = 0.1
 
@@ -23,52 +23,57 @@ def kd_loss(student_logits, teacher_logits, real, temperature):
     logits (B, T, V), real (B, T), True for real target tokens -> a number
     The factor τ² keeps the gradient's size: softening shrinks it by 1/τ twice.
     """
-    student = (student_logits[real] / temperature).log_softmax(dim=-1)  # (real tokens, V)
-    teacher = (teacher_logits[real] / temperature).log_softmax(dim=-1).detach()
-    divergence = (teacher.exp() * (teacher - student)).sum(dim=-1)  # (real tokens,)
-    return temperature**2 * divergence.mean()
+    student = (student_logits / temperature).log_softmax(dim=-1)  # (B, T, V)
+    teacher = (teacher_logits / temperature).log_softmax(dim=-1).detach()
+    divergence = (teacher.exp() * (teacher - student)).sum(dim=-1)  # (B, T)
+    return temperature**2 * masked_mean(divergence, real)
 
 
 def attention_kl(student, teacher, real):
-    """KL(teacher || student) of attention probabilities, a mean over heads and real query rows.
+    """KL(teacher || student) of each head's attention probabilities, a mean over real query rows.
 
-    student and teacher (B, N, T, S), real (B, T), True for real queries -> a number
+    student and teacher (B, N, T, S), real (B, T), True for real queries -> (N,)
     """
     teacher = teacher.detach()
     # xlogy is 0 where the teacher's probability is 0 (a masked key); the floor keeps the student's
     # logarithm finite.
     terms = torch.xlogy(teacher, teacher) - teacher * student.clamp(min=1e-9).log()  # (B, N, T, S)
-    divergence = terms.sum(dim=-1).transpose(1, 2)  # (B, T, N)
-    return divergence[real].mean()
+    divergence = terms.sum(dim=-1)  # (B, N, T)
+    rows = real[:, None]  # (B, 1, T)
+    return (divergence * rows).sum(dim=(0, 2)) / rows.sum()
 
 
-def pair_heads(student, teacher, gates=None):
-    """The student's active heads and the same heads of the teacher, by their original index.
+def partner_heads(student, teacher):
+    """Where each head of the student stands in the teacher, found by its original index.
 
-    -> {(kind, layer): (positions in the student's layer, positions in the teacher's)}
+    -> {(kind, layer): [position in the teacher's layer]}
     """
-    pairs = {}
+    partners = {}
     teacher_layers = teacher.attention_layers()
     for name, layer in student.attention_layers().items():
-        partners = teacher_layers[name].heads
-        gate = gates[name] if gates else [1] * len(layer.heads)
-        active = [position for position, value in enumerate(gate) if value]
-        pairs[name] = active, [partners.index(layer.heads[position]) for position in active]
-    return pairs
+        heads = teacher_layers[name].heads
+        partners[name] = [heads.index(index) for index in layer.heads]
+    return partners
 
 
-def attention_alignment(student, teacher, pairs, real):
-    """The mean of attention_kl over pairs of heads.
+def attention_alignment(student, teacher, partners, real, gates=None):
+    """The mean of attention_kl over the student's active heads and their partners.
 
-    student, teacher: {(kind, layer): probabilities (B, N, T, S)}; pairs: as pair_heads gives them
-    real: {kind: (B, T)}, True for real queries -> a number
+    student, teacher: {(kind, layer): probabilities (B, N, T, S)}
+    partners: as partner_heads gives them; real: {kind: (B, T)}, True for real queries
+    gates: {(kind, layer): (N,)}, 0 for a pruned head and 1 for an active one; by default all are
+           active
+    -> a number
     """
     total = 0
     count = 0
-    for name, (own, partners) in pairs.items():
-        distance = attention_kl(student[name][:, own], teacher[name][:, partners], real[name[0]])
-        total = total + len(own) * distance
-        count += len(own)
+    for name, positions in partners.items():
+        heads = teacher[name].unbind(dim=1)  # N times (B, T, S)
+        of_teacher = torch.stack([heads[position] for position in positions], dim=1)
+        distance = attention_kl(student[name], of_teacher, real[name[0]])  # (N,)
+        gate = gates[name] if gates else torch.ones_like(distance)
+        total = total + (gate * distance).sum()
+        count = count + gate.sum()
     return total / count
 
 
@@ -97,6 +102,7 @@ def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_
     loss = loss + kd_weight * kd_loss(logits, teacher_logits, real, temperature)
     if alignment:
         distance = attention_alignment(attentions, teacher_attentions,
-                                       pair_heads(model, teacher, gates), batch.real_queries())
+                                       partner_heads(model, teacher), batch.real_queries(),
+                                       gates)
         loss = loss + kd_weight * alignment * distance
     return loss

@@ -80,7 +80,11 @@ class DynamicPruning:
     def mask(self, heads, model):
         """Prunes these heads and no others."""
         self.pruned = heads
-        self.gates = gates_for(model, heads) if heads else {}
+        fresh = gates_for(model, heads)
+        for name, gate in self.gates.items():
+            gate.copy_(fresh[name])  # a recorded step (recorded.py) reads these very tensors
+        if heads:
+            self.gates = self.gates or fresh
 
     def update_average(self, fresh):
         """Takes fresh scores into the moving average, which begins with the first ones."""

@@ -56,6 +56,18 @@ EXPERIMENTS = {
 }
 
 
+def use_batch_size(data, size):
+    """From here on, trainings on this data set take batches of `size` problems; 0 changes nothing.
+
+    Models of other batch sizes are kept apart.
+    """
+    experiment = EXPERIMENTS[data]
+    if size:
+        EXPERIMENTS[data] = replace(experiment,
+                                    teacher=replace(experiment.teacher, batch_size=size),
+                                    student=replace(experiment.student, batch_size=size))
+
+
 def reranker(data):
     """How candidates are reranked on this data set: (candidates, numbers) -> candidates"""
     return partial(rerank_by_plausibility, whole=EXPERIMENTS[data].whole)

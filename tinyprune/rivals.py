@@ -61,11 +61,12 @@ def activation_score(model, batches):
         real = batch.real_queries()
         for name, attention in layers.items():
             N = len(attention.heads)
-            z_real = z[name][real[name[0]]].unflatten(-1, (N, -1))  # (Q, N, K), Q real queries
+            z_heads = z[name].unflatten(-1, (N, -1))  # (B, T, N, K)
             W_O = attention.output.weight.T.unflatten(0, (N, -1))  # (N*K, D) -> (N, K, D)
-            written = torch.einsum("qnk,nkd->qnd", z_real, W_O)
-            sums[name] += written.norm(dim=-1).sum(dim=0)  # (N,)
-            queries[name] += len(written)
+            written = torch.einsum("btnk,nkd->btnd", z_heads, W_O)
+            counted = real[name[0]][..., None]  # (B, T, 1)
+            sums[name] += (written.norm(dim=-1) * counted).sum(dim=(0, 1))  # (N,)
+            queries[name] += counted.sum()
     for hook in hooks:
         hook.remove()
     return by_head(model, {name: sums[name] / queries[name] for name in sums})

@@ -56,7 +56,7 @@ def head_entropies(model, batches):
             sums[name] += total
             counts[name] += count
     # With targets of one token no decoder query ever has a choice: entropy 0.
-    return by_head(model, {name: sums[name] / max(counts[name], 1) for name in sums})
+    return by_head(model, {name: sums[name] / counts[name].clamp(min=1) for name in sums})
 
 
 # weight norm: how large are a head's matrices?

@@ -9,22 +9,24 @@ import hashlib
 import math
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from tinyprune import PAD, UNK
-from tinyprune.batching import DEVICE, batches
+from tinyprune.batching import DEVICE, group_by_length, make_batch
 from tinyprune.checkpoint import read, save
 from tinyprune.dynamic_pruning import DynamicPruning
 from tinyprune.evaluate import evaluate_model
 from tinyprune.files import FileError, one_line
 from tinyprune.progress import Progress
+from tinyprune.recorded import RecordedSteps
 from tinyprune.transformer import Transformer
 from tinyprune.vocabulary import Vocabularies
 
 SAVE_EVERY = 60  # seconds between two checkpoints
+READ_EVERY = 10  # steps between two looks at the losses: each makes a GPU wait
 
 
 @dataclass
@@ -84,40 +86,66 @@ class Training:
         self.done = 0  # steps
         self.log = []  # an entry for each epoch
         self.model.to(DEVICE).train()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), betas=(0.9, 0.98), fused=True,
-                                           weight_decay=config.weight_decay)
+        on_gpu = DEVICE == "cuda"
+        # The learning rate is a tensor, and `capturable`, so that a step can be recorded.
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), torch.zeros((), device=DEVICE),
+                                           betas=(0.9, 0.98), weight_decay=config.weight_decay,
+                                           fused=True, capturable=on_gpu)
+        self.unread = []  # (positions of the problems, loss and gradient's norm) of each step
+        self.learn = self.update
+        if on_gpu:
+            self.learn = RecordedSteps(self.update, config.batch_size, lambda: self.pruning.gates)
         # What makes this run this run: a checkpoint of another run must not be used.
         content = [config, self.model.config, self.pruning, vocabularies.source.tokens,
                    vocabularies.target.tokens, [(p.id, p.words, p.equation) for p in self.problems]]
         self.identity = hashlib.sha256(repr(content).encode()).hexdigest()
 
     def batches_left(self):
-        """The batches of the current epoch that are still to come: [Batch]"""
+        """The batches of the current epoch that are still to come, each made when it is needed."""
         epoch, done = divmod(self.done, self.steps_per_epoch)
         order = torch.Generator().manual_seed(self.config.seed * 10_007 + epoch)
-        return batches(self.problems, self.vocabularies, self.config.batch_size, order,
-                       self.config.mirrored)[done:]
+        for group in group_by_length(self.problems, self.config.batch_size, order)[done:]:
+            yield make_batch([self.problems[position] for position in group], self.vocabularies,
+                             self.config.mirrored, group)
 
     def step(self, batch):
-        """Learns from one batch -> its loss. Raises FloatingPointError if it is not finite."""
+        """Learns from one batch. Its loss is read later."""
         torch.manual_seed(self.config.seed * 1_000_003 + self.done)
         self.pruning.before_step(self.done, self.model, self.optimizer)
         rate = learning_rate_at(self.done, self.steps, self.config)
-        self.optimizer.param_groups[0]["lr"] = rate
-        batch.source = drop_words(batch.source, self.config.word_dropout)
+        self.optimizer.param_groups[0]["lr"].fill_(rate)
+        self.unread.append((batch.positions, self.learn(batch)))
+        self.pruning.after_step(self.model, self.optimizer)
+        self.done += 1
+
+    def update(self, batch):
+        """The part of a step that never asks the device for a value, and so never waits for it.
+
+        -> loss and gradient's norm, (2,)
+        """
+        batch = replace(batch, source=drop_words(batch.source, self.config.word_dropout))
         loss = self.loss(self.model, batch, self.pruning.gates)
         self.optimizer.zero_grad()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        for name, value in (("loss", loss), ("gradient's norm", norm)):
-            if not value.isfinite():  # raised before the optimizer spoils the weights
-                ids = [self.problems[position].id for position in batch.positions[:3]]
-                raise FloatingPointError(f"the {name} is {value.item()} at step {self.done}, on "
-                                         f"the problems {ids}…: lower the learning rate")
         self.optimizer.step()
-        self.pruning.after_step(self.model, self.optimizer)
-        self.done += 1
-        return loss.item()
+        return torch.stack([loss.detach(), norm])
+
+    def read_losses(self):
+        """The losses of the steps since the last look: [number]
+
+        Raises FloatingPointError if a loss, or its gradient's norm, is not finite.
+        """
+        pairs = torch.stack([pair for _, pair in self.unread]).tolist() if self.unread else []
+        first = self.done - len(pairs)
+        for step, ((positions, _), (loss, norm)) in enumerate(zip(self.unread, pairs), first):
+            if not math.isfinite(loss + norm):
+                ids = [self.problems[position].id for position in positions[:3]]
+                raise FloatingPointError(f"the loss is {loss} and the gradient's norm {norm} at "
+                                         f"step {step}, on the problems {ids}…: lower the "
+                                         "learning rate")
+        self.unread = []
+        return [loss for loss, _ in pairs]
 
     def state(self):
         return {"identity": self.identity, "done": self.done, "log": self.log,
@@ -185,26 +213,41 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
         try:
             while run.done < run.steps:
                 for batch in run.batches_left():
-                    text = log_step(run, run.step(batch), valid)
-                    progress.show(run.done, text)
-                    if stopped:
-                        raise KeyboardInterrupt
-                    if time.time() - saved > SAVE_EVERY:
+                    run.step(batch)
+                    must_save = stopped or time.time() - saved > SAVE_EVERY
+                    epoch_ends = run.done % run.steps_per_epoch == 0
+                    if must_save or epoch_ends or run.done % READ_EVERY == 0:
+                        progress.show(run.done, log_steps(run, valid))
+                    if must_save:
                         save(run.state(), checkpoint)
                         saved = time.time()
-        finally:  # the end, Ctrl-C, or a loss that is not finite: the last whole step stays
+                    if stopped:
+                        raise KeyboardInterrupt
+        except FloatingPointError:
+            raise  # the weights are spoilt: what was saved before stays
+        except BaseException:  # the last whole step stays
+            log_steps(run)
             save(run.state(), checkpoint)
+            raise
+    save(run.state(), checkpoint)
     model.eval()
     return run.log
 
 
-def log_step(run, loss, valid):
-    """Logs a step's loss, and at some epochs' ends the accuracy -> a line to show"""
+def log_steps(run, valid=()):
+    """Logs the losses of an epoch's steps that nobody has read, and at some epochs' ends the
+    accuracy.
+
+    -> a line to show
+    Raises FloatingPointError if a loss is not finite.
+    """
+    text = ""
     epoch = (run.done - 1) // run.steps_per_epoch
-    if len(run.log) == epoch:
-        run.log.append({"loss": 0.0, "accuracy": None})
-    run.log[epoch]["loss"] += loss / run.steps_per_epoch
-    text = f"loss {loss:.3f}"
+    for loss in run.read_losses():
+        if len(run.log) == epoch:
+            run.log.append({"loss": 0.0, "accuracy": None})
+        run.log[epoch]["loss"] += loss / run.steps_per_epoch
+        text = f"loss {loss:.3f}"
     if run.pruning.pruned:
         text += f"  {len(run.pruning.pruned)} heads pruned"
     every = run.steps_per_epoch * max(run.config.epochs // 10, 1)  # steps

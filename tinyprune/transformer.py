@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from tinyprune import BOS, PAD
 from tinyprune.attention import MultiHeadAttention, causal_mask, padding_mask
@@ -52,15 +53,13 @@ class Config:
 def mix_neighbours(x, weight, real):
     """A depthwise convolution over three tokens: each channel weighs left, self and right.
 
-    x (B, S, D), weight (3, D), real (B, S, 1), 1 for words and 0 for padding, which counts as
+    x (B, S, D), weight: three (D,), real (B, S, 1), 1 for words and 0 for padding, which counts as
     nothing -> (B, S, D)
     """
-    x = x * real
-    left = x.roll(1, dims=1)
-    right = x.roll(-1, dims=1)
-    left[:, 0] = 0
-    right[:, -1] = 0
-    return left * weight[0] + x * weight[1] + right * weight[2]
+    x = pad(x * real, (0, 0, 1, 1))  # (B, S + 2, D), a zero before the first and after the last
+    mixed = x[:, 1:-1] * weight[1]
+    mixed = torch.addcmul(mixed, x[:, :-2], weight[0])  # + left * weight[0], in one operation
+    return torch.addcmul(mixed, x[:, 2:], weight[2])
 
 
 def shift_right(target, start=None):
@@ -72,6 +71,15 @@ def shift_right(target, start=None):
     return torch.cat([first, target[:, :-1]], dim=1)
 
 
+def masked_mean(values, real):
+    """The mean of the values (…) where `real` (…), a mask, is True.
+
+    A sum over all of them, with 0 for the others: values[real] would have to ask a GPU how many
+    there are, and wait for its answer.
+    """
+    return (values * real).sum() / real.sum()
+
+
 def token_loss(logits, target, label_smoothing=0.0):
     """Cross-entropy, the mean over all real target tokens of the batch.
 
@@ -80,9 +88,10 @@ def token_loss(logits, target, label_smoothing=0.0):
     al. 2016)
     """
     real = target != PAD
-    log_probability = logits[real].log_softmax(dim=-1)  # (real tokens, V)
-    of_target = log_probability.gather(1, target[real][:, None]).mean()
-    return -(1 - label_smoothing) * of_target - label_smoothing * log_probability.mean()
+    log_probability = logits.log_softmax(dim=-1)  # (B, T, V)
+    of_target = log_probability.gather(2, target[..., None])[..., 0]  # (B, T)
+    smoothed = (1 - label_smoothing) * of_target + label_smoothing * log_probability.mean(dim=-1)
+    return -masked_mean(smoothed, real)
 
 
 class ChannelDropout(nn.Dropout1d):
@@ -94,6 +103,8 @@ class ChannelDropout(nn.Dropout1d):
     """
 
     def forward(self, x):
+        if not self.training:
+            return x
         return super().forward(x.transpose(1, 2)).transpose(1, 2)  # Dropout1d wants (B, D, T)
 
 
@@ -115,15 +126,31 @@ class EncoderLayer(nn.Module):
         self.feedforward = FeedForward(D, config.feedforward)
         self.dropout = ChannelDropout(config.dropout)
 
-    def forward(self, x, mask, head_gate=None):
+    def forward(self, x, mask, head_gate=None, observed=True):
         """x (B, S, D), mask (B, 1, 1, S), head_gate (N,) or (B, N)
-        -> (B, S, D), probabilities (B, N, S, S)"""
+        -> (B, S, D), probabilities (B, N, S, S), None unless observed"""
         real = mask[:, 0, 0, :, None]  # (B, S, 1)
-        x = x + mix_neighbours(x, self.neighbours * self.embedding_scale, real)
-        attended, probabilities = self.attention(self.attention_norm(x), None, mask, head_gate)
+        left, own, right = self.neighbours * self.embedding_scale  # each (D,)
+        x = mix_neighbours(x, (left, 1 + own, right), real)  # the word itself stays: 1
+        attended, probabilities = self.attention(self.attention_norm(x), None, mask, head_gate,
+                                                 observed=observed)
         x = x + self.dropout(attended)
         x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
         return x, probabilities
+
+
+def side_by_side(x, texts):
+    """All equations of a text in one row: (E*B, T, D), all first ones first -> (B, E*T, D)
+
+    Cross-attention knows no order, so the equations of a text can ask together, and the text's
+    keys and values are computed once. texts: B
+    """
+    return x.unflatten(0, (-1, texts)).transpose(0, 1).flatten(1, 2)
+
+
+def one_below_the_other(x, equations):
+    """Undoes side_by_side: (B, …, E*T, D) -> (E*B, …, T, D)"""
+    return x.unflatten(-2, (equations, -1)).movedim(-3, 0).flatten(0, 1)
 
 
 class DecoderLayer(nn.Module):
@@ -139,14 +166,23 @@ class DecoderLayer(nn.Module):
         self.feedforward = FeedForward(D, config.feedforward)
         self.dropout = ChannelDropout(config.dropout)
 
-    def forward(self, x, memory, causal, memory_mask, gates=(None, None), caches=(None, None)):
-        """x (B, T, D), memory (B, S, D); gates and caches: of self-attention and cross-attention
-        -> (B, T, D), the two attentions' probabilities (B, N, T, T) and (B, N, T, S)"""
+    def forward(self, x, memory, causal, memory_mask, gates=(None, None), caches=(None, None),
+                observed=True):
+        """x (B, T, D), or (E*B, T, D) with E equations of each text; memory (B, S, D); gates and
+        caches: of self-attention and cross-attention
+        -> (B, T, D), the two attentions' probabilities (B, N, T, T) and (B, N, T, S), None unless
+        observed"""
         normed = self.attention_norm(x)
-        attended, own = self.attention(normed, None, causal, gates[0], caches[0])
+        attended, own = self.attention(normed, None, causal, gates[0], caches[0], observed)
         x = x + self.dropout(attended)
         normed = self.cross_norm(x)
-        attended, cross = self.cross(normed, memory, memory_mask, gates[1], caches[1])
+        equations = len(x) // len(memory)
+        if equations > 1:
+            normed = side_by_side(normed, len(memory))
+        attended, cross = self.cross(normed, memory, memory_mask, gates[1], caches[1], observed)
+        if equations > 1:
+            attended = one_below_the_other(attended, equations)
+            cross = cross if cross is None else one_below_the_other(cross, equations)
         x = x + self.dropout(attended)
         x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
         return x, own, cross
@@ -207,7 +243,7 @@ class Transformer(nn.Module):
         words = self.source_embedding(source.flatten(0, 1)).unflatten(0, source.shape[:2])
         x = self.dropout(words * self.config.embedding_scale)  # (B, S, D)
         for i, layer in enumerate(self.encoder):
-            x, probabilities = layer(x, mask, gates.get(("encoder", i)))
+            x, probabilities = layer(x, mask, gates.get(("encoder", i)), attentions is not None)
             if attentions is not None:
                 attentions["encoder", i] = probabilities
         return self.encoder_norm(x), mask
@@ -220,13 +256,16 @@ class Transformer(nn.Module):
         """
         gates = gates or {}
         cached = cache["decoder", 0]["key"].shape[2] if cache else 0
-        causal = causal_mask(tokens.shape[1], cached, tokens.device)
+        causal = None  # one new token may see all that came before
+        if tokens.shape[1] > 1:
+            causal = causal_mask(tokens.shape[1], cached, tokens.device)
         x = self.dropout(self.target_embedding(tokens) * self.config.embedding_scale)  # (B, T, D)
         for i, layer in enumerate(self.decoder):
             names = ("decoder", i), ("cross", i)
             caches = [None if cache is None else cache.setdefault(name, {}) for name in names]
             x, *probabilities = layer(x, memory, causal, memory_mask,
-                                      list(map(gates.get, names)), caches)
+                                      list(map(gates.get, names)), caches,
+                                      attentions is not None)
             if attentions is not None:
                 attentions.update(zip(names, probabilities))
         return self.classifier(self.decoder_norm(x))
@@ -239,9 +278,6 @@ class Transformer(nn.Module):
         (2B, T). Each text is then read once; gates must be (N,).
         """
         memory, memory_mask = self.encode(source, lengths, gates, attentions)
-        equations = len(target) // len(source)  # of each text
-        memory = memory.repeat(equations, 1, 1)
-        memory_mask = memory_mask.repeat(equations, 1, 1, 1)
         return self.decode(shift_right(target, start), memory, memory_mask, gates, attentions)
 
 
