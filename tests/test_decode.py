@@ -9,6 +9,7 @@ import torch
 from builders import heads_of, row_of, tiny_batch, tiny_model
 from checks import check
 from tinyprune import PAD, decode
+from tinyprune.attention import rotations
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.decode import Candidate, allowed_tokens, beam_search, greedy, token_slots
 from tinyprune.masking import gates_for, remove_heads
@@ -179,6 +180,15 @@ def test_greedy_takes_the_best_token_that_may_be_written(at_most):
     [equation] = written_by(Scripted(["+ + N6"], afterwards="+"))
     tokens = equation.split()
     assert is_well_formed(tokens) and tokens[0] == "+" and len(tokens) == 3, f"got {equation}"
+
+
+def test_a_model_that_has_decoded_can_be_trained():
+    """What decoding keeps for later must not be kept from training."""
+    for search in SEARCHES:
+        model, batch = case([2, 1])
+        rotations.cache_clear()
+        search(model, batch, LARGE)
+        model(batch.source, batch.lengths, batch.target).sum().backward()
 
 
 # all searches

@@ -58,9 +58,10 @@ def rotate(x, start=0):
 @functools.cache  # a table is made once, not in each layer and at each step
 def rotations(size, head_width, device, dtype):
     """e^(i angle) of every position and pair: (size, K/2), complex"""
-    speeds = 10000.0 ** (-torch.arange(0, head_width, 2, device=device, dtype=dtype) / head_width)
-    angles = torch.arange(size, device=device)[:, None] * speeds  # (size, K/2)
-    return torch.polar(torch.ones_like(angles), angles)
+    with torch.inference_mode(False):  # a table that decoding has made must serve training, too
+        steps = torch.arange(0, head_width, 2, device=device, dtype=dtype)
+        angles = torch.arange(size, device=device)[:, None] * 10000.0 ** (-steps / head_width)
+        return torch.polar(torch.ones_like(angles), angles)
 
 
 def attention(query, key, value, mask=None):
