@@ -16,6 +16,7 @@ its weights are gone. All other heads are *active*.
 
 # %% 7.1 Masked, removed, zeroed: one function
 import copy
+import re
 
 import torch
 
@@ -26,6 +27,7 @@ from tinyprune.evaluate import evaluate_model
 from tinyprune.masking import gates_for, remove_heads, select_heads
 from tinyprune.measure import (
     flops_by_attention,
+    forced_decoding,
     head_parameters,
     latencies,
     mean_flops,
@@ -137,14 +139,51 @@ The FLOPs saved depend on *which* heads go, because heads work on texts of diffe
 encoder head reads the whole problem, a decoder head a short equation. Our rule prunes the same
 share of each kind, as nearly as whole heads allow, and so it also fixes the FLOPs.
 
+## What the FLOPs do not count
+
+FLOPs count matrix products. Softmax, the rotation of queries and keys, norms, sums and copies are
+not in the formula, but they take time too. Some of them shrink with the heads (softmax, rotation).
+Others stay (norms, sums, mixing neighbours). And every operation has a price of its own, however
+small its tensors are: Python must name it, and torch must find the code for it. A decoding step
+works on one token, so there this price is most of the time. Guess: which share of the time of
+decoding are the matrix products? Does the share change when heads are removed?
+"""
+
+# %% 7.4 Where the time goes
+figures.heading("7.4 Decoding, one batch at a time: where the time goes")
+KINDS_OF_WORK = {"matrix products": "mm$",
+                 "fused attention (products and softmax)": "_scaled_dot_product",
+                 "copies": "copy_|cat$|index|fill_",
+                 "norms": "layer_norm",
+                 "sums and products, number by number": "add_?$|addcmul|mul_?$|div|relu|clamp"}
+shares = {}
+for name, model in (("whole", teacher), ("heads removed", removed)):
+    with torch.autograd.profiler.profile(use_kineto=False) as profile:
+        forced_decoding(model, calibration[0])
+    times = dict.fromkeys([*KINDS_OF_WORK, "the rest"], 0.0)
+    operations = 0
+    for event in profile.key_averages():
+        fitting = [kind for kind, names in KINDS_OF_WORK.items() if re.search(names, event.key)]
+        times[[*fitting, "the rest"][0]] += event.self_cpu_time_total
+        operations += event.count
+    shares[name] = [took / sum(times.values()) for took in times.values()]
+    print(f"  {name}: {operations} operations, those that call others included")
+figures.table(list(zip(times, *shares.values())), ["share of the time", *shares])
+
+# %% [markdown]
+r"""
+So a model with fewer FLOPs is faster, but not by as much as its FLOPs say, and the difference is
+largest where batches are small. (`lessons/results/README.md` has the measured speed as a share of
+what the FLOPs allow.)
+
 The model has three kinds of attention: encoder, decoder and cross. Which kind can lose heads with
 the least damage? Guess.
 """
 
-# %% 7.4 One kind at a time
+# %% 7.5 One kind at a time
 asked = (splits.valid or splits.train)[:200]
 split = "validation" if splits.valid else "training"
-figures.heading(f"7.4 Accuracy when one kind loses its lowest heads, no training after ({split} "
+figures.heading(f"7.5 Accuracy when one kind loses its lowest heads, no training after ({split} "
                 "problems)")
 RATIOS = (0.0, 0.25, 0.5, 0.75)
 lines = {}

@@ -15,6 +15,7 @@ test problem is asked: on ASDiv-A the validation problems are a tenth of the fou
 """
 
 # %% 11.1 The ingredients
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,13 +36,14 @@ from tinyprune.results import (
     BEST,
     BIDIRECTIONAL,
     GREEDY,
+    RESULTS,
     bootstrap_interval,
     is_correct,
     result_path,
     result_row,
     write_result,
 )
-from tinyprune.train import steps_of, train
+from tinyprune.train import Training, steps_of, train
 from tinyprune.transformer import Config, Transformer
 from tinyprune.vocabulary import Vocabularies, Vocabulary
 
@@ -222,6 +224,56 @@ README's table. On Math23k all three seem to do harm when every model is trained
 the models are trained for all 52 epochs, leaving out each of the three costs points: many points
 for dropout, a few for the other two (their intervals hold 0). The cheap experiment would remove
 exactly the ingredients that the long training needs.
+
+## Why is my GPU idle?
+
+A GPU makes the products of a training step much faster than a CPU, and still the step is hardly
+faster. The step has thousands of operations, most of them small. Python names them one after the
+other, and each name costs some microseconds on the CPU, whatever the size of the tensors. The GPU
+does each operation faster than Python can name the next one. So it waits for most of the time, and
+a larger batch costs nothing.
+
+`tinyprune/recorded.py` has the cure. The step is *recorded* once, as a CUDA graph: the list of its
+operations, with the places in memory that they read and write. Then one call starts all of them.
+This has a price for the code. Every batch must lie where the recorded one lay, so batches are
+padded to a few sizes. And no operation may ask for a value (`.item()`, `x[mask]`), because then
+Python would have to wait for the answer. That is why our losses multiply by a mask, where `x[mask]`
+would be shorter.
+
+Guess: how many operations has one step? How many times as fast is a recorded step?
+"""
+
+# %% 11.4 A step, named one by one and recorded
+figures.heading("11.4 One training step: its operations, and its time on a GPU")
+vocabularies = Vocabularies.of(splits.train, experiment.min_count)
+learner = Transformer(Config(len(vocabularies.source), len(vocabularies.target),
+                             **experiment.model))
+run = Training(learner, splits.train, vocabularies, teacher_config, task_loss)
+batch = next(run.batches_left())
+with torch.autograd.profiler.profile(use_kineto=False) as profile:
+    run.update(batch)
+print(f"  operations of a step, those that call others included: "
+      f"{sum(event.count for event in profile.key_averages())}")
+if torch.cuda.is_available():
+    for name, step in {"named one by one": run.update, "recorded": run.learn}.items():
+        for repetition in range(30):
+            if repetition == 10:  # before that it warms up and records
+                torch.cuda.synchronize()
+                clock = time.perf_counter()
+            step(batch)
+        torch.cuda.synchronize()
+        print(f"  {name}: {(time.perf_counter() - clock) / 20 * 1000:.1f} ms a step")
+else:
+    print("  no GPU is here; one was measured (lessons/results/gpu.json):")
+    gpu = json.loads((RESULTS / "gpu.json").read_text(encoding="utf-8"))
+    rows = [(name, f"{took} ms") for name, took in gpu["milliseconds_a_step"].items()]
+    figures.table(rows, [gpu["machine"], "a step"])
+
+# %% [markdown]
+r"""
+The recorded step does the same operations with the same random numbers, and its loss is the same to
+the last digits (`python tests/project/gpu.py` compares them). On a CPU nothing is recorded: there
+the operations themselves take the time.
 
 ## Exercises
 

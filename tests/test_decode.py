@@ -260,6 +260,15 @@ def slow_beam(model, problem, vocabulary, beam, max_length, norm=math.sqrt):
             for total, ids in hypotheses if total > -math.inf]
 
 
+def mistakes_of(slow):
+    return {
+        "log-probabilities are not divided by sqrt(length): short equations win":
+            lambda: shown(slow(lambda length: 1)),
+        "log-probabilities are divided by the length, not by its square root":
+            lambda: shown(slow(float)),
+        "worst first": lambda: shown(slow()[::-1])}
+
+
 @pytest.mark.parametrize("vocabulary, counts, beam, max_length, seed", [
     (SMALL, [2, 1], 24, 3, 6), (SMALL, [2, 1], 120, 5, 6),
     *((LARGE, [2, 3], 3, 7, seed) for seed in range(5))])
@@ -269,12 +278,7 @@ def test_the_beam_keeps_the_best_at_every_step(vocabulary, counts, beam, max_len
     model, batch = case(counts, seed, vocabulary)
     for row, got in enumerate(beam_search(model, batch, vocabulary, beam)):
         slow = partial(slow_beam, model, row_of(batch, row), vocabulary, beam, max_length)
-        check(shown(got), shown(slow()), f"beam {beam}, problem {row}", {
-            "log-probabilities are not divided by sqrt(length): short equations win":
-                shown(slow(lambda length: 1)),
-            "log-probabilities are divided by the length, not by its square root":
-                shown(slow(float)),
-            "worst first": shown(slow()[::-1])})
+        check(shown(got), shown(slow()), f"beam {beam}, problem {row}", mistakes_of(slow))
         if vocabulary is SMALL:
             check({tuple(equation) for _, equation in got},
                   equations(SMALL, counts[row], max_length), "a wide beam keeps every equation")

@@ -74,25 +74,20 @@ def test_a_whole_training_step_reads_no_value(monkeypatch):
     monkeypatch.setattr(train, "DEVICE", ELSEWHERE)
     problems = [small_problem("tom has N0 and N1", "+ N0 N1"), small_problem("ann N0", "N0")]
     words = Vocabularies.of(problems, min_count=1)
-    run = Training(model_for(words, dropout=0.1), problems, words, TrainConfig(epochs=1), task_loss,
-                   scripted_pruning())
+    model = model_for(words, dropout=0.1)
+    run = Training(model, problems, words, TrainConfig(epochs=1), task_loss)
     batch = elsewhere(make_batch(problems, words, mirrored=True))
     run.learn(batch)
     assert run.learn(batch).is_meta
 
 
-def scripted_pruning():
-    return train.DynamicPruning(None, ratio=0, end=0, every=1, schedule="none")
-
-
 @pytest.mark.parametrize("criterion", [
-    scorer.head_norms, scorer.head_entropies, rivals.gradient_score, rivals.activation_score,
-    rivals.leave_one_out_score])
+    lambda model, _: scorer.head_norms(model), scorer.head_entropies, rivals.gradient_score,
+    rivals.activation_score, rivals.leave_one_out_score])
 def test_scores_are_read_only_when_all_are_there(criterion, model, batch, monkeypatch):
     for module in (scorer, rivals):
         monkeypatch.setattr(module, "by_head", lambda _, values: values)
-    batches = [] if criterion is scorer.head_norms else [batch, batch]
-    scores = criterion(model, *([batches] if batches else []))
+    scores = criterion(model, [batch, batch])
     assert scores and all(values.is_meta for values in scores.values())
 
 

@@ -4,6 +4,7 @@ With names, a model can learn "N0 / (1 - N1)" where each problem has numbers of 
 as it is written is a *literal*: "3/8", "20%", "1,250", "5(3/4)". Its value is a sympy Rational.
 Lesson 03 counts how many published problems each rule reaches.
 """
+import functools
 import re
 
 from sympy import Rational
@@ -89,6 +90,7 @@ def plain_literal(written):
     return re.sub(r"^(-?)\.", r"\g<1>0.", literal) if "." in literal else literal
 
 
+@functools.lru_cache(maxsize=10_000)  # a data set writes the same numbers again and again
 def read_number(literal):
     """The exact value, a Rational, of a literal.
 

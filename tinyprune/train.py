@@ -75,9 +75,11 @@ class Training:
     vocabularies: Vocabularies
     config: TrainConfig
     loss: callable  # (model, batch, gates) -> a number
-    pruning: DynamicPruning
+    pruning: DynamicPruning | None = None  # without it nothing is pruned
 
     def __post_init__(self):
+        if self.pruning is None:
+            self.pruning = DynamicPruning(None, ratio=0, end=0, every=1, schedule="none")
         config = self.config
         vocabularies = self.vocabularies
         self.problems = [p for p in self.problems if vocabularies.can_write(p)]
@@ -201,7 +203,6 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
     Raises FileError if the checkpoint is another run's, damaged, or cannot be written;
     FloatingPointError if the loss or its gradient is not finite.
     """
-    pruning = pruning or DynamicPruning(None, ratio=0, end=0, every=1, schedule="none")
     run = Training(model, problems, vocabularies, config, loss, pruning)
     if Path(checkpoint).exists():
         run.resume(checkpoint, name)

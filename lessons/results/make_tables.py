@@ -297,6 +297,56 @@ def trust_table(found):
     return f"{table}\n\nRecords that disagree with themselves: {causes}."
 
 
+# speed
+
+def speed_table(cpu, gpu):
+    """What tests/project/speed.py and gpu.py found."""
+    def as_fast(ratio):
+        return f"{ratio:.2f} times as fast"
+
+    lines = []
+    rivals = {"generate": "T5, one vocabulary for both sides", "t5_outputs": "T5, our outputs",
+              "marian": "Marian, our outputs"}
+    for name, rival in rivals.items():
+        for size in (100, 1):
+            lines.append([f"greedy decoding, batch {size}, against {rival}",
+                          as_fast(cpu[f"decode_vs_{name}_batch{size}"])])
+    lines += [["a training step, against torch.nn.Transformer's", as_fast(cpu["train_vs_torch"])],
+              ["matrix products' share of its time", f"{cpu['matrix_share']:.0%}"]]
+    for name, key in {"128": "pruned_speed", "1": "pruned_speed_batch1"}.items():
+        for ratio, share in cpu[key]:
+            if round(10 * ratio) in (1, 3, 5, 7):
+                lines.append([f"{ratio:.0%} of the heads removed, batch {name}: speed, as a share "
+                              "of what the FLOPs allow", f"{share:.0%}"])
+    for name, took in gpu["milliseconds_a_step"].items():
+        lines.append([f"a training step of the sample on {gpu['machine'].split(', ')[-1]}, {name}",
+                      f"{took} ms"])
+    table = markdown(["measured", "found"], lines)
+    return f"{table}\n\nCPU: {cpu['threads']} thread, Math23k's teacher. {faults_of(gpu)}"
+
+
+def faults_of(gpu):
+    """What gpu.py said of its own checks, as a sentence."""
+    worst = max(run["recorded_against_eager"] for run in gpu["recorded"].values())
+    return (f"GPU: {len(gpu['faults'])} of its checks failed; recorded and eager losses differ by "
+            f"at most {worst:.0e} of their size.")
+
+
+def draw_cost(axes, cpu):
+    """A training step's time against each size, both relative to the smallest."""
+    for name, curve in cpu["cost_against_size"].items():
+        sizes, times = zip(*curve)
+        axes.plot([size / sizes[0] for size in sizes], times, marker=".",
+                  label=f"{name}: {', '.join(map(str, sizes))}")
+    axes.plot([1, 8], [1, 8], color="grey", linestyle=":", label="in proportion")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    axes.set_xlabel("size, relative to the smallest")
+    axes.set_ylabel("time of a training step, relative")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+
+
 # pages
 
 def put_tables(text, tables):
@@ -315,7 +365,8 @@ def put_tables(text, tables):
 def main():
     whole_method = rows_of("whole-method-*-seed0-ratio0.3.json")
     teachers = rows_of("teacher-*-seed0.json")
-    trust = json.loads((RESULTS / "trust.json").read_text(encoding="utf-8"))
+    trust, cpu, gpu = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+                       for name in ("trust", "speed", "gpu"))
     pages = {ROOT / "README.md": {"summary": summary_table(whole_method)},
              RESULTS / "README.md": {
                  "teacher": teacher_table(teachers),
@@ -324,11 +375,13 @@ def main():
                  "asdiv-a": whole_method_table(select(whole_method, data="asdiv-a")),
                  "math23k": whole_method_table(select(whole_method, data="math23k")),
                  "reliability": reliability_table(rows_of("shipped.json")),
-                 "trust": trust_table(trust)}}
+                 "trust": trust_table(trust),
+                 "speed": speed_table(cpu, gpu)}}
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
         print(f"{page}: {', '.join(tables)}")
     save_picture("accuracy", lambda axes: draw_accuracy(axes, whole_method), (7, 4.5), RESULTS)
+    save_picture("cost", lambda axes: draw_cost(axes, cpu), (7, 4.5), RESULTS)
 
 
 if __name__ == "__main__":

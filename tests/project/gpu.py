@@ -106,7 +106,7 @@ def training(splits, vocabularies, batch_size=32, recorded=True, distilled=False
     torch.manual_seed(0)
     model = Transformer(Config(len(vocabularies.source), len(vocabularies.target),
                                **experiment.model))
-    pruning = DynamicPruning(None, ratio=0, end=0, every=1, schedule="none")
+    pruning = None
     loss = task_loss
     if distilled:
         loss = partial(distillation_loss, teacher=copy.deepcopy(model).to("cuda"))

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tinyprune import cli, results
+from tinyprune import cli, files, results
 from tinyprune.files import ROOT
 
 LESSONS = {path.stem: path for path in sorted(ROOT.glob("lessons/[0-9]*.py"))}
@@ -29,8 +29,15 @@ def use_arguments(monkeypatch, program, line):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # cli.options changes it
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Where the lessons keep their models: each is trained once, and its next reader loads it."""
+    return tmp_path_factory.mktemp("runs")
+
+
 @pytest.mark.parametrize("name", sorted(LESSONS.keys() - {"10_whole_method"}))
-def test_a_lesson_runs_to_its_end(name, small, capsys):
+def test_a_lesson_runs_to_its_end(name, small, runs, monkeypatch, capsys):
+    monkeypatch.setattr(files, "RUNS", runs)
     text = re.sub(r"\bsteps=\d+", "steps=20", text_of(name))  # lessons 01, 02 and 11 train a lot
     run(name, re.sub(r"\bepochs=\d+", "epochs=1", text))
     shown = [line for line in capsys.readouterr().out.splitlines() if "step " not in line]
@@ -107,7 +114,10 @@ def test_lesson_03_shows_in_a_notebook_what_the_script_shows(small, monkeypatch,
 def test_lessons_03_and_04_import_no_torch(name, tmp_path):
     program = f"""
 import pathlib, runpy, sys
-from tinyprune import figures
+from tinyprune import data, figures
+whole = data.load("sample")
+few = data.Splits(whole.train[::20], whole.valid[::20], whole.test[::20])
+data.load = lambda *arguments: few
 figures.PICTURES = pathlib.Path({str(tmp_path)!r})
 runpy.run_path("lessons/{name}.py")
 assert "torch" not in sys.modules

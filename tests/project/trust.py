@@ -594,6 +594,7 @@ def with_equations(problems):
     return [problem for problem in problems if problem.equation]
 
 
+@functools.cache
 def real_equations(data):
     """Recorded equations as infix texts with their numbers, and as prefix lists over names."""
     splits = splits_of(data)
