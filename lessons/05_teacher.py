@@ -7,7 +7,7 @@ This lesson trains a transformer from scratch: it reads a problem and writes its
 compare it with two solvers that learn nothing. The later lessons prune this model and use it as
 the *teacher* of smaller ones.
 
-You need lessons 02 to 04. It takes about 35 minutes to read. It trains for two minutes on the
+You need lessons 02 to 04. It takes about 35 minutes to read. It trains for a minute on the
 sample (`--data asdiv-a`: a few minutes, `--data math23k`: an hour and a half), and the next lessons
 load the model that it has trained.
 """

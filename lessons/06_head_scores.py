@@ -8,7 +8,7 @@ quantities and asks what they can see and what they cannot. Then it compares the
 how much worse the model becomes without the head.
 
 You need lesson 01 and the first page of 02. The teacher of lesson 05 is loaded, or trained now.
-Reading takes about 40 minutes, the run about one minute.
+Reading takes about 40 minutes, the run under a minute.
 """
 
 # %% 6.1 Entropy
@@ -231,5 +231,5 @@ r"""
 5. Rewrite `my_score` in 6.5, and try to come closer to the oracle than `activation` does. Lesson 09
    prunes and trains with such a function.
 6. Open: compare your score with the oracle, and give an interval over five seeds. (Each `--seed`
-   trains its own teacher. On the sample this takes about two minutes each.)
+   trains its own teacher. On the sample this takes about a minute each.)
 """

@@ -7,7 +7,7 @@ must remove the head's rows and columns from the matrices. How much this saves i
 know it before any training.
 
 You need lesson 01 and the first page of 02. The teacher of lesson 05 is loaded, or trained now.
-Reading takes about 35 minutes, the run about one minute. We prune the heads that lesson 06 scores
+Reading takes about 35 minutes, the run under a minute. We prune the heads that lesson 06 scores
 lowest, but this lesson works with any choice of heads.
 
 Three words: a *pruned* head no longer takes part. It is *masked* if its gate is 0, and *removed* if

@@ -8,7 +8,7 @@ a student. It asks which way round the KL divergence goes, what the temperature 
 square of the temperature stands before the loss.
 
 You need lesson 02, and for 8.5 also lessons 06 and 07. The teacher of lesson 05 is loaded, or
-trained now. Reading takes about 35 minutes, the run about two minutes.
+trained now. Reading takes about 35 minutes, the run under a minute.
 
 The *Kullback-Leibler divergence* KL(p || q) measures how far a distribution q is from another one,
 p. It is the mean of log(p / q), taken under p. It is 0 if the two agree, and never negative. It is

@@ -9,7 +9,7 @@ start? This lesson looks for heads that come back. Then it compares the student 
 train for the same number of steps.
 
 You need lessons 06 to 08. The teacher of lesson 05 is loaded, or trained now. Reading takes about
-40 minutes, the run about three minutes.
+40 minutes, the run about a minute.
 """
 
 # %% 9.1 The schedule

@@ -11,7 +11,7 @@ Models via Dynamic Pruning and Knowledge Distillation" (arXiv 2511.17577) from e
 3. The pruned heads are removed from the student.
 4. We measure the answers, the parameters, the FLOPs and the time.
 
-You need lessons 05 to 09. Reading takes about 45 minutes, the run about 3 minutes on the sample.
+You need lessons 05 to 09. Reading takes about 45 minutes, the run under 3 minutes on the sample.
 Options: --data sample, asdiv-a or math23k, --fold 0 to 4, --ratio 0.3, --seed 0, --out FOLDER,
 --threads 2. If you stop a run, the same command continues it.
 """

@@ -42,7 +42,7 @@ class ExperimentConfig:
 EXPERIMENTS = {
     "sample": ExperimentConfig(
         teacher=TrainConfig(epochs=12),
-        student=TrainConfig(epochs=4, learning_rate=5e-4),
+        student=TrainConfig(epochs=2, learning_rate=5e-4),
         model=dict(encoder_layers=2, embedding_scale=8.0)),
     "asdiv-a": ExperimentConfig(
         teacher=TrainConfig(epochs=50),

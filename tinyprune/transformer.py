@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn.functional import pad
 
 from tinyprune import BOS, PAD
 from tinyprune.attention import MultiHeadAttention, causal_mask, padding_mask
@@ -56,10 +55,11 @@ def mix_neighbours(x, weight, real):
     x (B, S, D), weight: three (D,), real (B, S, 1), 1 for words and 0 for padding, which counts as
     nothing -> (B, S, D)
     """
-    x = pad(x * real, (0, 0, 1, 1))  # (B, S + 2, D), a zero before the first and after the last
-    mixed = x[:, 1:-1] * weight[1]
-    mixed = torch.addcmul(mixed, x[:, :-2], weight[0])  # + left * weight[0], in one operation
-    return torch.addcmul(mixed, x[:, 2:], weight[2])
+    x = x * real
+    mixed = x * weight[1]
+    mixed[:, 1:].addcmul_(x[:, :-1], weight[0])  # += left * weight[0]; the first word has no left
+    mixed[:, :-1].addcmul_(x[:, 1:], weight[2])
+    return mixed
 
 
 def shift_right(target, start=None):
