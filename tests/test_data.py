@@ -501,8 +501,9 @@ def test_a_programmers_mistake_keeps_its_traceback(name, mistake, error, tmp_pat
     for module in (tokenizer, checker, data):
         monkeypatch.setattr(module, name, broken, raising=False)
     remainders = asdiv_folder(tmp_path / "asdiv", Formula="7/5=1 r2", Answer="2 (boxes)")
+    chinese = math_file(tmp_path / "m.json", *(RECORD | {"id": str(n)} for n in range(9)))
     with pytest.raises(error) as caught:
-        load("sample")
+        read_math23k(chinese)
         read_asdiv(remainders)  # only a division with remainder needs fold_prefix
     assert not isinstance(caught.value, FileError), f"no file is at fault: {caught.value}"
     show_error(caught.type, caught.value, caught.tb)

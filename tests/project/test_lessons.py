@@ -110,8 +110,7 @@ def test_lesson_03_shows_in_a_notebook_what_the_script_shows(small, monkeypatch,
     assert capsys.readouterr().out == expected
 
 
-@pytest.mark.parametrize("name", ["03_equations", "04_checker"])
-def test_lessons_03_and_04_import_no_torch(name, tmp_path):
+def test_lessons_03_and_04_import_no_torch(tmp_path):
     program = f"""
 import pathlib, runpy, sys
 from tinyprune import data, figures
@@ -119,7 +118,8 @@ whole = data.load("sample")
 few = data.Splits(whole.train[::20], whole.valid[::20], whole.test[::20])
 data.load = lambda *arguments: few
 figures.PICTURES = pathlib.Path({str(tmp_path)!r})
-runpy.run_path("lessons/{name}.py")
+for name in ("03_equations", "04_checker"):
+    runpy.run_path(f"lessons/{{name}}.py")
 assert "torch" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
