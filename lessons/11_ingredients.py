@@ -6,7 +6,7 @@ The teacher of lesson 05 has parts and habits that the plain transformer of 2017
 of these ingredients is there for a reason. A reason is not a measurement. So leave out one
 ingredient at a time, train again, and ask the same validation problems.
 
-You need lesson 05. You read for about 15 minutes. The code trains ten small models: about ten
+You need lesson 05. You read for about 15 minutes. The code trains ten small models: about four
 minutes on the sample, with 6 epochs each, and not much longer on ASDiv-A (`--data asdiv-a --fold 1
 --seed 1 --epochs 20`), but hours on Math23k (`--data math23k --epochs 5`). `--epochs 0` trains for
 as many epochs as the teacher. `--without dropout,small` trains only the models without these two
