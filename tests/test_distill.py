@@ -11,19 +11,24 @@ import torch
 from torch.nn import functional as F
 
 import reference
-from builders import heads_of, problems_of, randoms, tiny_batch, tiny_model
+from builders import heads_of, model_for, problems_of, randoms, tiny_batch, tiny_model
+from cases import small_problem
 from checks import check
 from tinyprune import MIRROR, PAD
+from tinyprune.batching import make_batch, pad_soft
 from tinyprune.distill import (
     attention_alignment,
     attention_kl,
     distillation_loss,
+    ensemble_loss,
+    ensemble_probabilities,
     kd_loss,
     partner_heads,
     task_loss,
 )
 from tinyprune.masking import gates_for, remove_heads
 from tinyprune.transformer import Head, token_loss
+from tinyprune.vocabulary import Vocabularies
 
 B = 2
 N = 3
@@ -390,3 +395,45 @@ def test_a_smaller_teacher_may_teach():
     got = distillation_loss(student, batch, teacher=teacher, temperature=t, kd_weight=0.7,
                             ce_weight=0, alignment=0.3)
     check(got.item(), 0.7 * (distance + 0.3 * aligned), "a teacher without all heads")
+
+
+# several teachers
+
+def ensemble():
+    """Two teachers, four problems of different lengths, and their vocabularies."""
+    problems = [small_problem("tom has N0 and N1", "+ N0 N1"), small_problem("ann N0", "N0"),
+                small_problem("a b c d e N0 N1 f", "* - N0 N1 N0"),
+                small_problem("x N1", "- N0 N1")]
+    words = Vocabularies.of(problems, min_count=1)
+    return [model_for(words, seed, dropout=0.5).train() for seed in (1, 2)], problems, words
+
+
+def softened(teacher, problem, words, direction):
+    """One teacher's softened probabilities of one equation alone: (T, V)"""
+    batch = make_batch([problem], words, mirrored=True)
+    with torch.no_grad():
+        logits = teacher.eval()(batch.source, batch.lengths, batch.target, start=batch.start)
+    return (logits / t).softmax(dim=-1)[direction]
+
+
+def test_several_teachers_say_the_mean_of_what_each_says():
+    teachers, problems, words = ensemble()
+    found = ensemble_probabilities(teachers, problems, words, temperature=t)
+    for problem, got in zip(problems, found):
+        for direction, name in enumerate(["as it is", "mirrored"]):
+            each = [softened(teacher, problem, words, direction) for teacher in teachers]
+            check(got[direction], sum(each) / 2, f"{problem.equation}, {name}", {
+                "the sum is not the mean": sum(each),
+                "only the last teacher counts": each[1],
+                "the logits were averaged before the softmax, not the probabilities":
+                    ((each[0].log() + each[1].log()) / 2).softmax(-1)})
+
+
+def test_one_teacher_in_the_ensemble_is_that_teacher():
+    (teacher, student), problems, words = ensemble()
+    soft = ensemble_probabilities([teacher], problems, words, temperature=t)
+    batch = make_batch(problems, words, mirrored=True)
+    batch.soft = pad_soft(soft)
+    got = ensemble_loss(student.eval(), batch, temperature=t)
+    expected = distillation_loss(student, batch, teacher=teacher, temperature=t, alignment=0)
+    check(got, expected, "the loss with one teacher")

@@ -204,6 +204,26 @@ def test_an_epoch_trains_on_each_writable_problem_once_in_training_mode(path):
     assert orders[0] != orders[1] != orders[2], "each epoch has an order of its own"
 
 
+def test_what_teachers_say_stays_with_its_problem(path):
+    """Here they give each problem's first number as the only probability."""
+    unreadable = Problem("unreadable", "", [["tom"]], [], [], parse_error="why")
+    seen = []
+
+    def loss(model, batch, gates):
+        first = torch.tensor([float(PROBLEMS[i].numbers[0]) for i in batch.positions])
+        seen.append(batch.soft[:, 0, 0].tolist() == [*first, *first])
+        return LOSS(model, batch, gates)
+
+    soft = [torch.zeros(2, 3, 1)]
+    soft += [torch.full((2, 3, 1), float(problem.numbers[0])) for problem in PROBLEMS]
+    train(small_model(), [unreadable, *PROBLEMS], WORDS, CONFIG, loss=loss, checkpoint=path,
+          soft=soft)
+    assert len(seen) == 12 and all(seen)
+    with pytest.raises(FileError, match="another|settings"):
+        train(small_model(), [unreadable, *PROBLEMS], WORDS, CONFIG, loss=loss, checkpoint=path,
+              soft=[row + 1 for row in soft])
+
+
 def by_hand(calls, config, max_norm):
     """The last step's weights, with clipping written out and torch's plain AdamW."""
     model = small_model(dropout=0.0).double().train()

@@ -22,6 +22,7 @@ class Batch:
     start: Tensor  # (B,) or (2B,): BOS before an equation, MIRROR before a mirrored one
     counts: Tensor  # (B,), how many numbers each problem has
     positions: list[int]  # of its problems in the list that was batched
+    soft: Tensor | None = None  # (2B, T, V), the probabilities that teachers give to each token
 
     def real_queries(self):
         """Which queries of each kind of attention are no padding: {kind: (B, S) or (B, T)}"""
@@ -62,6 +63,12 @@ def make_batch(problems, vocabularies, mirrored=False, positions=()):
              torch.tensor(start),
              torch.tensor([len(problem.numbers) for problem in problems])]
     return Batch(*(part.to(DEVICE) for part in parts), positions)
+
+
+def pad_soft(rows):
+    """Probabilities of each problem's equations, [(2, T, V)] -> (2B, longest, V), 0 for padding."""
+    every_way = [row[direction] for direction in range(2) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(every_way, batch_first=True).to(DEVICE)
 
 
 def group_by_length(problems, size, generator=None):

@@ -6,12 +6,16 @@
 All means are over real target tokens, or over real query rows; padding counts nowhere.
 Hinton et al. 2015 (temperature); arXiv 2511.17577 (KL + attention alignment, layer by layer).
 
-A loss for train.py is a function (model, batch, gates) -> a number. There are two of them here,
-`task_loss` and `distillation_loss`; bind their options with functools.partial.
+Several teachers answer together: the mean of their softened probabilities takes the one teacher's
+place. It is computed once, and kept.
+
+A loss for train.py is a function (model, batch, gates) -> a number. There are three of them here,
+`task_loss`, `distillation_loss` and `ensemble_loss`; bind their options with functools.partial.
 """
 import torch
 
 from tinyprune import PAD
+from tinyprune.batching import group_by_length, make_batch
 from tinyprune.transformer import masked_mean, token_loss
 
 LABEL_SMOOTHING = 0.1
@@ -23,10 +27,15 @@ def kd_loss(student_logits, teacher_logits, real, temperature):
     logits (B, T, V), real (B, T), True for real target tokens -> a number
     The factor τ² keeps the gradient's size: softening shrinks it by 1/τ twice.
     """
+    teacher = (teacher_logits / temperature).softmax(dim=-1).detach()
+    return soft_loss(student_logits, teacher, real, temperature)
+
+
+def soft_loss(student_logits, probabilities, real, temperature):
+    """kd_loss, where the teacher's probabilities (B, T, V) are softened already."""
     student = (student_logits / temperature).log_softmax(dim=-1)  # (B, T, V)
-    teacher = (teacher_logits / temperature).log_softmax(dim=-1).detach()
-    divergence = (teacher.exp() * (teacher - student)).sum(dim=-1)  # (B, T)
-    return temperature**2 * masked_mean(divergence, real)
+    terms = torch.xlogy(probabilities, probabilities) - probabilities * student
+    return temperature**2 * masked_mean(terms.sum(dim=-1), real)
 
 
 def attention_kl(student, teacher, real):
@@ -77,6 +86,26 @@ def attention_alignment(student, teacher, partners, real, gates=None):
     return total / count
 
 
+@torch.no_grad()
+def ensemble_probabilities(teachers, problems, vocabularies, temperature=3.0):
+    """What several teachers say together of each token of each equation, as it is and mirrored.
+
+    -> [(2, T, V)] in the problems' order: the means of their probabilities, each softened by the
+    temperature, on texts without dropped words. The teachers share their vocabularies.
+    """
+    found = [None] * len(problems)
+    for group in group_by_length(problems, 100):
+        batch = make_batch([problems[i] for i in group], vocabularies, mirrored=True)
+        total = 0
+        for teacher in teachers:
+            logits = teacher.eval()(batch.source, batch.lengths, batch.target, start=batch.start)
+            total = total + (logits / temperature).softmax(dim=-1)  # (2B, T, V)
+        both_ways = (total / len(teachers)).unflatten(0, (2, -1)).cpu()  # (2, B, T, V)
+        for row, position in enumerate(group):
+            found[position] = both_ways[:, row, :len(problems[position].equation)].clone()
+    return found
+
+
 def task_loss(model, batch, gates=None, *, label_smoothing=LABEL_SMOOTHING):
     """Cross-entropy with the recorded equations: a number."""
     logits = model(batch.source, batch.lengths, batch.target, gates, start=batch.start)
@@ -106,3 +135,14 @@ def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_
                                        gates)
         loss = loss + kd_weight * alignment * distance
     return loss
+
+
+def ensemble_loss(model, batch, gates=None, *, temperature=3.0, kd_weight=1.0, ce_weight=0.5,
+                  label_smoothing=LABEL_SMOOTHING):
+    """What several teachers say together (batch.soft), and the recorded equations: a number.
+
+    temperature: the one that ensemble_probabilities used
+    """
+    logits = model(batch.source, batch.lengths, batch.target, gates, start=batch.start)
+    soft = soft_loss(logits, batch.soft, batch.target != PAD, temperature)
+    return kd_weight * soft + ce_weight * token_loss(logits, batch.target, label_smoothing)

@@ -30,12 +30,14 @@ def pad_batch(batch):
     T = batch.target.shape[1]
     more_words = size_for(S, WORDS) - S
     more_subwords = max(SUBWORDS - P, 0)
+    more_tokens = size_for(T, TOKENS) - T
+    soft = batch.soft if batch.soft is None else pad(batch.soft, (0, 0, 0, more_tokens))
     return replace(batch, source=pad(batch.source, (0, more_subwords, 0, more_words)),
-                   target=pad(batch.target, (0, size_for(T, TOKENS) - T)))
+                   target=pad(batch.target, (0, more_tokens)), soft=soft)
 
 
 def tensors_of(batch):
-    return [batch.source, batch.lengths, batch.target, batch.start, batch.counts]
+    return [value for value in vars(batch).values() if isinstance(value, torch.Tensor)]
 
 
 class RecordedSteps:

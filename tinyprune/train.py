@@ -6,6 +6,7 @@ generator.
 """
 import contextlib
 import hashlib
+import itertools
 import math
 import signal
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 import torch
 
 from tinyprune import PAD, UNK
-from tinyprune.batching import DEVICE, group_by_length, make_batch
+from tinyprune.batching import DEVICE, group_by_length, make_batch, pad_soft
 from tinyprune.checkpoint import read, save
 from tinyprune.dynamic_pruning import DynamicPruning
 from tinyprune.evaluate import evaluate_model
@@ -76,13 +77,16 @@ class Training:
     config: TrainConfig
     loss: callable  # (model, batch, gates) -> a number
     pruning: DynamicPruning | None = None  # without it nothing is pruned
+    soft: list | None = None  # of each problem, as ensemble_probabilities gives it
 
     def __post_init__(self):
         if self.pruning is None:
             self.pruning = DynamicPruning(None, ratio=0, end=0, every=1, schedule="none")
         config = self.config
         vocabularies = self.vocabularies
-        self.problems = [p for p in self.problems if vocabularies.can_write(p)]
+        kept = list(map(vocabularies.can_write, self.problems))
+        self.problems = list(itertools.compress(self.problems, kept))
+        self.soft = self.soft and list(itertools.compress(self.soft, kept))
         self.steps = steps_of(config, self.problems, vocabularies)
         self.steps_per_epoch = self.steps // config.epochs
         self.done = 0  # steps
@@ -99,7 +103,8 @@ class Training:
             self.learn = RecordedSteps(self.update, config.batch_size, lambda: self.pruning.gates)
         # What makes this run this run: a checkpoint of another run must not be used.
         content = [config, self.model.config, self.pruning, vocabularies.source.tokens,
-                   vocabularies.target.tokens, [(p.id, p.words, p.equation) for p in self.problems]]
+                   vocabularies.target.tokens, [(p.id, p.words, p.equation) for p in self.problems],
+                   self.soft and [row.sum(dim=(0, 1)).tolist() for row in self.soft]]
         self.identity = hashlib.sha256(repr(content).encode()).hexdigest()
 
     def batches_left(self):
@@ -107,8 +112,11 @@ class Training:
         epoch, done = divmod(self.done, self.steps_per_epoch)
         order = torch.Generator().manual_seed(self.config.seed * 10_007 + epoch)
         for group in group_by_length(self.problems, self.config.batch_size, order)[done:]:
-            yield make_batch([self.problems[position] for position in group], self.vocabularies,
-                             self.config.mirrored, group)
+            batch = make_batch([self.problems[position] for position in group], self.vocabularies,
+                               self.config.mirrored, group)
+            if self.soft:
+                batch.soft = pad_soft([self.soft[position] for position in group])
+            yield batch
 
     def step(self, batch):
         """Learns from one batch. Its loss is read later."""
@@ -189,7 +197,7 @@ def ctrl_c_between_steps():
 
 
 def train(model, problems, vocabularies, config, *, loss, checkpoint, name="training", pruning=None,
-          valid=()):
+          soft=None, valid=()):
     """Trains the model in place; at the end it is in eval mode.
 
     It learns from those problems whose equation the vocabulary can write.
@@ -199,11 +207,12 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
     checkpoint: a path. Written at once, every minute, at the end and on Ctrl-C; a run found there
                 is resumed.
     pruning: a DynamicPruning, whose gates the loss gets; without it nothing is pruned
+    soft: what teachers say of each problem, as ensemble_probabilities gives it, for ensemble_loss
     valid: problems that the model answers greedily about ten times during training
     Raises FileError if the checkpoint is another run's, damaged, or cannot be written;
     FloatingPointError if the loss or its gradient is not finite.
     """
-    run = Training(model, problems, vocabularies, config, loss, pruning)
+    run = Training(model, problems, vocabularies, config, loss, pruning, soft)
     if Path(checkpoint).exists():
         run.resume(checkpoint, name)
     else:
