@@ -15,7 +15,12 @@ from tinyprune import files
 from tinyprune.batching import batches
 from tinyprune.checkpoint import load_model, read, save, save_model
 from tinyprune.data import load
-from tinyprune.distill import distillation_loss, task_loss
+from tinyprune.distill import (
+    distillation_loss,
+    ensemble_loss,
+    ensemble_probabilities,
+    task_loss,
+)
 from tinyprune.dynamic_pruning import DynamicPruning
 from tinyprune.evaluate import rerank_by_plausibility
 from tinyprune.masking import remove_heads
@@ -182,23 +187,56 @@ def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio
 
     def make(checkpoint):
         model = copy.deepcopy(teacher)
-        calibration = calibration_batches(splits.train, vocabularies, experiment.calibration)
-        end = steps_of(config, splits.train, vocabularies) // 2
-        pruning = DynamicPruning(lambda model: score_heads(model, calibration, criterion),
-                                 ratio, end, every=max(end // experiment.scorings, 1),
-                                 schedule=schedule)
-        loss = task_loss
-        if distill:
-            loss = partial(distillation_loss, teacher=teacher)
+        pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
+        loss = partial(distillation_loss, teacher=teacher) if distill else task_loss
         log = train(model, splits.train, vocabularies, config, loss=loss, checkpoint=checkpoint,
                     name=name, pruning=pruning)
         return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
 
-    # The criterion's name and bound options, without addresses in memory.
-    criterion_name = re.sub(" at 0x[0-9a-f]+", "", repr(criterion))
     path = model_path(data, fold, "student", config, experiment, ratio, schedule,
-                      criterion_name, DISTILLATION if distill else False, fingerprint(teacher))
+                      name_of(criterion), DISTILLATION if distill else False, fingerprint(teacher))
     return load_or_train(path, name, make)[0]
+
+
+def load_or_train_ensemble_student(data, fold, seed, splits, vocabularies, teachers, ratio=0.0,
+                                   start="scratch", schedule="dynamic", criterion=paper_score):
+    """A student that learns from the recorded equations and the mean of several teachers.
+
+    start: "scratch", where it trains as long as a teacher, or "copy", where it begins as a copy of
+           one teacher and trains as long as a student
+    -> Trained
+    """
+    experiment = EXPERIMENTS[data]
+    config = replace(experiment.teacher if start == "scratch" else experiment.student, seed=seed)
+    name = f"student of {len(teachers)}, {start}, {ratio:.0%} pruned"
+
+    def make(checkpoint):
+        torch.manual_seed(seed)
+        model = Transformer(teachers[0].config)
+        if start == "copy":
+            model = copy.deepcopy(teachers[seed % len(teachers)])
+        pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
+        soft = ensemble_probabilities(teachers, splits.train, vocabularies)
+        log = train(model, splits.train, vocabularies, config, loss=ensemble_loss,
+                    checkpoint=checkpoint, name=name, pruning=pruning, soft=soft)
+        return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
+
+    path = model_path(data, fold, "ensemble-student", config, experiment, ratio, start, schedule,
+                      name_of(criterion), *map(fingerprint, teachers))
+    return load_or_train(path, name, make)[0]
+
+
+def make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion):
+    """The schedule that masks heads in the first half of a training."""
+    calibration = calibration_batches(splits.train, vocabularies, experiment.calibration)
+    end = steps_of(config, splits.train, vocabularies) // 2
+    return DynamicPruning(lambda model: score_heads(model, calibration, criterion), ratio, end,
+                          every=max(end // experiment.scorings, 1), schedule=schedule)
+
+
+def name_of(criterion):
+    """The criterion's name and bound options, without addresses in memory."""
+    return re.sub(" at 0x[0-9a-f]+", "", repr(criterion))
 
 
 def fingerprint(model):
