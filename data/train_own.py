@@ -23,12 +23,16 @@ def readable(problems, path):
         print(f"  {problem.id} is left out: {problem.parse_error}")
     if len(unreadable) > 5:
         print(f"  … and {len(unreadable) - 5} more")
-    kept = [problem for problem in problems if problem.equation]
+    kept = [problem for problem in problems if problem.equation and problem.numbers]
     if len(kept) < 20:
-        raise FileError(f"{path} has {len(kept)} problems with an equation that can be read, and "
-                        "20 are needed: mend the others, or add some")
-    if not any(map(Vocabularies.of(kept).can_write, kept)):
+        raise FileError(f"{path} has {len(kept)} problems with an equation that can be read and a "
+                        "number in the text, and 20 are needed: mend the others, or add some")
+    learnt = list(map(Vocabularies.of(kept).can_write, kept))
+    if not any(learnt):
         raise FileError(f"{path}: no equation uses the numbers of its text: mend them")
+    if not all(learnt):
+        print(f"  {learnt.count(False)} records train nothing: their equations have constants that "
+              "fewer than five equations use")
     return kept
 
 
@@ -46,6 +50,8 @@ def main():
         parser.error("--epochs must be 1 or more")
     if args.model.resolve() in (args.problems.resolve(), checkpoint.resolve()):
         parser.error("the model needs a name of its own, such as model.pt")
+    if args.model.is_dir():
+        parser.error(f"{args.model} is a folder")
     problems = readable(read_own(args.problems), args.problems)
     valid = problems[::10]
     kept = [problem for position, problem in enumerate(problems) if position % 10]

@@ -144,9 +144,9 @@ print(f"  the easy way finds exactly the right numbers in {agree} of {len(train)
 r"""
 A mixed number, `5 3/4`, is one number. A minus is a sign only if nothing stands before it. `3 / 4`
 is a fraction in an English text, and a division in a Chinese one. What counts nothing gets no name:
-a number inside a name, an ordinal, the "one" of "each one". 万 means ten thousand, but in a text
-the library reads it as a unit, like kg. Equations and answers follow the same rules, except
-that 10万 is 100000 there. In an equation `3 / 4` and `3:4` are divisions.
+a number inside a name, an English ordinal (3rd), the "one" of "each one". 万 means ten thousand,
+but in a text the library reads it as a unit, like kg. Equations and answers follow the same rules,
+except that 10万 is 100000 there. In an equation `3 / 4` and `3:4` are divisions.
 
 Many counts of the sample are 0, because it is written in a few of these ways only. Of the 21,160
 training texts of Math23k, 5,874 have a fraction, 3,679 a point and 2,732 a percent sign. Of the 980

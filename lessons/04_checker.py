@@ -167,7 +167,7 @@ and a % may follow a bracket. A recorded answer may have a currency's sign.
 """
 
 # %% 4.4 The library refuses what must not be run
-figures.heading("4.4 Texts that are not answers")
+figures.heading("4.4 Texts that must not be run")
 start = time.perf_counter()
 for text in ("__import__('os')", "9**9**9**9", "(1+2", "2(3+4)", "1e5", "5/0", "(-8)^0.5",
              "(" * 999):

@@ -172,9 +172,9 @@ figures.table(list(zip(times, *shares.values())), ["share of the time", *shares]
 
 # %% [markdown]
 r"""
-So a model with fewer FLOPs is faster, but not by as much as its FLOPs say, and the difference is
-largest where batches are small. (`lessons/results/README.md` has the measured speed as a share of
-what the FLOPs allow.)
+So fewer FLOPs need not make a model faster by as much. It depends on the batch.
+`lessons/results/README.md` has the measured speed as a share of what the FLOPs allow: in batches of
+128 problems it is about all of it, and problem by problem much less.
 
 The model has three kinds of attention: encoder, decoder and cross. Which kind can lose heads with
 the least damage? Guess.

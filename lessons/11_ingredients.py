@@ -230,8 +230,8 @@ exactly the ingredients that the long training needs.
 A GPU makes the products of a training step much faster than a CPU, and still the step is hardly
 faster. The step has thousands of operations, most of them small. Python names them one after the
 other, and each name costs some microseconds on the CPU, whatever the size of the tensors. The GPU
-does each operation faster than Python can name the next one. So it waits for most of the time, and
-a larger batch costs nothing.
+does each operation faster than Python can name the next one. So it waits. In a small batch it waits
+for most of the time, and some more problems cost nothing.
 
 `tinyprune/recorded.py` has the cure. The step is *recorded* once, as a CUDA graph: the list of its
 operations, with the places in memory that they read and write. Then one call starts all of them.
@@ -240,10 +240,11 @@ padded to a few sizes. And no operation may ask for a value (`.item()`, `x[mask]
 Python would have to wait for the answer. That is why our losses multiply by a mask, where `x[mask]`
 would be shorter.
 
-Guess: how many operations has one step? How many times as fast is a recorded step?
+A step that is not recorded is called *eager*. Guess: how many operations has one step? How many
+times as fast is a recorded step?
 """
 
-# %% 11.4 A step, named one by one and recorded
+# %% 11.4 A step, eager and recorded
 figures.heading("11.4 One training step: its operations, and its time on a GPU")
 vocabularies = Vocabularies.of(splits.train, experiment.min_count)
 learner = Transformer(Config(len(vocabularies.source), len(vocabularies.target),
@@ -255,7 +256,7 @@ with torch.autograd.profiler.profile(use_kineto=False) as profile:
 print(f"  operations of a step, those that call others included: "
       f"{sum(event.count for event in profile.key_averages())}")
 if torch.cuda.is_available():
-    for name, step in {"named one by one": run.update, "recorded": run.learn}.items():
+    for name, step in {"eager": run.update, "recorded": run.learn}.items():
         for repetition in range(30):
             if repetition == 10:  # before that it warms up and records
                 torch.cuda.synchronize()

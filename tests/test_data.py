@@ -258,6 +258,7 @@ def test_equal_values_have_equal_ranks():
     (5)-3 10%-20% $-5, −5            | ( 5 ) - 3 10% -20% $ -5 -5
     on 3/4/2012 at 1 1/2 or 3 / 4    | on 3/4/2012 at 1 1/2 or 3 / 4
     .5 of 1. No.5; -.5               | .5 of 1 . no . 5 ; -.5
+    and ...5 boys                    | and . . . 5 boys
     5/2.5 of Kg4.5 or 12/25.5        | 5 / 2.5 of kg 4.5 or 12 / 25.5
     ２０％ is １２                   | 20% is 12
                                      |
@@ -270,6 +271,8 @@ def test_english_texts_fall_into_words_numbers_and_signs(text, words):
     小明有12个苹果。  | 小明 有 12 个 苹果 。
     吃了(3/8)，剩5kg  | 吃 了 (3/8) ， 剩 5kg
     苹果树 小明       | 苹果树 小明
+    跑2，000，又５０．５ | 跑 2,000 ， 又 50.5
+    －5或１／２       | -5 或 1/2
                       |
 """))
 def test_a_typed_chinese_text_falls_into_the_longest_known_words(text, words):

@@ -79,7 +79,7 @@ def test_a_text_with_numbers_gets_numbers_an_equation_an_answer_and_how_sure_it_
 @pytest.mark.parametrize("answer, share, shown, sure", table("""
     9    | 0.625 | 9              | 62% of validation answers with such a score were right
     -5/4 | 0.0   | -5/4 = -1.25   | 0% of validation answers with such a score were right
-    1/3  | 1.0   | 1/3 = 0.333333 | 100% of validation answers with such a score were right
+    1/3  | 1.0   | 1/3 ≈ 0.333333 | 100% of validation answers with such a score were right
          |       | none           | nobody has measured it for this model
 """))
 def test_the_answer_is_exact_and_its_share_a_percentage(answer, share, shown, sure):

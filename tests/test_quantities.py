@@ -165,6 +165,11 @@ def test_spaced_fractions_and_number_words_count_in_english_texts_only():
     twenty five and Ninety-nine          | 25 99
     twelve five twenty fifteen           | 12 5 20 15
     two hundred and six                  | 206
+    two-hundred and six                  | 206
+    seven-thousand                       | 7000
+    1.2345 thousand                      | 1234.5
+    2½                                   | 2(1/2)
+    ½                                    | 1/2
     two hundred six                      | 206
     a hundred and one                    | 101
     three hundred ninety-six and six     | 396 6

@@ -11,6 +11,8 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
+from sympy import Rational
+
 from tinyprune import checkpoint, cli, confidence, recipe
 from tinyprune.data import DATA
 from tinyprune.files import FileError
@@ -87,10 +89,14 @@ def as_text(solution):
     if solution.answer is not None:
         answer = str(solution.answer)
         if solution.answer.q != 1:
-            answer += f" = {Decimal(solution.answer.p) / solution.answer.q:.6g}"
+            decimal = Decimal(solution.answer.p) / solution.answer.q
+            exact = Rational(str(decimal)) == solution.answer
+            answer += f" = {decimal:f}" if exact else f" ≈ {decimal:.6g}"
     sure = "nobody has measured it for this model"
     if solution.confidence is not None:
         sure = f"{solution.confidence:.0%} of validation answers with such a score were right"
+        if solution.warnings:
+            sure += ", but see below"
     numbers = ", ".join(f"{name} = {literal}" for name, literal in solution.numbers.items())
     lines = [f"numbers:  {numbers}",
              f"equation: x = {solution.infix(names=True)} = {solution.infix()}",

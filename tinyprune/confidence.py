@@ -36,10 +36,13 @@ def ask(model, problems, vocabularies, reranker):
 
 
 def make_groups(scores, right):
-    """The scores of validation answers, and whether each was right -> [Group], the lowest first"""
+    """The scores of validation answers, and whether each was right -> [Group], the lowest first
+
+    No group is smaller than SMALLEST, so a few answers give none.
+    """
     pairs = sorted(zip(scores, right))
-    count = max(min(GROUPS, len(pairs) // SMALLEST), 1)
-    bounds = [len(pairs) * group // count for group in range(count + 1)]
+    count = min(GROUPS, len(pairs) // SMALLEST)
+    bounds = [len(pairs) * group // count for group in range(count + 1)] if count else []
     groups = []
     for first, end in zip(bounds, bounds[1:]):
         share = sum(is_right for _, is_right in pairs[first:end]) / (end - first)

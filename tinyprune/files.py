@@ -60,6 +60,8 @@ def read_text(path):
     if not path.exists():
         raise FileError(f"{path} is not there: check its name, or download the published sets with "
                         "`python data/download.py`")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder, not a file: mend the name")
     try:
         if path.stat().st_size > MAX_BYTES:
             raise FileError(f"{path} has more than {MAX_BYTES} bytes, which no data set here has: "

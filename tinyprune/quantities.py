@@ -6,12 +6,15 @@ Lesson 03 counts how many published problems each rule reaches.
 """
 import functools
 import re
+from decimal import Decimal
 
 from sympy import Rational
 
 MAX_CHARACTERS = 1000  # of a literal, an equation or an answer
 
-PLAIN_CHARACTERS = str.maketrans("０１２３４５６７８９％−", "0123456789%-")
+PLAIN_CHARACTERS = str.maketrans("０１２３４５６７８９％．／－−", "0123456789%./--")
+PLAIN_CHARACTERS |= {ord("½"): " 1/2", ord("¼"): " 1/4", ord("¾"): " 3/4", ord("⅓"): " 1/3",
+                     ord("⅔"): " 2/3"}
 
 # A denominator of 0 makes no number, so that every literal has a value.
 NOT_ZERO = "0*[1-9][0-9]*"
@@ -36,11 +39,11 @@ CARDINALS |= {"a": 1, "and": 0}
 LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 
 UNDER_100 = rf"(?:(?:{'|'.join(TENS)})(?:[- ](?:{'|'.join(UNITS[1:10])}))?|{'|'.join(UNITS)})\b"
-HUNDREDS = rf"(?:a|{DECIMAL}|{UNDER_100}) hundred\b(?:[- ](?:and )?{UNDER_100})?"
+HUNDREDS = rf"(?:a|{DECIMAL}|{UNDER_100})[- ]hundred\b(?:[- ](?:and )?{UNDER_100})?"
 COUNT = rf"(?:a|{DECIMAL}|{HUNDREDS}|{UNDER_100})"
-THOUSANDS = rf"{COUNT} thousand\b"
-MILLIONS = rf"{COUNT} million\b(?:(?: ?,)? {THOUSANDS})?"
-BILLIONS = rf"{COUNT} billion\b(?:(?: ?,)? (?:{MILLIONS}|{THOUSANDS}))?"
+THOUSANDS = rf"{COUNT}[- ]thousand\b"
+MILLIONS = rf"{COUNT}[- ]million\b(?:(?: ?,)? {THOUSANDS})?"
+BILLIONS = rf"{COUNT}[- ]billion\b(?:(?: ?,)? (?:{MILLIONS}|{THOUSANDS}))?"
 CARDINAL = (rf"\b(?:(?:{BILLIONS}|{MILLIONS}|{THOUSANDS})"
             rf"(?:(?: ?,)? {HUNDREDS}| (?:and )?{UNDER_100})?|{HUNDREDS}|{UNDER_100})")
 SPACED_FRACTION = rf"(?<!/ )(?:[0-9]+ )?(?<![0-9/.])[0-9]+ / {NOT_ZERO}(?!\.[0-9]| ?[0-9/])"
@@ -144,8 +147,11 @@ def mask_numbers(words, english=False):
     def name(match):
         if match["word"]:
             return match[0].lower()  # a text's own N0 is not one of our names
-        is_cardinal = english and match["cardinal"]
-        literals.append(str(read_cardinal(match[0])) if is_cardinal else plain_literal(match[0]))
+        literal = plain_literal(match[0])
+        if english and match["cardinal"]:
+            value = read_cardinal(match[0])
+            literal = format(Decimal(value.p) / value.q, "f")  # 3.5 thousand -> 3500
+        literals.append(literal)
         return f" N{len(literals) - 1} "
 
     text = " ".join(words).translate(PLAIN_CHARACTERS)

@@ -17,13 +17,13 @@ from tinyprune.words import chinese_words, english_words, is_chinese, read_words
 DOUBTFUL = 0.5  # an answer that is right less often is warned of
 
 # Words that mean numbers and are not read (lesson 03, exercise 5).
-UNREAD_ENGLISH = re.compile(r"\b(?:half|halves|thirds?|quarters?|twice|thrice|double|triple|dozens?"
+UNREAD_ENGLISH = re.compile(r"\b(?:half|halves|thirds|quarters?|twice|thrice|double|triple|dozens?"
                             r"|pairs?|couple|percent|per cent|hundreds|thousands)\b", re.IGNORECASE)
 DIGIT = "[零一二两三四五六七八九十百千万]"
 COUNTED = "二两三四五六七八九十百千"
-UNREAD_CHINESE = re.compile(rf"{DIGIT}+分之{DIGIT}+|百分之[0-9.]+|{DIGIT}+[折成倍]|一?半(?!径)"
+UNREAD_CHINESE = re.compile(rf"{DIGIT}+分之{DIGIT}+|百分之[0-9.]+|{DIGIT}+[折成倍]|一?半(?![径圆])"
                             rf"|[0-9０-９.]+ ?[万亿]|(?<![第{COUNTED}])[{COUNTED}]+"  # not 第二天
-                            "[个只条本支名人张辆天次元岁块箱]")
+                            "[个只条本支名张辆天次元岁块箱]")
 
 
 @dataclass
@@ -57,7 +57,9 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     words = english_words(text) if english else chinese_words(text, vocabularies.source.index)
     words, literals, numbers = read_words(words, english)
     if not numbers:
-        raise EquationError("empty", "it has no numbers in it: nothing to calculate with")
+        unread = unread_words(text)
+        why = f" ({some(unread)} are not read as such)" if unread else ""
+        raise EquationError("empty", f"it has no numbers in it{why}: nothing to calculate with")
     problem = Problem("typed", text, words, numbers, equation=[])
     [candidates] = find_candidates(model, [problem], vocabularies, bidirectional_search)
     best = reranker(candidates, numbers)[0]
@@ -69,8 +71,8 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     warnings += doubts_about_text(text, words, vocabularies)
     if best != candidates[0]:
         other = Solution(named, candidates[0].equation, None, None).infix()
-        warnings.append(f"The model preferred x = {other}, but such problems have positive values, "
-                        "and whole ones where they count.")
+        warnings.append(f"The model preferred x = {other}, but that gives a value on its way that "
+                        "hardly any training problem has: 0, a negative one, or one not whole.")
     try:
         solution.answer = evaluate_prefix(best.equation, numbers)
     except EquationError as error:
@@ -83,13 +85,24 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     return solution
 
 
+def unread_words(text):
+    """The words that may mean numbers, each once: [word]"""
+    pattern = UNREAD_CHINESE if is_chinese(text) else UNREAD_ENGLISH
+    return list(dict.fromkeys(pattern.findall(text)))
+
+
+def some(words):
+    """The first words of a list, and how many more there are."""
+    more = f" and {len(words) - 8} more" if len(words) > 8 else ""
+    return ", ".join(words[:8]) + more
+
+
 def doubts_about_text(text, words, vocabularies):
     """What the model cannot know of this text: [one sentence each]"""
     warnings = []
-    pattern = UNREAD_CHINESE if is_chinese(text) else UNREAD_ENGLISH
-    unread = list(dict.fromkeys(pattern.findall(text)))
+    unread = unread_words(text)
     if unread:
-        warnings.append(f"Words that may mean numbers are not read as such: {', '.join(unread)}.")
+        warnings.append(f"Words that may mean numbers are not read as such: {some(unread)}.")
     in_letters = [word[0] for word in words
                   if re.search(r"[^\W\d_]", word[0]) and not is_name(word[0])]
     known = {word[0] for word, ids in zip(words, vocabularies.source.encode_words(words))
@@ -99,7 +112,7 @@ def doubts_about_text(text, words, vocabularies):
         warnings.append("The model does not know most of the words: it was trained on texts of "
                         "another language or kind.")
     elif unknown:
-        warnings.append(f"The model does not know the words {', '.join(unknown)}.")
+        warnings.append(f"The model does not know the words {some(unknown)}.")
     kinds = [word[1] for word in words
              if is_name(word[0]) and word[1] not in vocabularies.source.index]
     if kinds:
@@ -108,6 +121,6 @@ def doubts_about_text(text, words, vocabularies):
     names = [word[0] for word in words if is_name(word[0])]
     beyond = [name for name in names if name not in vocabularies.target.index]
     if beyond:
-        warnings.append(f"The model has no name for {', '.join(beyond)}: none of its training "
+        warnings.append(f"The model has no name for {some(beyond)}: none of its training "
                         "equations uses such a number.")
     return warnings

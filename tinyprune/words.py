@@ -9,7 +9,7 @@ from tinyprune.quantities import PLAIN_CHARACTERS, mask_numbers, read_number
 
 ENGLISH_WORD = re.compile(r"\d+(?:st|nd|rd|th)\b|[^\W\d_]+\d\w*(?!\w|\.\d)"  # 3rd; MP3
                           r"|(?:(?<![\w)])-)?(?:\d[\d,]*(?:\.\d+)?(?:/\d+(?!\d|\.\d))*"
-                          r"|(?<!\w)\.\d+)%?"
+                          r"|(?<![\w.])\.\d+)%?"
                           r"|[^\W\d_]+(?:-[^\W\d_]+)*|'s\b"  # words; the 's of Tom's
                           r"|[^\w\s]|\w")  # signs
 
@@ -28,7 +28,8 @@ def chinese_words(text, known):
     chinese = [word for word in known if re.fullmatch(r"[^\x00-\x7f]+", word)]
     longest_first = map(re.escape, sorted(chinese, key=len, reverse=True))
     pattern = "|".join([r"[\x21-\x7e]+", *longest_first, r"[^\x00-\x7f]"])
-    return re.findall(pattern, text.translate(PLAIN_CHARACTERS))
+    plain = re.sub(r"(?<=\d)，(?=\d{3}(?!\d))", ",", text.translate(PLAIN_CHARACTERS))  # 2，000
+    return re.findall(pattern, plain)
 
 
 def is_chinese(text):

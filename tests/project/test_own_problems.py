@@ -36,7 +36,7 @@ def varied(record, number):
             "answer": str(evaluate_text(equation))}
 
 
-RECORDS = [varied(record, number) for number in range(20) for record in EXAMPLES]
+RECORDS = [varied(record, number) for number in range(70) for record in EXAMPLES]
 RECORDS[0]["text"] = RECORDS[0]["text"].replace("Ann", "Zoe")  # only a validation problem says Zoe
 
 
@@ -113,7 +113,7 @@ def test_training_leaves_a_model_and_its_table_and_nothing_else(trained):
 
 def test_every_tenth_problem_is_kept_for_the_table(trained):
     [group] = confidence.load(trained / "model.pt")
-    check(group.answers, 6, "validation answers of 60 problems")
+    check(group.answers, 21, "validation answers of 210 problems")
 
 
 def test_validation_problems_are_not_learned_from(trained):
@@ -158,7 +158,7 @@ def test_a_training_that_was_stopped_goes_on(trained, empty, monkeypatch, capsys
     check(sorted(path.name for path in empty.iterdir()), ["model.checkpoint", "problems.json"],
           "the files of a training that was stopped")
     run(TRAIN, "--epochs", "2")
-    assert "going on at step 3 of 4" in capsys.readouterr().out
+    assert "going on at step 3 of 12" in capsys.readouterr().out
     check(sorted(path.name for path in empty.iterdir()),
           sorted(path.name for path in trained.iterdir()), "the files")
     for name in ("model.pt", "model.confidence.json"):
@@ -175,7 +175,7 @@ def test_unreadable_equations_are_left_out_and_reported(empty, capsys):
     printed = capsys.readouterr().out
     assert "bad-0 is left out: the ( at token 3 is never closed" in printed, printed
     assert printed.count("is left out") == 5 and "and 2 more" in printed, printed
-    assert "19 problems with an equation that can be read, and 20" in str(error), error
+    assert "19 problems with an equation that can be read" in str(error), error
     check([path.name for path in empty.iterdir()], ["problems.json"], "the files afterwards")
 
 
@@ -207,7 +207,7 @@ def test_a_file_in_another_format_is_told_what_was_expected_and_found(content, f
     (changed(text=""), "record pens-1, 1: its text is empty"),
     (changed(text="9" * 1001), "record pens-1, 1: its text holds a number of 1001 characters"),
     (changed(id=RECORDS[0]["id"]), "the id 'pens-1, 0' occurs twice"),
-    (RECORDS[:19], "has 19 problems with an equation that can be read, and 20 are needed")])
+    (RECORDS[:19], "has 19 problems with an equation that can be read")])
 def test_a_fault_in_a_record_is_named_with_the_record(content, said, empty):
     write(content)
     sentence = refused(empty)
