@@ -66,10 +66,18 @@ def test_a_student_without_some_of_its_teachers_heads_reads_no_value(batch):
 
 def test_a_whole_training_step_reads_no_value(monkeypatch):
     def plain_adamw(weights, rate, **options):
-        """The fused one knows no meta device, and a rate is checked, which reads it."""
+        """The fused one knows no meta device, and a rate is checked, which reads it.
+
+        Nor does the clipping of all weights together.
+        """
         return AdamW(weights, 0.1, **options | dict(fused=False, foreach=False))
 
+    def plain_clip(weights, norm, foreach):
+        return clip(weights, norm)
+
     AdamW = torch.optim.AdamW
+    clip = torch.nn.utils.clip_grad_norm_
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", plain_clip)
     monkeypatch.setattr(torch.optim, "AdamW", plain_adamw)
     monkeypatch.setattr(train, "DEVICE", ELSEWHERE)
     problems = [small_problem("tom has N0 and N1", "+ N0 N1"), small_problem("ann N0", "N0")]

@@ -150,7 +150,7 @@ def learner(model, loss):
     def step(batch):
         optimizer.zero_grad()
         loss(model, batch).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
         optimizer.step()
 
     return step
