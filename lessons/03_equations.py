@@ -23,7 +23,15 @@ from collections import Counter
 
 from tinyprune import UNK, cli, figures
 from tinyprune.data import load
-from tinyprune.quantities import TENS, UNITS, is_name, mask_numbers, name_index, read_number
+from tinyprune.quantities import (
+    IDIOM,
+    TENS,
+    UNITS,
+    is_name,
+    mask_numbers,
+    name_index,
+    read_number,
+)
 from tinyprune.tokenizer import OPERATORS, infix_to_prefix, lex, mirror, prefix_to_infix
 from tinyprune.vocabulary import Vocabularies
 from tinyprune.words import is_chinese
@@ -105,8 +113,6 @@ print("  12 pens, 12 boys -> " + name_whole_numbers("12 pens, 12 boys")[0])
 DIVISION = r"(?<![(/] )(?<!\S)(\d[\d.]*) / (\d[\d.]*)(?!\S)(?! [)/])"  # not in brackets
 NAME = r"\b(?:[A-Z]+|[a-z]+)(\d+)"
 ORDINAL = r"\b(\d+)(?:st|nd|rd|th)\b"
-IDIOM = (r"\b(?:each|every|no|this|that|which|the|any|another) one\b(?! hundred| thousand)"
-         r"|\bone (?:of|day|another|by)\b")
 DIGIT = "[一二两三四五六七八九十百]"
 UNREAD = (r"\b(?:half|twice|double|dozen|pairs?|third|quarter)\b"
           f"|一半|{DIGIT}[折成倍]|{DIGIT}分之{DIGIT}")

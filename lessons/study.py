@@ -69,11 +69,8 @@ def runs_of(study, data):
 def teacher_of(run, splits, seed):
     """The plain teacher of this seed, trained if it is not there: -> model, vocabularies"""
     if run.tuning and not splits.test:  # ASDiv-A leaves a tenth of the training problems out
-        experiment = recipe.EXPERIMENTS[run.data]
-        path = recipe.model_path(run.data, run.fold, "teacher-tuning", experiment, seed)
-        trained, vocabularies = recipe.load_or_train(
-            path, f"teacher {seed}",
-            lambda checkpoint: recipe.train_teacher(splits, experiment, seed, checkpoint))
+        trained, vocabularies = recipe.load_or_train_teacher_on(splits, run.data, run.fold,
+                                                                "teacher-tuning", seed)
     else:
         trained, vocabularies = recipe.load_or_train_teacher(run.data, run.fold, seed,
                                                              shipped=False)

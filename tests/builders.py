@@ -2,6 +2,8 @@
 
 B problems, S words of P subwords, T tokens; D 10, N 3, K 4, V 9; two layers in each stack.
 """
+from dataclasses import replace
+
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pad_sequence
@@ -58,6 +60,13 @@ def tiny_batch(sources=(6, 3), targets=(2, 5), counts=None, seed=0):
              pad_sequence(target, batch_first=True), torch.full((B,), BOS),
              torch.tensor(counts or [2] * B)]
     return Batch(*(part.to(DEVICE) for part in parts), positions=list(range(B)))
+
+
+def batch_on(batch, device):
+    """The batch on another device."""
+    tensors = {name: value.to(device) for name, value in vars(batch).items()
+               if isinstance(value, torch.Tensor)}
+    return replace(batch, **tensors)
 
 
 def problems_of(batch):

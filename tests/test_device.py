@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import torch
 
-from builders import heads_of, model_for, tiny_batch, tiny_model
+from builders import batch_on, heads_of, model_for, tiny_batch, tiny_model
 from cases import small_problem
 from tinyprune import rivals, scorer, train
 from tinyprune.batching import make_batch
@@ -21,13 +21,6 @@ from tinyprune.vocabulary import Vocabularies
 ELSEWHERE = "meta"
 
 
-def elsewhere(batch):
-    """The batch on the other device."""
-    tensors = {name: value.to(ELSEWHERE) for name, value in vars(batch).items()
-               if isinstance(value, torch.Tensor)}
-    return replace(batch, **tensors)
-
-
 @pytest.fixture
 def model():
     return tiny_model().to(ELSEWHERE)
@@ -35,7 +28,7 @@ def model():
 
 @pytest.fixture
 def batch():
-    return elsewhere(tiny_batch())
+    return batch_on(tiny_batch(), ELSEWHERE)
 
 
 def two_equations(batch):
@@ -84,7 +77,7 @@ def test_a_whole_training_step_reads_no_value(monkeypatch):
     words = Vocabularies.of(problems, min_count=1)
     model = model_for(words, dropout=0.1)
     run = Training(model, problems, words, TrainConfig(epochs=1), task_loss)
-    batch = elsewhere(make_batch(problems, words, mirrored=True))
+    batch = batch_on(make_batch(problems, words, mirrored=True), ELSEWHERE)
     run.learn(batch)
     assert run.learn(batch).is_meta
 

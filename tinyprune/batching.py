@@ -31,22 +31,22 @@ class Batch:
         return {"encoder": words, "decoder": tokens, "cross": tokens}
 
 
-def fill_up(rows, filler):
-    """Lists -> lists of the length of the longest."""
-    longest = max(map(len, rows))
-    return [row + [filler] * (longest - len(row)) for row in rows]
+def fill_up(rows, filler, length):
+    """Lists -> lists of this length."""
+    return [row + [filler] * (length - len(row)) for row in rows]
 
 
 def pad(rows):
     """Lists of ids -> (B, longest), filled up with PAD."""
-    return torch.tensor(fill_up(list(rows), PAD), dtype=torch.long)
+    rows = list(rows)
+    return torch.tensor(fill_up(rows, PAD, max(map(len, rows))), dtype=torch.long)
 
 
 def pad_words(texts):
     """Texts of words of subwords, [[[id]]] -> (B, S, P), filled up with PAD."""
-    longest = max(len(word) for text in texts for word in text)
-    filled = [fill_up([*text, [PAD] * longest], PAD)[:-1] for text in texts]
-    return torch.tensor(fill_up(filled, [PAD] * longest))
+    P = max(len(word) for text in texts for word in text)
+    filled = [fill_up(text, PAD, P) for text in texts]
+    return torch.tensor(fill_up(filled, [PAD] * P, max(map(len, texts))))
 
 
 def make_batch(problems, vocabularies, mirrored=False, positions=()):

@@ -11,6 +11,7 @@ from sympy import Rational
 from tinyprune.quantities import (
     LITERAL,
     MAX_CHARACTERS,
+    POWERS,
     EquationError,
     is_name,
     name_index,
@@ -25,7 +26,6 @@ MAX_DECIMALS = 12  # of a recorded answer: what comes later is the noise of a fl
 UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a letter in brackets
 ANSWER = re.compile(rf"\s*(?:(-)\s*(?![$¥￥£€]?\s*-))?(?:[$¥￥£€]\s*)?({LITERAL.pattern})"
                     r"(?:[eE]([+-]?[0-9]{1,2}))?\s*")
-SHIFTS = {"%": 2, "万": -4, "亿": -8}  # decimals that it adds
 
 
 def evaluate_prefix(prefix, numbers=()):
@@ -141,7 +141,7 @@ def read_answer(text):
     if value.q != 1 and "/" not in number:
         digits = re.sub("[^0-9.]", "", number).partition(".")[2]
         if digits or power_of_ten:
-            decimals = len(digits) + SHIFTS.get(number[-1], 0) - int(power_of_ten or 0)
+            decimals = len(digits) - POWERS.get(number[-1], 0) - int(power_of_ten or 0)
     return -value if sign else value, decimals
 
 

@@ -5,6 +5,7 @@ neighbour mix are left out, as torch.utils.flop_counter does.
 """
 import statistics
 import time
+from functools import partial
 
 import torch
 
@@ -84,21 +85,32 @@ def forced_decoding(model, batch):
         model.decode(token, memory, mask, cache=cache)
 
 
+def seconds_of(function):
+    """How long one call takes, with the work that it leaves to a GPU."""
+    on_gpu = torch.cuda.is_available()
+    if on_gpu:
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    function()
+    if on_gpu:
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
 def latencies(models, batches, rounds=9):
     """Seconds per problem of each model, interleaved so that a busy machine slows all alike.
 
     models: {name: model} in eval mode; batches: [Batch] -> {name: median over rounds}
     """
+    def decode_all(model):
+        for batch in batches:
+            forced_decoding(model, batch)
+
     problems = sum(len(batch.source) for batch in batches)
     seconds = {name: [] for name in models}
     for _ in range(rounds + 1):
         for name, model in models.items():
-            start = time.perf_counter()
-            for batch in batches:
-                forced_decoding(model, batch)
-            if batches[0].source.is_cuda:
-                torch.cuda.synchronize()
-            seconds[name].append((time.perf_counter() - start) / problems)
+            seconds[name].append(seconds_of(partial(decode_all, model)) / problems)
     # The first round warms up.
     return {name: statistics.median(values[1:]) for name, values in seconds.items()}
 

@@ -26,7 +26,7 @@ DECIMAL = rf"(?:{WHOLE}(?:\.[0-9]+)?|(?<![\w.])\.[0-9]+)"
 TEXT_LITERAL = rf"{MIXED}|{FRACTION}|{QUOTIENT}|{DECIMAL}(?:\s*%)?"
 # Equations and answers have no full stops, so a point may end a number. In a text, 10万 counts in
 # units of 万: of Math23k's equations 527 use the 10, and none the 100000.
-SCALES = {"%": Rational(1, 100), "万": Rational(10**4), "亿": Rational(10**8)}
+POWERS = {"%": -2, "万": 4, "亿": 8}  # of ten
 NUMBER = rf"{WHOLE}\.(?![0-9])|{DECIMAL}(?:\s*[%万亿])?"
 LITERAL = re.compile(f"-?(?:{MIXED}|{FRACTION}|{QUOTIENT}|{NUMBER})")
 
@@ -50,9 +50,9 @@ SPACED_FRACTION = rf"(?<!/ )(?:[0-9]+ )?(?<![0-9/.])[0-9]+ / {NOT_ZERO}(?!\.[0-9
 
 # What looks like a number and counts nothing: MP3, and in English 3rd, and the one of "each one".
 NAME = r"\b(?:[A-Z]+|[a-z]+)[0-9][A-Za-z0-9]*(?![A-Za-z0-9]|\.[0-9])"
-NOT_COUNTED = (rf"{NAME}|\b[0-9]+(?:st|nd|rd|th)\b"
-               r"|\b(?:each|every|no|this|that|which|the|any|another) one\b"
-               rf"(?! (?:hundred|{'|'.join(LARGE)})\b)|\bone (?:of|day|another|by one)\b")
+IDIOM = (r"\b(?:each|every|no|this|that|which|the|any|another) one\b"
+         rf"(?! (?:hundred|{'|'.join(LARGE)})\b)|\bone (?:of|day|another|by one)\b")
+NOT_COUNTED = rf"{NAME}|\b[0-9]+(?:st|nd|rd|th)\b|{IDIOM}"
 
 # A minus is a sign where it touches its number and nothing stands before it: not in 3-4, 3 -4.
 SIGN = r"(?:(?<![^\s(])(?<![0-9)）%] )-(?=[0-9.]))?"
@@ -112,7 +112,9 @@ def read_number(literal):
         value = sum(whole, Rational(numerator, denominator))
     else:
         whole, _, decimals = plain.strip("-%万亿").replace(",", "").partition(".")
-        value = Rational(int(whole + decimals), 10 ** len(decimals)) * SCALES.get(plain[-1], 1)
+        value = Rational(int(whole + decimals), 10 ** len(decimals))
+        if plain[-1] in POWERS:
+            value *= Rational(10) ** POWERS[plain[-1]]
     return -value if plain.startswith("-") else value
 
 

@@ -147,6 +147,16 @@ def load_or_train_teacher(data, fold=0, seed=0, shipped=True):
         load(data, fold), config, seed, checkpoint))
 
 
+def load_or_train_teacher_on(splits, data, fold, label, seed=0):
+    """A teacher with the data set's settings that learns from other splits of it, named `label`.
+
+    -> Trained, Vocabularies
+    """
+    experiment = EXPERIMENTS[data]
+    path = model_path(data, fold, label, experiment, seed)
+    return load_or_train(path, label, partial(train_teacher, splits, experiment, seed))
+
+
 def train_teacher(splits, experiment, seed, checkpoint):
     """Trains a teacher from the start, with the settings of an ExperimentConfig.
 

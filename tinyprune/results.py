@@ -97,6 +97,21 @@ def write_result(path, rows, started):
     write_text(path, f'{head},\n "rows": [\n{body}\n]}}\n')
 
 
+def gather(parts):
+    """Prints each part, a dict, as soon as it is there -> all of them as one dict"""
+    found = {}
+    for part in parts:
+        print(part, flush=True)
+        found |= part
+    return found
+
+
+def write_findings(path, found, started):
+    """Writes one object: provenance, and what was found."""
+    whole = json.dumps(provenance(started) | found, ensure_ascii=False, indent=1)
+    write_text(path, whole + "\n")
+
+
 def result_path(folder, row, suffix=""):
     """A result file, named after its first row: study, data, fold and seed, then `suffix`."""
     fold = "" if row["fold"] is None else f"-fold{row['fold']}"

@@ -1,6 +1,6 @@
 """Solves a typed problem, and says what should make one doubt the answer."""
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sympy import Rational
 
@@ -70,7 +70,7 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     warnings = solution.warnings
     warnings += doubts_about_text(text, words, vocabularies)
     if best != candidates[0]:
-        other = Solution(named, candidates[0].equation, None, None).infix()
+        other = replace(solution, equation=candidates[0].equation).infix()
         warnings.append(f"The model preferred x = {other}, but that gives a value on its way that "
                         "hardly any training problem has: 0, a negative one, or one not whole.")
     try:

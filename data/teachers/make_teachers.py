@@ -7,7 +7,6 @@ data (data/download.py). With --ship it makes them from those that lesson 05 has
 import argparse
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 from tinyprune import cli, confidence, data, figures, files, recipe
@@ -57,8 +56,9 @@ def measure_confidence(name, fold):
                                        recipe.reranker(name))
     for part in range(0 if splits.valid else PARTS):
         kept = [p for position, p in enumerate(splits.train) if position % PARTS != part]
-        model, vocabularies = train_on(kept, name, fold, part)
-        found = confidence.ask(model, splits.train[part::PARTS], vocabularies,
+        trained, vocabularies = recipe.load_or_train_teacher_on(Splits(kept, [], []), name, fold,
+                                                                f"without-tenth-{part}")
+        found = confidence.ask(trained.model, splits.train[part::PARTS], vocabularies,
                                recipe.reranker(name))
         scores += found[0]
         right += found[1]
@@ -66,15 +66,6 @@ def measure_confidence(name, fold):
     confidence.save(groups, recipe.shipped_path(name, fold))
     figures.table([[g.lowest, g.right, g.answers] for g in groups],
                   [f"{name}: score from", "share right", "answers"])
-
-
-def train_on(problems, name, fold, part):
-    """A teacher with the data set's settings, kept under runs/: -> model, vocabularies"""
-    experiment = recipe.EXPERIMENTS[name]
-    path = recipe.model_path(name, fold, f"without-tenth-{part}", experiment)
-    make = partial(recipe.train_teacher, Splits(problems, [], []), experiment, 0)
-    trained, vocabularies = recipe.load_or_train(path, f"without tenth {part}", make)
-    return trained.model, vocabularies
 
 
 def ask(name, fold):

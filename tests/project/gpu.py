@@ -7,7 +7,6 @@ and times the steps.
 import argparse
 import copy
 import importlib.util
-import json
 import subprocess
 import sys
 import tempfile
@@ -21,14 +20,15 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import torch  # noqa: E402
 
+from builders import batch_on  # noqa: E402
 from tinyprune import recipe, scorer  # noqa: E402
 from tinyprune.batching import batches  # noqa: E402
 from tinyprune.distill import distillation_loss, task_loss  # noqa: E402
 from tinyprune.dynamic_pruning import DynamicPruning  # noqa: E402
-from tinyprune.files import write_text  # noqa: E402
 from tinyprune.masking import gates_for, select_heads  # noqa: E402
+from tinyprune.measure import seconds_of  # noqa: E402
 from tinyprune.recorded import pad_batch  # noqa: E402
-from tinyprune.results import RESULTS, provenance  # noqa: E402
+from tinyprune.results import RESULTS, gather, write_findings  # noqa: E402
 from tinyprune.train import Training  # noqa: E402
 from tinyprune.transformer import Config, Transformer  # noqa: E402
 from tinyprune.vocabulary import Vocabularies  # noqa: E402
@@ -69,9 +69,7 @@ def on_cpu(value):
         return {name: part.cpu() for name, part in value.items()}
     if isinstance(value, torch.nn.Module):
         return copy.deepcopy(value).cpu()
-    tensors = {name: part.cpu() for name, part in vars(value).items()
-               if isinstance(part, torch.Tensor)}
-    return replace(value, **tensors)
+    return batch_on(value, "cpu")
 
 
 def distance(a, b):
@@ -162,10 +160,7 @@ def compare_resumed(splits, vocabularies, steps=100):
 def milliseconds(run, steps=100):
     """Of a training step, once all shapes are known."""
     take(run, 3 * steps)
-    torch.cuda.synchronize()
-    started = time.perf_counter()
-    take(run, 4 * steps)
-    return round(1000 * (time.perf_counter() - started) / steps, 2)
+    return round(1000 * seconds_of(partial(take, run, 4 * steps)) / steps, 2)
 
 
 def step_times(splits, vocabularies):
@@ -213,13 +208,9 @@ def main():
     if not torch.cuda.is_available():
         sys.exit("There is no GPU here.")
     started = time.time()
-    found = {}
-    for part in all_checks():
-        print(part, flush=True)
-        found |= part
+    found = gather(all_checks())
     found["faults"] = faults(found)
-    whole = json.dumps(provenance(started) | found, ensure_ascii=False, indent=1)
-    write_text(args.out / "gpu.json", whole + "\n")
+    write_findings(args.out / "gpu.json", found, started)
     print("faults:", found["faults"] or "none")
 
 

@@ -5,7 +5,6 @@ lessons/results/speed.json. It needs Math23k (data/download.py), and transformer
 of its own: `pip install -r requirements.txt transformers`.
 """
 import argparse
-import json
 import re
 import statistics
 import sys
@@ -23,31 +22,19 @@ from tinyprune import recipe  # noqa: E402
 from tinyprune.batching import DEVICE, Batch, batches  # noqa: E402
 from tinyprune.decode import greedy  # noqa: E402
 from tinyprune.distill import task_loss  # noqa: E402
-from tinyprune.files import write_text  # noqa: E402
 from tinyprune.masking import remove_heads, select_heads  # noqa: E402
-from tinyprune.measure import flops, forced_decoding  # noqa: E402
-from tinyprune.results import RESULTS, provenance  # noqa: E402
+from tinyprune.measure import flops, forced_decoding, seconds_of  # noqa: E402
+from tinyprune.results import RESULTS, gather, write_findings  # noqa: E402
 from tinyprune.rivals import random_score  # noqa: E402
 from tinyprune.transformer import Transformer, shift_right, token_loss  # noqa: E402
-
-
-def seconds(function):
-    """How long one call takes, the GPU's work included."""
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    function()
-    if DEVICE == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
 
 
 def times_as_fast(ours, theirs, rounds=5):
     """The median of theirs / ours, called in turn; the first round warms up."""
     ratios = []
     for _ in range(rounds + 1):
-        own = seconds(ours)
-        ratios.append(seconds(theirs) / own)
+        own = seconds_of(ours)
+        ratios.append(seconds_of(theirs) / own)
     return round(statistics.median(ratios[1:]), 3)
 
 
@@ -227,7 +214,7 @@ def cost_against_size(config):
         steps = {size: step_of_size(config, **{name: size}) for size in sizes}
         rounds = []
         for _ in range(8):
-            rounds.append(list(map(seconds, steps.values())))
+            rounds.append(list(map(seconds_of, steps.values())))
         medians = list(map(statistics.median, zip(*rounds[1:])))  # the first round warms up
         curves[name] = [[size, round(took / medians[0], 2)] for size, took in zip(sizes, medians)]
     return curves
@@ -276,12 +263,7 @@ def main():
     args = parser.parse_args()
     started = time.time()
     torch.set_num_threads(args.threads)
-    found = {}
-    for part in measure(args.threads):
-        print(part, flush=True)
-        found |= part
-    whole = json.dumps(provenance(started) | found, ensure_ascii=False, indent=1)
-    write_text(args.out / "speed.json", whole + "\n")
+    write_findings(args.out / "speed.json", gather(measure(args.threads)), started)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ from tinyprune.distill import distillation_loss, task_loss  # noqa: E402
 from tinyprune.dynamic_pruning import DynamicPruning  # noqa: E402
 from tinyprune.files import FileError, write_text  # noqa: E402
 from tinyprune.quantities import EquationError, is_name, read_number  # noqa: E402
-from tinyprune.results import RESULTS, provenance  # noqa: E402
+from tinyprune.results import RESULTS, gather, write_findings  # noqa: E402
 from tinyprune.scorer import norm_score  # noqa: E402
 from tinyprune.tokenizer import OPERATORS, infix_to_prefix, mirror, prefix_to_infix  # noqa: E402
 from tinyprune.train import TrainConfig, steps_of, train  # noqa: E402
@@ -618,12 +618,7 @@ def main():
     args = parser.parse_args()
     started = time.time()
     torch.set_num_threads(1)
-    found = {}
-    for part in all_checks(args.inputs):
-        print(part, flush=True)
-        found |= part
-    whole = json.dumps(provenance(started) | found, ensure_ascii=False, indent=1)
-    write_text(args.out / "trust.json", whole + "\n")
+    write_findings(args.out / "trust.json", gather(all_checks(args.inputs)), started)
 
 
 if __name__ == "__main__":
