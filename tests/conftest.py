@@ -8,7 +8,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import pytest
 import torch
 
-from tinyprune import data, figures, files, recipe
+from tinyprune import data, decode, figures, files, recipe
 from tinyprune.data import Splits
 from tinyprune.train import TrainConfig
 
@@ -33,6 +33,8 @@ def small(whole, monkeypatch, tmp_path):
         teacher=TrainConfig(epochs=2), student=TrainConfig(epochs=1),
         model=dict(width=32, head_width=8, encoder_layers=2, feedforward=32),
         calibration=32, scorings=1))
+    # A model that has learned nothing writes as long as it may.
+    monkeypatch.setattr(decode, "MAX_LENGTH", 9)
     monkeypatch.setattr(files, "RUNS", tmp_path)
     monkeypatch.setattr(recipe, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr(figures, "PICTURES", tmp_path)

@@ -94,7 +94,7 @@ def token_loss(logits, target, label_smoothing=0.0):
     return -masked_mean(smoothed, real)
 
 
-class ChannelDropout(nn.Dropout1d):
+class ChannelDropout(nn.Dropout):
     """Drops whole channels of a text: one random number for all its words (Gal & Ghahramani 2016).
 
     x (B, T, D) -> (B, T, D)
@@ -105,7 +105,8 @@ class ChannelDropout(nn.Dropout1d):
     def forward(self, x):
         if not self.training:
             return x
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)  # Dropout1d wants (B, D, T)
+        B, _, D = x.shape
+        return x * super().forward(x.new_ones(B, 1, D))  # each 0 or 1 / (1 - p)
 
 
 class FeedForward(nn.Sequential):
