@@ -437,3 +437,14 @@ def test_one_teacher_in_the_ensemble_is_that_teacher():
     got = ensemble_loss(student.eval(), batch, temperature=t)
     expected = distillation_loss(student, batch, teacher=teacher, temperature=t, alignment=0)
     check(got, expected, "the loss with one teacher")
+
+
+def test_a_student_of_several_teachers_is_aligned_with_its_origin():
+    (teacher, student), problems, words = ensemble()
+    batch = make_batch(problems, words, mirrored=True)
+    batch.soft = pad_soft(ensemble_probabilities([teacher], problems, words, temperature=t))
+    got = ensemble_loss(student.eval(), batch, temperature=t, origin=teacher, alignment=0.3,
+                        kd_weight=0.7)
+    expected = distillation_loss(student, batch, teacher=teacher, temperature=t, alignment=0.3,
+                                 kd_weight=0.7)
+    check(got, expected, "one teacher, which is the origin")

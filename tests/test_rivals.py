@@ -12,8 +12,8 @@ from builders import randoms, tiny_model
 from checks import check
 from test_scorer import ALONE, BATCHES, check_scores, shallow_model
 from tinyprune import PAD
-from tinyprune.masking import remove_heads
-from tinyprune.rivals import example_losses
+from tinyprune.masking import gates_for, remove_heads
+from tinyprune.rivals import example_losses, greedy_score, mean_loss
 from tinyprune.scorer import CRITERIA
 
 LENGTHS = torch.tensor([[batch.target.shape[1]] for batch in ALONE])  # (6, 1), in tokens
@@ -116,3 +116,30 @@ def test_random_scores_come_from_their_seed():
     check(CRITERIA["random"](model, BATCHES, seed=4), first, "the same seed, the same scores")
     numbers = [*first.values(), *CRITERIA["random"](model, BATCHES, seed=5).values()]
     assert len(set(numbers)) == 36, "another seed, and every other head, needs another number"
+
+
+# greedy elimination
+
+def test_greedy_prunes_what_costs_least_beside_what_went_before():
+    model = shallow_model()
+    scores = greedy_score(model, BATCHES)
+    order = sorted(scores, key=scores.get)
+    left = {head[:2]: 3 for head in order}
+    for turn in range(6):  # three attentions of three heads, and one stays in each
+        gone = set(order[:turn])
+        losses = {head: mean_loss(model, BATCHES, gates_for(model, {*gone, head})).item()
+                  for head in order[turn:] if left[head[:2]] > 1}
+        assert order[turn] == min(losses, key=losses.get), f"turn {turn}"
+        assert scores[order[turn]] == turn
+        left[order[turn][:2]] -= 1
+    assert set(left.values()) == {1}
+
+
+def test_greedy_stops_at_its_share_and_ranks_the_rest_by_loss():
+    model = shallow_model()
+    scores = greedy_score(model, BATCHES, share=0.3)  # 2.7 of 9 heads: 3
+    order = sorted(scores, key=scores.get)
+    assert [scores[head] for head in order[:3]] == [0, 1, 2]
+    for head in order[3:]:
+        loss = mean_loss(model, BATCHES, gates_for(model, {*order[:3], head})).item()
+        check(scores[head], 3 + loss, f"{head} stays")

@@ -112,6 +112,15 @@ def task_loss(model, batch, gates=None, *, label_smoothing=LABEL_SMOOTHING):
     return token_loss(logits, batch.target, label_smoothing)
 
 
+@torch.no_grad()
+def ask_teacher(teacher, batch):
+    """-> the teacher's logits (B, T, V) and attention probabilities; it stays as it is."""
+    attentions = {}
+    logits = teacher.eval()(batch.source, batch.lengths, batch.target, attentions=attentions,
+                            start=batch.start)
+    return logits, attentions
+
+
 def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_weight=1.0,
                       ce_weight=0.5, alignment=0.1, label_smoothing=LABEL_SMOOTHING):
     """What the teacher says, and the recorded equations: a number.
@@ -121,11 +130,7 @@ def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_
     """
     attentions = {}
     logits = model(batch.source, batch.lengths, batch.target, gates, attentions, batch.start)
-    teacher_attentions = {}
-    teacher.eval()
-    with torch.no_grad():
-        teacher_logits = teacher(batch.source, batch.lengths, batch.target,
-                                 attentions=teacher_attentions, start=batch.start)
+    teacher_logits, teacher_attentions = ask_teacher(teacher, batch)
     real = batch.target != PAD
     loss = ce_weight * token_loss(logits, batch.target, label_smoothing)
     loss = loss + kd_weight * kd_loss(logits, teacher_logits, real, temperature)
@@ -138,11 +143,19 @@ def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_
 
 
 def ensemble_loss(model, batch, gates=None, *, temperature=3.0, kd_weight=1.0, ce_weight=0.5,
-                  label_smoothing=LABEL_SMOOTHING):
+                  origin=None, alignment=0.1, label_smoothing=LABEL_SMOOTHING):
     """What several teachers say together (batch.soft), and the recorded equations: a number.
 
     temperature: the one that ensemble_probabilities used
+    origin: the teacher that the student began as a copy of; its attention is aligned with. A
+            student that began from nothing has no heads that can be paired: None
     """
-    logits = model(batch.source, batch.lengths, batch.target, gates, start=batch.start)
-    soft = soft_loss(logits, batch.soft, batch.target != PAD, temperature)
-    return kd_weight * soft + ce_weight * token_loss(logits, batch.target, label_smoothing)
+    attentions = {} if origin else None
+    logits = model(batch.source, batch.lengths, batch.target, gates, attentions, batch.start)
+    loss = soft_loss(logits, batch.soft, batch.target != PAD, temperature)
+    if origin:
+        _, of_origin = ask_teacher(origin, batch)
+        distance = attention_alignment(attentions, of_origin, partner_heads(model, origin),
+                                       batch.real_queries(), gates)
+        loss = loss + alignment * distance
+    return kd_weight * loss + ce_weight * token_loss(logits, batch.target, label_smoothing)

@@ -208,32 +208,54 @@ def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio
     return load_or_train(path, name, make)[0]
 
 
-def load_or_train_ensemble_student(data, fold, seed, splits, vocabularies, teachers, ratio=0.0,
-                                   start="scratch", schedule="dynamic", criterion=paper_score):
+def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, config, *,
+                                   origin=None, aligned=False, shape=None, ratio=0.0,
+                                   schedule="dynamic", criterion=paper_score, calibration=None):
     """A student that learns from the recorded equations and the mean of several teachers.
 
-    start: "scratch", where it trains as long as a teacher, or "copy", where it begins as a copy of
-           one teacher and trains as long as a student
+    teachers: [] leaves it alone with the recorded equations
+    config: its TrainConfig
+    origin: the model that it begins as a copy of; without one it begins from nothing
+    aligned: whether its attention is aligned with the origin's
+    shape: what differs from the teachers' Config, where it begins from nothing
+    ratio, schedule, criterion: as in load_or_train_student
+    calibration: on how many problems heads are scored, by default as the data set's settings say
     -> Trained
     """
     experiment = EXPERIMENTS[data]
-    config = replace(experiment.teacher if start == "scratch" else experiment.student, seed=seed)
-    name = f"student of {len(teachers)}, {start}, {ratio:.0%} pruned"
+    experiment = replace(experiment, calibration=calibration or experiment.calibration)
 
     def make(checkpoint):
-        torch.manual_seed(seed)
-        model = Transformer(teachers[0].config)
-        if start == "copy":
-            model = copy.deepcopy(teachers[seed % len(teachers)])
+        torch.manual_seed(config.seed)
+        model = copy.deepcopy(origin)
+        if origin is None:
+            blank = Config(len(vocabularies.source), len(vocabularies.target), **experiment.model)
+            model = Transformer(replace(blank, **shape or {}))
+        soft = None
+        loss = task_loss
+        if teachers:
+            soft = load_or_ask_teachers(data, fold, splits, vocabularies, teachers)
+            loss = partial(ensemble_loss, origin=origin if aligned else None)
         pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
-        soft = ensemble_probabilities(teachers, splits.train, vocabularies)
-        log = train(model, splits.train, vocabularies, config, loss=ensemble_loss,
-                    checkpoint=checkpoint, name=name, pruning=pruning, soft=soft)
+        log = train(model, splits.train, vocabularies, config, loss=loss, checkpoint=checkpoint,
+                    name=f"student of {len(teachers)}", pruning=pruning, soft=soft)
         return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
 
-    path = model_path(data, fold, "ensemble-student", config, experiment, ratio, start, schedule,
-                      name_of(criterion), *map(fingerprint, teachers))
-    return load_or_train(path, name, make)[0]
+    models = [*teachers, origin] if origin else teachers
+    path = model_path(data, fold, "ensemble-student", config, experiment, ratio, schedule,
+                      name_of(criterion), len(teachers), aligned, shape,
+                      *map(fingerprint, models))
+    return load_or_train(path, f"student of {len(teachers)} teachers", make)[0]
+
+
+def load_or_ask_teachers(data, fold, splits, vocabularies, teachers):
+    """ensemble_probabilities on the training problems, computed once and kept."""
+    path = model_path(data, fold, "soft", *map(fingerprint, teachers))
+    if path.exists():
+        return read(path)
+    soft = ensemble_probabilities(teachers, splits.train, vocabularies)
+    save(soft, path)
+    return soft
 
 
 def make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion):

@@ -1,14 +1,16 @@
-"""The rivals of the paper's score: chance, and three criteria that ask the model itself.
+"""The rivals of the paper's score: chance, and four criteria that ask the model itself.
 
 All have the form (model, batches) -> {Head: float}, high = keep, on a model in eval mode with all
 heads active. None is scaled.
 """
+import math
 from collections import Counter
 
 import torch
 from torch.nn.functional import cross_entropy
 
 from tinyprune import PAD
+from tinyprune.masking import gates_for
 from tinyprune.transformer import by_head
 
 
@@ -73,19 +75,46 @@ def activation_score(model, batches):
 
 
 @torch.no_grad()
+def mean_loss(model, batches, gates=None):
+    """The mean of example_losses over [Batch]: a number."""
+    losses = [example_losses(model(b.source, b.lengths, b.target, gates), b.target)
+              for b in batches]
+    return torch.cat(losses).mean()
+
+
 def leave_one_out_score(model, batches):
     """The oracle: how much the mean loss over examples rises when this head alone is pruned.
 
     It costs one pass over the batches for each head.
     """
-    def loss(gates):
-        losses = [example_losses(model(b.source, b.lengths, b.target, gates), b.target)
-                  for b in batches]
-        return torch.cat(losses).mean()
-
-    whole = loss(None)
+    whole = mean_loss(model, batches)
     rises = {}
     for name, attention in model.attention_layers().items():
         gates = 1 - torch.eye(len(attention.heads), device=whole.device)  # row h masks head h
-        rises[name] = torch.stack([loss({name: gate}) - whole for gate in gates])  # (N,)
+        of_layer = [mean_loss(model, batches, {name: gate}) - whole for gate in gates]
+        rises[name] = torch.stack(of_layer)  # (N,)
     return by_head(model, rises)
+
+
+def greedy_score(model, batches, share=1.0):
+    """Backward elimination: the oracle, asked again after each head.
+
+    At each turn the head goes whose pruning costs the least loss beside those that went before. Its
+    score is the number of its turn. What stays gets the number of turns, and the loss that its
+    pruning would cost then. One head stays in each attention.
+    share: of all heads, how many go. A turn costs one pass over the batches for each head left.
+    """
+    heads = model.heads()
+    turns = math.ceil(share * len(heads))
+    left = Counter(head[:2] for head in heads)  # of each (kind, layer)
+    scores = {}
+    for turn in range(turns + 1):
+        staying = [head for head in heads if head not in scores]
+        losses = {head: mean_loss(model, batches, gates_for(model, {*scores, head})).item()
+                  for head in staying}
+        removable = [head for head in staying if left[head[:2]] > 1]
+        if turn == turns or not removable:
+            return scores | {head: turn + loss for head, loss in losses.items()}
+        gone = min(removable, key=losses.get)
+        left[gone[:2]] -= 1
+        scores[gone] = float(turn)

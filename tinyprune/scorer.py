@@ -17,6 +17,7 @@ from tinyprune.attention import causal_mask
 from tinyprune.rivals import (
     activation_score,
     gradient_score,
+    greedy_score,
     leave_one_out_score,
     random_score,
 )
@@ -152,7 +153,8 @@ CRITERIA = {"paper": paper_score,
             "random": random_score,
             "gradient": gradient_score,
             "activation": activation_score,
-            "leave-one-out": leave_one_out_score}
+            "leave-one-out": leave_one_out_score,
+            "greedy": greedy_score}
 
 
 def score_heads(model, batches, criterion=paper_score):

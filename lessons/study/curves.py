@@ -1,0 +1,45 @@
+"""Curves: accuracy against the share of heads that are removed, for each way to choose them.
+
+curves:        without training after; greedy answers
+trials-curves: the same on validation problems, to choose the best way
+"""
+from runs import CHOICES, SCOPES, Run, folds_of, row, teacher_of
+
+from tinyprune import recipe
+from tinyprune.evaluate import evaluate_model
+from tinyprune.masking import remove_heads, select_heads
+from tinyprune.results import GREEDY
+from tinyprune.scorer import score_heads
+
+RATIOS = [tenths / 10 for tenths in range(8)]
+
+
+def curves(data, study="curves"):
+    """Three seeds; on ASDiv-A of all folds."""
+    return [Run(study, data, fold, name, seed)
+            for seed in range(3) for fold in folds_of(data) for name in CHOICES]
+
+
+def trials_curves(data):
+    return [run for run in curves(data, "trials-curves") if run.seed == 0]
+
+
+def execute(run):
+    """Scores the teacher's heads once, and asks the problems without the lowest: -> [row]"""
+    splits = run.splits()
+    teacher, vocabularies = teacher_of(run, splits, run.seed)
+    count = recipe.EXPERIMENTS[run.data].calibration
+    calibration = recipe.calibration_batches(splits.train, vocabularies, count)
+    scores = score_heads(teacher, calibration, CHOICES[run.plan])
+    scope = SCOPES.get(run.plan, "kind")
+    settings = {"scope": scope, "calibration": count}
+    rows = []
+    for split in run.asked():
+        problems = getattr(splits, split)
+        for ratio in RATIOS if problems else []:
+            smaller = remove_heads(teacher, select_heads(scores, ratio, scope))
+            report = evaluate_model(smaller, problems, vocabularies)
+            rows.append(row(run, report, smaller, problems, split, GREEDY, settings,
+                            model="pruned", ratio=ratio, schedule="one-shot",
+                            criterion=run.plan, teacher_seed=run.seed))
+    return rows

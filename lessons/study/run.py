@@ -1,0 +1,62 @@
+"""The study: many runs that settle which part of the method does what.
+
+`python lessons/study/run.py trials --data asdiv-a` makes the runs of one study that are missing,
+one after the other. `--list` prints their numbers and names, and `--run 7` makes one of them, so
+that they spread over machines: copy the result files into one folder afterwards. A run that was
+stopped goes on where it stopped. Each run is single-threaded: start two side by side with --run.
+"""
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import curves
+import torch
+import trainings
+
+from tinyprune import cli, files
+from tinyprune.data import DATA
+from tinyprune.results import BEST, write_result
+
+# {study: (its runs on a data set, how one is executed)}
+STUDIES = {"trials": (trainings.trials, trainings.execute),
+           "rounds": (trainings.rounds, trainings.execute),
+           "factorial": (trainings.factorial, trainings.execute),
+           "trials-curves": (curves.trials_curves, curves.execute),
+           "curves": (curves.curves, curves.execute)}
+
+
+def show(run, rows):
+    """Prints the accuracies that count on one line."""
+    best = [row for row in rows if row["settings"]["decoding"] == BEST] or rows
+    found = ", ".join(f"{row['split']} {row['answer_accuracy']:.3f}" for row in best)
+    print(f"  {run.name}: {found}", flush=True)
+
+
+def main():
+    sys.excepthook = cli.show_error
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("study", choices=STUDIES)
+    parser.add_argument("--data", choices=DATA, default="sample")
+    parser.add_argument("--list", action="store_true", help="print the runs, and which are there")
+    parser.add_argument("--run", type=int, action="append", help="a run's number; more than once")
+    parser.add_argument("--out", type=Path, default=files.RUNS / "study", help="for result files")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    runs_of, execute = STUDIES[args.study]
+    runs = dict(enumerate(runs_of(args.data)))
+    for number in args.run or runs:
+        run = runs[number]
+        path = args.out / f"{run.name}.json"
+        if args.list:
+            print(f"{number:4}  {run.name}{'  is there' if path.exists() else ''}")
+        elif not path.exists():
+            started = time.time()
+            rows = execute(run)
+            write_result(path, rows, started)
+            show(run, rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Studies of trainings.
+
+trials:    what round 2 should be, chosen on validation problems; no test problem is asked
+rounds:    round 1, five plain teachers; round 2, students of all five
+factorial: {not pruned, one-shot, dynamic} x {what a student learns from}, and the controls
+"""
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from runs import CHOICES, TEACHERS, Run, answers, folds_of, row, teacher_of
+from tinyprune import recipe
+from tinyprune.rivals import greedy_score
+from tinyprune.train import steps_of
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a student starts, what it learns from, and how it loses heads."""
+    start: str = "scratch"  # or "copy": of the plain teacher with the same seed
+    teachers: int = 0  # how many it learns from, beside the recorded equations
+    aligned: bool = False  # whether its attention is aligned with its origin's
+    ratio: float = 0.0
+    schedule: str = "none"
+    criterion: str = "paper"
+    calibration: int | None = None  # problems to score heads on, by default the data set's number
+    shape: dict = field(default_factory=dict)  # of a model that is smaller from the start
+
+
+TEACHER = Plan()
+LOSSES = {"equations": dict(teachers=0),
+          "one teacher": dict(teachers=1),
+          "five teachers": dict(teachers=TEACHERS),
+          "five teachers and alignment": dict(teachers=TEACHERS, aligned=True)}
+THIRTY = dict(ratio=0.3, schedule="dynamic")
+TRIALS = {"scratch": Plan(teachers=TEACHERS),
+          "scratch, 30% pruned": Plan(teachers=TEACHERS, **THIRTY),
+          "copy": Plan("copy", teachers=TEACHERS),
+          "copy, 30% pruned": Plan("copy", teachers=TEACHERS, **THIRTY)}
+
+
+def trials(data):
+    runs = []
+    for fold in folds_of(data):
+        runs += [Run("trials", data, fold, "teacher", seed) for seed in range(TEACHERS)]
+        runs += [Run("trials", data, fold, name, 0) for name in TRIALS]
+    return runs
+
+
+def rounds(data):
+    return [Run("rounds", data, fold, "teacher", seed)
+            for fold in folds_of(data) for seed in range(TEACHERS)]
+
+
+def factorial(data):
+    seeds = range(3)
+    return [Run("factorial", data, fold, name, seed)
+            for seed in seeds for fold in folds_of(data) for name in FACTORIAL]
+
+
+def make_factorial():
+    """{name: Plan} of all cells."""
+    plans = {}
+    for loss, learned in LOSSES.items():
+        plans[f"copy, not pruned, {loss}"] = Plan("copy", **learned)
+        for schedule in ("one-shot", "dynamic"):
+            pruned = dict(ratio=0.3, schedule=schedule)
+            plans[f"copy, {schedule}, paper, {loss}"] = Plan("copy", **pruned, **learned)
+            plans[f"copy, {schedule}, greedy, {loss}"] = Plan(
+                "copy", criterion="greedy 30%", calibration=64, **pruned, **learned)
+    five = dict(teachers=TEACHERS)
+    plans["copy, dynamic, lot, five teachers"] = Plan("copy", criterion="lot", **THIRTY, **five)
+    plans["copy, monotone, paper, five teachers"] = Plan("copy", ratio=0.3, schedule="monotone",
+                                                         **five)
+    return plans
+
+
+FACTORIAL = make_factorial()
+PLANS = {"teacher": TEACHER} | TRIALS | FACTORIAL
+
+
+def criterion_of(plan, seed):
+    """The plan's criterion; lots differ from seed to seed."""
+    if plan.criterion == "greedy 30%":  # the rest stays, so it need not be ranked
+        return partial(greedy_score, share=0.3)
+    return CHOICES[f"lot {seed}" if plan.criterion == "lot" else plan.criterion]
+
+
+def train_plan(run, splits):
+    """-> the model of the run's plan, its vocabularies, its TrainConfig"""
+    plan = PLANS[run.plan]
+    experiment = recipe.EXPERIMENTS[run.data]
+    config = experiment.student if plan.start == "copy" else experiment.teacher
+    if run.plan == "teacher":
+        return *teacher_of(run, splits, run.seed), config
+    origin, vocabularies = teacher_of(run, splits, run.seed)
+    teachers = [teacher_of(run, splits, seed)[0] for seed in range(TEACHERS)]
+    teachers = [origin] if plan.teachers == 1 else teachers[:plan.teachers]
+    trained = recipe.load_or_train_ensemble_student(
+        run.data, run.fold, splits, vocabularies, teachers, replace(config, seed=run.seed),
+        origin=origin if plan.start == "copy" else None, aligned=plan.aligned, shape=plan.shape,
+        ratio=plan.ratio, schedule=plan.schedule, criterion=criterion_of(plan, run.seed),
+        calibration=plan.calibration)
+    return trained.model, vocabularies, config
+
+
+def execute(run):
+    """Trains, and asks the problems: -> [row]"""
+    plan = PLANS[run.plan]
+    splits = run.splits()
+    model, vocabularies, config = train_plan(run, splits)
+    loss = "ce+kl" if plan.teachers else "ce"
+    facts = dict(loss=loss + "+attention" * plan.aligned, ratio=plan.ratio,
+                 schedule=plan.schedule, criterion=plan.criterion if plan.ratio else None,
+                 model="student" if plan.start == "copy" else "scratch",
+                 teacher_seed=run.seed if plan.start == "copy" else None,
+                 steps=steps_of(config, splits.train, vocabularies))
+    if run.plan == "teacher":
+        facts["model"] = "teacher"
+    settings = {"round": 1 if run.plan == "teacher" else 2, "teachers": plan.teachers,
+                "start": plan.start, "shape": plan.shape}
+    rows = []
+    for split in run.asked():
+        problems = getattr(splits, split)
+        for decoding, report in answers(run.data, model, problems, vocabularies).items():
+            rows.append(row(run, report, model, problems, split, decoding, settings, **facts))
+    return rows
