@@ -28,22 +28,26 @@ def example_losses(logits, target):
     return losses.sum(dim=1) / tokens.clamp(min=1)  # an unreadable equation has no token
 
 
-def gradient_score(model, batches):
-    """Michel et al. 2019: the mean over examples b of |d loss of b / d gate of head h in b|.
+def gate_gradients(model, batch):
+    """d loss of example b / d gate of head h in b: {(kind, layer): (B, N)}
 
     A gate per example, (B, N), keeps the examples' gradients apart: in a batch's sum they would
     cancel.
     """
-    layers = model.attention_layers()
+    B = len(batch.source)
+    gates = {name: torch.ones(B, len(attention.heads), requires_grad=True,
+                              device=batch.source.device)
+             for name, attention in model.attention_layers().items()}
+    logits = model(batch.source, batch.lengths, batch.target, gates)
+    loss = example_losses(logits, batch.target).sum()
+    return dict(zip(gates, torch.autograd.grad(loss, list(gates.values()))))
+
+
+def gradient_score(model, batches):
+    """Michel et al. 2019: the mean over examples b of |d loss of b / d gate of head h in b|."""
     sums = Counter()
     for batch in batches:
-        B = len(batch.source)
-        gates = {name: torch.ones(B, len(attention.heads), requires_grad=True,
-                                  device=batch.source.device)
-                 for name, attention in layers.items()}
-        logits = model(batch.source, batch.lengths, batch.target, gates)
-        loss = example_losses(logits, batch.target).sum()
-        for name, gradient in zip(gates, torch.autograd.grad(loss, list(gates.values()))):
+        for name, gradient in gate_gradients(model, batch).items():
             sums[name] += gradient.abs().sum(dim=0)  # (N,)
     examples = sum(len(batch.source) for batch in batches)
     return by_head(model, {name: total / examples for name, total in sums.items()})

@@ -10,27 +10,30 @@ import sys
 import time
 from pathlib import Path
 
+import criteria
 import curves
+import inference
 import torch
 import trainings
 
 from tinyprune import cli, files
 from tinyprune.data import DATA
-from tinyprune.results import BEST, write_result
+from tinyprune.results import write_findings, write_result
 
 # {study: (its runs on a data set, how one is executed)}
 STUDIES = {"trials": (trainings.trials, trainings.execute),
            "rounds": (trainings.rounds, trainings.execute),
            "factorial": (trainings.factorial, trainings.execute),
            "trials-curves": (curves.trials_curves, curves.execute),
-           "curves": (curves.curves, curves.execute)}
+           "curves": (curves.curves, curves.execute),
+           "criteria": (criteria.criteria, criteria.execute),
+           "inference": (inference.inference, inference.execute)}
 
 
-def show(run, rows):
-    """Prints the accuracies that count on one line."""
-    best = [row for row in rows if row["settings"]["decoding"] == BEST] or rows
-    found = ", ".join(f"{row['split']} {row['answer_accuracy']:.3f}" for row in best)
-    print(f"  {run.name}: {found}", flush=True)
+def write(path, found, started):
+    """Result rows, a list, or what else was found, a dict."""
+    writer = write_result if isinstance(found, list) else write_findings
+    writer(path, found, started)
 
 
 def main():
@@ -53,9 +56,8 @@ def main():
             print(f"{number:4}  {run.name}{'  is there' if path.exists() else ''}")
         elif not path.exists():
             started = time.time()
-            rows = execute(run)
-            write_result(path, rows, started)
-            show(run, rows)
+            write(path, execute(run), started)
+            print(f"  {run.name}: {time.time() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

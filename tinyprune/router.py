@@ -1,0 +1,77 @@
+"""Heads chosen for each problem before anything of them is computed: pruning at inference.
+
+    importance[h] = w[h] · mean embedding of the problem's words + c[h]
+
+A router is one linear map, fitted by least squares to the gate gradients of training problems (what
+each head's gate does to that problem's own loss, rivals.py). It reads the problem's embeddings
+alone. So a head that it leaves out costs nothing: no query, key or value of it is computed. A gate
+inside the layer comes too late for that, because it has already paid for Q, K and Q K^T.
+"""
+import contextlib
+
+import torch
+
+from tinyprune.masking import check_heads, select_heads
+from tinyprune.rivals import gate_gradients
+
+
+def mean_embedding(model, batch):
+    """What the router reads: the mean of a problem's word embeddings, and 1: (B, D + 1)"""
+    words = model.source_embedding(batch.source.flatten(0, 1))  # padding's embedding is 0
+    total = words.unflatten(0, batch.source.shape[:2]).sum(dim=1)  # (B, D)
+    mean = total / batch.lengths[:, None]
+    return torch.cat([mean, torch.ones_like(mean[:, :1])], dim=1)
+
+
+def problem_importance(model, batch):
+    """|gate gradient| of every head for each problem, in the order of model.heads(): (B, heads)"""
+    gradients = gate_gradients(model, batch)
+    return torch.cat([gradients[name] for name in model.attention_layers()], dim=1).abs()
+
+
+def fit_router(model, batches, decay=1.0):
+    """Least squares with a penalty (ridge regression) on the problems of [Batch]: (D + 1, heads)
+
+    decay: the weight of the penalty on the squares of the router's weights
+    """
+    with torch.no_grad():
+        X = torch.cat([mean_embedding(model, batch) for batch in batches])  # (problems, D + 1)
+    Y = torch.cat([problem_importance(model, batch) for batch in batches])  # (problems, heads)
+    penalty = decay * torch.eye(X.shape[1], device=X.device)
+    return torch.linalg.solve(X.T @ X + penalty, X.T @ Y)
+
+
+@torch.no_grad()
+def route(router, model, batch, ratio):
+    """The heads that each problem of the batch does without: [frozenset of Heads]
+
+    As many in each kind of attention as select_heads takes at this ratio.
+    """
+    importance = (mean_embedding(model, batch) @ router).tolist()  # (B, heads)
+    heads = model.heads()
+    return [frozenset(select_heads(dict(zip(heads, row)), ratio)) for row in importance]
+
+
+@contextlib.contextmanager
+def without_heads(model, pruned):
+    """Inside, the model does not have these Heads; afterwards it is as before.
+
+    Slices of the weights stand in for them, so the heads are truly skipped. Raises ValueError as
+    remove_heads does.
+    """
+    check_heads(model, pruned)
+    layers = model.attention_layers()
+    whole = {name: (attention.heads, dict(attention.named_parameters()))
+             for name, attention in layers.items()}
+    try:
+        for name, attention in layers.items():
+            attention.prune_heads([head.index for head in pruned if head[:2] == name])
+        yield
+    finally:
+        for name, attention in layers.items():
+            attention.heads, parameters = whole[name]
+            for key, parameter in parameters.items():
+                part, _, weight_or_bias = key.partition(".")
+                projection = getattr(attention, part)
+                setattr(projection, weight_or_bias, parameter)
+                projection.out_features, projection.in_features = projection.weight.shape
