@@ -162,7 +162,8 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"cannot prune the heads {missing}: here are the heads {self.heads}")
         if not kept:
             raise ValueError(f"cannot prune all of the heads {self.heads}: at least one must stay")
-        rows = head_rows([self.heads.index(index) for index in kept], self.head_width)
+        positions = [self.heads.index(index) for index in kept]
+        rows = torch.tensor(head_rows(positions, self.head_width), device=self.query.weight.device)
         trained = self.output.weight.requires_grad  # a frozen model stays frozen
         for projection in (self.query, self.key, self.value):
             projection.weight = nn.Parameter(projection.weight[rows], trained)

@@ -35,8 +35,8 @@ def gate_gradients(model, batch):
     cancel.
     """
     B = len(batch.source)
-    gates = {name: torch.ones(B, len(attention.heads), requires_grad=True,
-                              device=batch.source.device)
+    like = model.classifier.weight  # its device and its type of numbers
+    gates = {name: like.new_ones(B, len(attention.heads), requires_grad=True)
              for name, attention in model.attention_layers().items()}
     logits = model(batch.source, batch.lengths, batch.target, gates)
     loss = example_losses(logits, batch.target).sum()
