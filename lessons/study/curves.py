@@ -3,8 +3,7 @@
 curves:        without training after; greedy answers
 trials-curves: the same on validation problems, to choose the best way
 """
-from runs import CHOICES, SCOPES, Run, folds_of, row, teacher_of
-
+from runs import CHOICES, SCOPES, Run, costs_of, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.evaluate import evaluate_model
 from tinyprune.masking import remove_heads, select_heads
@@ -34,12 +33,12 @@ def execute(run):
     scope = SCOPES.get(run.plan, "kind")
     settings = {"scope": scope, "calibration": count}
     rows = []
-    for split in run.asked():
-        problems = getattr(splits, split)
-        for ratio in RATIOS if problems else []:
-            smaller = remove_heads(teacher, select_heads(scores, ratio, scope))
-            report = evaluate_model(smaller, problems, vocabularies)
-            rows.append(row(run, report, smaller, problems, split, GREEDY, settings,
-                            model="pruned", ratio=ratio, schedule="one-shot",
-                            criterion=run.plan, teacher_seed=run.seed))
+    for ratio in RATIOS:
+        smaller = remove_heads(teacher, select_heads(scores, ratio, scope))
+        facts = dict(model="pruned", ratio=ratio, schedule="one-shot", criterion=run.plan,
+                     teacher_seed=run.seed) | costs_of(smaller, splits)
+        for split in run.asked():
+            if problems := getattr(splits, split):
+                report = evaluate_model(smaller, problems, vocabularies)
+                rows.append(row(run, report, split, GREEDY, settings, facts))
     return rows

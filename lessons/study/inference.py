@@ -8,7 +8,7 @@ import statistics
 from collections import defaultdict
 from functools import partial
 
-from runs import Run, folds_of, row, teacher_of
+from runs import Run, costs_of, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.batching import batches, make_batch
 from tinyprune.decode import greedy
@@ -61,8 +61,8 @@ def execute(run):
                      milliseconds_per_problem=clock.get(way), teacher_seed=run.seed)
         if way in clock:
             facts["speedup"] = clock["whole"] / clock[way]
-        rows.append(row(run, report, smaller if choose else used, problems, "test", GREEDY,
-                        settings, **facts))
+        facts |= costs_of(smaller if choose else used, splits)
+        rows.append(row(run, report, "test", GREEDY, settings, facts))
     return rows
 
 

@@ -76,10 +76,16 @@ def answers(data, model, problems, vocabularies):
     return {decoding: grade(problems, found) for decoding, found in equations.items()}
 
 
-def row(run, report, trained, problems, split, decoding, settings, **facts):
-    """A row of the run's result file: its report, its name, and what the model costs."""
+def costs_of(model, splits):
+    """What a model costs, as a row says it; FLOPs are of the problems that are asked last."""
+    problems = splits.test or splits.valid
+    return dict(heads=len(model.heads()), heads_kept=model.heads_kept(),
+                parameters_without_embeddings=parameters(model, embeddings=False),
+                flops=mean_flops(model, problem_lengths(problems)))
+
+
+def row(run, report, split, decoding, settings, facts):
+    """A row of the run's result file."""
     return result_row(report, study=run.study, data=run.data, fold=run.fold, seed=run.seed,
-                      split=split, heads=len(trained.heads()), heads_kept=trained.heads_kept(),
-                      parameters_without_embeddings=parameters(trained, embeddings=False),
-                      flops=mean_flops(trained, problem_lengths(problems)),
-                      settings=settings | {"plan": run.plan, "decoding": decoding}, **facts)
+                      split=split, settings=settings | {"plan": run.plan, "decoding": decoding},
+                      **facts)

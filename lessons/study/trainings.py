@@ -1,13 +1,15 @@
 """Studies of trainings.
 
 trials:    what round 2 should be, chosen on validation problems; no test problem is asked
-rounds:    round 1, five plain teachers; round 2, students of all five
+rounds:    round 1, five plain teachers, alone and together; round 2, students of all five
 factorial: {not pruned, one-shot, dynamic} x {what a student learns from}, and the controls
 """
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
-from runs import CHOICES, TEACHERS, Run, answers, folds_of, row, teacher_of
+from committee import Committee
+
+from runs import CHOICES, TEACHERS, Run, answers, costs_of, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.rivals import greedy_score
 from tinyprune.train import steps_of
@@ -23,9 +25,19 @@ class Plan:
     schedule: str = "none"
     criterion: str = "paper"
     calibration: int | None = None  # problems to score heads on, by default the data set's number
-    shape: dict = field(default_factory=dict)  # of a model that is smaller from the start
+    shape: str = "whole"  # a name in SHAPES: of a model that is smaller from the start
 
 
+SEEDS = 3  # of each student
+TOGETHER = "teachers together"
+# Models that are smaller from the start: as a student without 30% of its heads in parameters, in
+# FLOPs, or as near as a layer fewer comes.
+SHAPES = {"asdiv-a": {"narrower, equal parameters": dict(width=100),
+                      "narrower, equal FLOPs": dict(width=94),
+                      "shallower": dict(encoder_layers=1)},
+          "math23k": {"narrower, equal parameters": dict(width=152),
+                      "narrower, equal FLOPs": dict(width=150),
+                      "shallower": dict(encoder_layers=3)}}
 TEACHER = Plan()
 LOSSES = {"equations": dict(teachers=0),
           "one teacher": dict(teachers=1),
@@ -47,14 +59,17 @@ def trials(data):
 
 
 def rounds(data):
-    return [Run("rounds", data, fold, "teacher", seed)
-            for fold in folds_of(data) for seed in range(TEACHERS)]
+    runs = []
+    for fold in folds_of(data):
+        runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
+        runs.append(Run("rounds", data, fold, TOGETHER, 0))
+    return runs + [Run("rounds", data, fold, name, seed) for seed in range(SEEDS)
+                   for fold in folds_of(data) for name in TRIALS]
 
 
 def factorial(data):
-    seeds = range(3)
     return [Run("factorial", data, fold, name, seed)
-            for seed in seeds for fold in folds_of(data) for name in FACTORIAL]
+            for seed in range(SEEDS) for fold in folds_of(data) for name in FACTORIAL]
 
 
 def make_factorial():
@@ -67,6 +82,9 @@ def make_factorial():
             plans[f"copy, {schedule}, paper, {loss}"] = Plan("copy", **pruned, **learned)
             plans[f"copy, {schedule}, greedy, {loss}"] = Plan(
                 "copy", criterion="greedy 30%", calibration=64, **pruned, **learned)
+    for shape in SHAPES["asdiv-a"]:
+        plans[f"{shape}, equations"] = Plan(shape=shape)
+        plans[f"{shape}, five teachers"] = Plan(shape=shape, teachers=TEACHERS)
     five = dict(teachers=TEACHERS)
     plans["copy, dynamic, lot, five teachers"] = Plan("copy", criterion="lot", **THIRTY, **five)
     plans["copy, monotone, paper, five teachers"] = Plan("copy", ratio=0.3, schedule="monotone",
@@ -75,7 +93,7 @@ def make_factorial():
 
 
 FACTORIAL = make_factorial()
-PLANS = {"teacher": TEACHER} | TRIALS | FACTORIAL
+PLANS = {"teacher": TEACHER, TOGETHER: TEACHER} | TRIALS | FACTORIAL
 
 
 def criterion_of(plan, seed):
@@ -90,14 +108,16 @@ def train_plan(run, splits):
     plan = PLANS[run.plan]
     experiment = recipe.EXPERIMENTS[run.data]
     config = experiment.student if plan.start == "copy" else experiment.teacher
-    if run.plan == "teacher":
-        return *teacher_of(run, splits, run.seed), config
     origin, vocabularies = teacher_of(run, splits, run.seed)
-    teachers = [teacher_of(run, splits, seed)[0] for seed in range(TEACHERS)]
-    teachers = [origin] if plan.teachers == 1 else teachers[:plan.teachers]
+    if run.plan == "teacher":
+        return origin, vocabularies, config
+    teachers = [origin]
+    if plan.teachers != 1:
+        teachers = [teacher_of(run, splits, seed)[0] for seed in range(plan.teachers)]
     trained = recipe.load_or_train_ensemble_student(
         run.data, run.fold, splits, vocabularies, teachers, replace(config, seed=run.seed),
-        origin=origin if plan.start == "copy" else None, aligned=plan.aligned, shape=plan.shape,
+        origin=origin if plan.start == "copy" else None, aligned=plan.aligned,
+        shape=SHAPES.get(run.data, {}).get(plan.shape),
         ratio=plan.ratio, schedule=plan.schedule, criterion=criterion_of(plan, run.seed),
         calibration=plan.calibration)
     return trained.model, vocabularies, config
@@ -107,20 +127,30 @@ def execute(run):
     """Trains, and asks the problems: -> [row]"""
     plan = PLANS[run.plan]
     splits = run.splits()
-    model, vocabularies, config = train_plan(run, splits)
     loss = "ce+kl" if plan.teachers else "ce"
     facts = dict(loss=loss + "+attention" * plan.aligned, ratio=plan.ratio,
                  schedule=plan.schedule, criterion=plan.criterion if plan.ratio else None,
                  model="student" if plan.start == "copy" else "scratch",
-                 teacher_seed=run.seed if plan.start == "copy" else None,
-                 steps=steps_of(config, splits.train, vocabularies))
-    if run.plan == "teacher":
+                 teacher_seed=run.seed if plan.start == "copy" else None)
+    if plan is TEACHER:
         facts["model"] = "teacher"
-    settings = {"round": 1 if run.plan == "teacher" else 2, "teachers": plan.teachers,
+    settings = {"round": 1 if plan is TEACHER else 2, "teachers": plan.teachers,
                 "start": plan.start, "shape": plan.shape}
+    if run.plan == TOGETHER:
+        teachers = [teacher_of(run, splits, seed) for seed in range(TEACHERS)]
+        models, vocabularies = zip(*teachers)
+        return rows_of(run, splits, Committee(models), vocabularies[0],
+                       settings | {"teachers": TEACHERS}, facts)
+    model, vocabularies, config = train_plan(run, splits)
+    facts["steps"] = steps_of(config, splits.train, vocabularies)
+    return rows_of(run, splits, model, vocabularies, settings, facts | costs_of(model, splits))
+
+
+def rows_of(run, splits, model, vocabularies, settings, facts):
+    """-> [row], one for each split that is asked and each way to answer"""
     rows = []
     for split in run.asked():
-        problems = getattr(splits, split)
-        for decoding, report in answers(run.data, model, problems, vocabularies).items():
-            rows.append(row(run, report, model, problems, split, decoding, settings, **facts))
+        reports = answers(run.data, model, getattr(splits, split), vocabularies)
+        rows += [row(run, report, split, decoding, settings, facts)
+                 for decoding, report in reports.items()]
     return rows

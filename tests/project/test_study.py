@@ -5,9 +5,18 @@ import runpy
 import sys
 
 import pytest
+import torch
 
+from builders import model_for, tiny_batch, tiny_model
+from cases import small_problem
+from checks import check
+from tinyprune.batching import make_batch
+from tinyprune.bidirectional import bidirectional_search
+from tinyprune.decode import greedy
 from tinyprune.files import ROOT
 from tinyprune.results import BEST, KEYS
+from tinyprune.transformer import shift_right
+from tinyprune.vocabulary import Vocabularies
 
 SCRIPT = ROOT / "lessons" / "study" / "run.py"
 
@@ -52,3 +61,40 @@ def test_a_student_of_several_teachers_loses_its_heads(study, small):
         row = json.loads(path.read_text(encoding="utf-8"))["rows"][0]
         sizes[row["model"]] = row["parameters_without_embeddings"]
     assert sizes["scratch"] < sizes["teacher"]
+
+
+# several models that answer as one
+
+def committee_of(monkeypatch, *models):
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    return importlib.import_module("committee").Committee(models)
+
+
+def equations(search, model, batch, vocabulary):
+    found = search(model, batch, vocabulary)
+    return [[candidate.equation for candidate in candidates] for candidates in found]
+
+
+@pytest.mark.parametrize("search", [greedy, bidirectional_search])
+def test_a_model_and_its_double_answer_as_the_model(search, monkeypatch):
+    problems = [small_problem("tom has N0 and N1", "+ N0 N1"), small_problem("ann N0", "N0")]
+    words = Vocabularies.of(problems, min_count=1)
+    model = model_for(words)
+    batch = make_batch(problems, words)
+    both = committee_of(monkeypatch, model, model)
+    expected = equations(search, model, batch, words.target)
+    assert equations(search, both, batch, words.target) == expected
+
+
+def test_a_committee_says_the_mean_of_the_probabilities(monkeypatch):
+    models = [tiny_model(seed=seed) for seed in (1, 2)]
+    batch = tiny_batch()
+    both = committee_of(monkeypatch, *models)
+    tokens = shift_right(batch.target)
+    each = [model.decode(tokens, *model.encode(batch.source, batch.lengths)) for model in models]
+    expected = sum(logits.softmax(dim=-1) for logits in each) / 2
+    memory, mask = both.encode(batch.source, batch.lengths)
+    check(both.decode(tokens, memory, mask).exp(), expected, "all tokens at once")
+    cache = {}
+    steps = [both.decode(token, memory, mask, cache=cache) for token in tokens.split(1, dim=1)]
+    check(torch.cat(steps, dim=1).exp(), expected, "token by token, with one cache for both")
