@@ -1,11 +1,12 @@
 """The study's promises: each run is a command of its own, and its result a file."""
-import importlib
 import json
 import runpy
 import sys
 
 import pytest
 import torch
+import trainings
+from committee import Committee
 
 from builders import model_for, tiny_batch, tiny_model
 from cases import small_problem
@@ -26,8 +27,7 @@ def study(small, monkeypatch, capsys):
     """study("trials --list"): what study.py prints on a few problems of the sample."""
     def study(line):
         monkeypatch.setattr(sys, "argv", ["run.py", *line.split(), "--out", str(small / "study")])
-        monkeypatch.syspath_prepend(SCRIPT.parent)
-        monkeypatch.setattr(importlib.import_module("trainings"), "TEACHERS", 2)
+        monkeypatch.setattr(trainings, "TEACHERS", 2)
         runpy.run_path(str(SCRIPT))["main"]()
         return capsys.readouterr().out
 
@@ -65,31 +65,26 @@ def test_a_student_of_several_teachers_loses_its_heads(study, small):
 
 # several models that answer as one
 
-def committee_of(monkeypatch, *models):
-    monkeypatch.syspath_prepend(SCRIPT.parent)
-    return importlib.import_module("committee").Committee(models)
-
-
 def equations(search, model, batch, vocabulary):
     found = search(model, batch, vocabulary)
     return [[candidate.equation for candidate in candidates] for candidates in found]
 
 
 @pytest.mark.parametrize("search", [greedy, bidirectional_search])
-def test_a_model_and_its_double_answer_as_the_model(search, monkeypatch):
+def test_a_model_and_its_double_answer_as_the_model(search):
     problems = [small_problem("tom has N0 and N1", "+ N0 N1"), small_problem("ann N0", "N0")]
     words = Vocabularies.of(problems, min_count=1)
     model = model_for(words)
     batch = make_batch(problems, words)
-    both = committee_of(monkeypatch, model, model)
+    both = Committee([model, model])
     expected = equations(search, model, batch, words.target)
     assert equations(search, both, batch, words.target) == expected
 
 
-def test_a_committee_says_the_mean_of_the_probabilities(monkeypatch):
+def test_a_committee_says_the_mean_of_the_probabilities():
     models = [tiny_model(seed=seed) for seed in (1, 2)]
     batch = tiny_batch()
-    both = committee_of(monkeypatch, *models)
+    both = Committee(models)
     tokens = shift_right(batch.target)
     each = [model.decode(tokens, *model.encode(batch.source, batch.lengths)) for model in models]
     expected = sum(logits.softmax(dim=-1) for logits in each) / 2

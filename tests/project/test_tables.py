@@ -1,21 +1,10 @@
 """The tables' promises: means over folds, paired intervals, pages that come from files alone."""
-import importlib.util
-
+import make_tables as tables
 import pytest
 
 from tinyprune.evaluate import Report
 from tinyprune.files import ROOT
 from tinyprune.results import BEST, MAJORITY, RESULTS, result_row
-
-
-def load_tables():
-    spec = importlib.util.spec_from_file_location("make_tables", RESULTS / "make_tables.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tables = load_tables()
 
 
 def row(outcomes, settings, **facts):

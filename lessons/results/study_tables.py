@@ -1,0 +1,343 @@
+"""Tables and pictures of the study (lessons/study), from the files in lessons/results/study.
+
+A model's accuracy is the mean over its seeds, problem by problem, then over the problems of all
+folds. Intervals are over problems; ± is the standard deviation of the seeds' own means.
+"""
+import json
+import math
+from collections import defaultdict
+
+import numpy as np
+from tables import SETS, markdown, rows_of, select
+
+from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, is_correct
+
+KINDS = ("encoder", "decoder", "cross")
+CHECKED = {  # what a way to choose heads is called in the tables
+    "paper": "the paper's score", "paper, entropy reversed": "the same, entropy reversed",
+    "norm_qkvo": "norm of W_Q, W_K, W_V, W_O", "norm_ov": "norm of W_O W_V", "entropy": "entropy",
+    "entropy, reversed": "entropy, reversed", "activation": "activation",
+    "gradient": "gradient of the gate", "leave-one-out": "leave-one-out, asked once",
+    "greedy": "leave-one-out, asked again after each head"}
+
+
+# means over seeds, and what they leave open
+
+def by_problem(rows):
+    """Rows of one model, many seeds and folds -> {fold: the share of its seeds that are right}"""
+    seeds = defaultdict(list)
+    for row in rows:
+        seeds[row["fold"]].append(is_correct(row["verdicts"]))
+    return {fold: np.mean(correct, axis=0) for fold, correct in seeds.items()}
+
+
+def spread(rows):
+    """The standard deviation of the seeds' accuracies, or None for one seed."""
+    seeds = defaultdict(list)
+    for row in rows:
+        seeds[row["seed"]].append(is_correct(row["verdicts"]))
+    means = [np.concatenate(correct).mean() for correct in seeds.values()]
+    return np.std(means, ddof=1) if len(means) > 1 else None
+
+
+def shown_mean(rows):
+    """Accuracy with its interval over problems, and ± over seeds: a cell."""
+    if not rows:
+        return ""
+    values = np.concatenate(list(by_problem(rows).values()))
+    low, high = bootstrap_interval(values)
+    between = spread(rows)
+    seeds = "" if between is None else f" ± {100 * between:.1f}"
+    return f"{values.mean():.1%}{seeds} ({low:.1%} to {high:.1%})"
+
+
+def shown_difference(rows, others):
+    """In points, with an interval paired over problems, on the folds that both have: a cell."""
+    mine = by_problem(rows)
+    theirs = by_problem(others)
+    folds = [fold for fold in mine if fold in theirs]
+    if not folds:
+        return ""
+    values = np.concatenate([mine[fold] - theirs[fold] for fold in folds])
+    low, high = bootstrap_interval(values)
+    return f"{100 * values.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+
+
+def counted(rows):
+    """How many seeds and folds stand behind a row: a cell."""
+    seeds = len({row["seed"] for row in rows})
+    folds = len({row["fold"] for row in rows})
+    return f"{seeds}" if folds == 1 else f"{seeds} × {folds} folds"
+
+
+def relative(rows, whole, key):
+    """A cost against the whole model's: a cell."""
+    if rows[0][key] is None:
+        return ""
+    share = np.mean([row[key] for row in rows]) / np.mean([row[key] for row in whole]) - 1
+    return f"{share:+.1%}" if abs(share) > 1e-9 else "–"
+
+
+def plan_table(rows, names, split="test"):
+    """A line a plan: accuracy, against the plain teachers, costs.
+
+    names: {plan: what the line is called}
+    """
+    rows = select(rows, split=split, decoding=BEST)
+    lines = []
+    teachers = select(rows, plan="teacher")
+    for plan, name in names.items():
+        found = select(rows, plan=plan)
+        if found:
+            versus = "" if plan == "teacher" else shown_difference(found, teachers)
+            lines.append([name, shown_mean(found), versus, counted(found),
+                          relative(found, teachers, "parameters_without_embeddings"),
+                          relative(found, teachers, "flops")])
+    header = ["model", "answers right (95%)", "against the plain teachers", "seeds", "parameters",
+              "FLOPs"]
+    return markdown(header, lines)
+
+
+# rounds and the factorial
+
+ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
+          "teachers together": "round 1: the five teachers answer together",
+          "scratch": "round 2: from the start, not pruned",
+          "scratch, 30% pruned": "round 2: from the start, 30% pruned while it learns",
+          "copy": "round 2: a copy trains on, not pruned",
+          "copy, 30% pruned": "round 2: a copy trains on, 30% pruned meanwhile"}
+LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
+           "five teachers": "and five teachers",
+           "five teachers and alignment": "and five, attention aligned"}
+PRUNED = {"not pruned": "not pruned: the same extra training",
+          "one-shot, paper": "one-shot, paper's score", "dynamic, paper": "dynamic, paper's score",
+          "one-shot, greedy": "one-shot, greedy elimination",
+          "dynamic, greedy": "dynamic, greedy elimination"}
+CONTROLS = {"teacher": "plain teacher",
+            "copy, dynamic, lot, five teachers": "dynamic, heads drawn by lot, five teachers",
+            "copy, monotone, paper, five teachers": "dynamic, no way back, five teachers"}
+for shape in ("narrower, equal parameters", "narrower, equal FLOPs", "shallower"):
+    CONTROLS |= {f"{shape}, equations": f"{shape}, from the start, equations alone",
+                 f"{shape}, five teachers": f"{shape}, from the start, five teachers"}
+
+
+def factorial_table(rows):
+    """What a student learns from across, how it is pruned down; points against the teachers."""
+    rows = select(rows, split="test", decoding=BEST)
+    teachers = select(rows, plan="teacher")
+    lines = []
+    for pruning, label in PRUNED.items():
+        cells = [label]
+        for learned in LEARNED:
+            found = select(rows, plan=f"copy, {pruning}, {learned}")
+            cells.append(shown_difference(found, teachers) if found else "")
+        lines.append(cells)
+    found = select(rows, study="factorial")
+    return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(found)}."
+
+
+# curves
+
+def curve_of(rows, choice):
+    """{ratio: by_problem} of one way to choose heads; the five lots count as five seeds."""
+    lots = choice == "lot"
+    of_choice = [row for row in rows if row["settings"]["plan"] == choice
+                 or lots and row["settings"]["plan"].startswith("lot ")]
+    ratios = sorted({row["ratio"] for row in of_choice})
+    return {ratio: select(of_choice, ratio=ratio) for ratio in ratios}
+
+
+def curves_table(rows, ratios=(0.1, 0.3, 0.5, 0.7)):
+    """Without training after, greedy answers: a line a way to choose heads."""
+    rows = select(rows, split="test", decoding=GREEDY)
+    lines = []
+    for choice, name in (CHECKED | {"lot": "by lot, mean of five draws"}).items():
+        curve = curve_of(rows, choice)
+        if curve:
+            shares = [np.concatenate(list(by_problem(curve[ratio]).values())).mean()
+                      for ratio in ratios]
+            lines.append([name, *(f"{share:.1%}" for share in shares)])
+    lines.sort(key=lambda cells: -float(cells[2].rstrip("%")))
+    whole = curve_of(rows, "paper")[0.0]
+    header = ["heads chosen by", *(f"{ratio:.0%} removed" for ratio in ratios)]
+    return f"{markdown(header, lines)}\n\nNothing removed: {shown_mean(whole)}, greedy."
+
+
+def draw_curves(axes, rows):
+    """Accuracy against the ratio; the band holds the lots' five draws."""
+    rows = select(rows, split="test", decoding=GREEDY)
+    for choice, name in CHECKED.items():
+        curve = curve_of(rows, choice)
+        values = [np.concatenate(list(by_problem(found).values())).mean()
+                  for found in curve.values()]
+        axes.plot(list(curve), values, marker=".", label=name)
+    draws = [curve_of(rows, f"lot {draw}") for draw in range(5)]
+    means = np.array([[np.concatenate(list(by_problem(found).values())).mean()
+                       for found in draw.values()] for draw in draws])
+    axes.fill_between(list(draws[0]), means.min(axis=0), means.max(axis=0), color="grey",
+                      alpha=0.3, label="by lot, five draws")
+    axes.set_xlabel("share of all heads removed, no training after")
+    axes.set_ylabel("answers right (test, greedy)")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+
+
+# criteria
+
+def ranks(values):
+    return np.argsort(np.argsort(values))
+
+
+def spearman(a, b):
+    return np.corrcoef(ranks(a), ranks(b))[0, 1]
+
+
+def of_kind(found, scores, kind):
+    return [score for head, score in zip(found["heads"], scores) if head[0] == kind]
+
+
+def shown_correlation(values):
+    """The mean of several models' correlations, with a 95% interval: a cell."""
+    half = 1.96 * np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return f"{np.mean(values):+.2f} ± {half:.2f}"
+
+
+def criteria_table(files):
+    """Rank correlation with leave-one-out, within each kind of attention."""
+    lines = []
+    for choice, name in CHECKED.items():
+        if choice == "leave-one-out":
+            continue
+        cells = [name]
+        for kind in KINDS:
+            values = [spearman(of_kind(found, found["scores"][choice], kind),
+                               of_kind(found, found["scores"]["leave-one-out"], kind))
+                      for found in files]
+            cells.append(shown_correlation(values))
+        lines.append(cells)
+    return f"{markdown(['criterion', *KINDS], lines)}\n\nTeachers: {len(files)}."
+
+
+def alpha_table(files):
+    """The mix of norm and entropy: correlation with leave-one-out, a mean over kinds."""
+    lines = []
+    for alpha in (0, 0.25, 0.5, 0.75, 1):
+        cells = [f"{alpha:g}"]
+        for sign in (1, -1):
+            values = [np.mean([mixed_correlation(found, kind, alpha, sign) for kind in KINDS])
+                      for found in files]
+            cells.append(shown_correlation(values))
+        lines.append(cells)
+    return markdown(["α", "high entropy kept (the paper)", "low entropy kept"], lines)
+
+
+def mixed_correlation(found, kind, alpha, sign):
+    """The criterion of scorer.py with another α or sign, on the heads of one kind."""
+    def scaled(values):
+        values = np.array(values)
+        return (values - values.min()) / (values.max() - values.min())
+
+    norm = scaled(of_kind(found, found["scores"]["norm_qkvo"], kind))
+    entropy = scaled(of_kind(found, found["scores"]["entropy"], kind))
+    entropy = entropy if sign == 1 else 1 - entropy
+    oracle = of_kind(found, found["scores"]["leave-one-out"], kind)
+    return spearman(alpha * norm + (1 - alpha) * entropy, oracle)
+
+
+def stability_table(files):
+    """How far two draws of so many calibration problems agree: rank correlation over all heads."""
+    lines = []
+    sizes = sorted({entry["size"] for entry in files[0]["calibration"]})
+    names = dict.fromkeys(entry["criterion"] for entry in files[0]["calibration"])
+    for name in names:
+        cells = [CHECKED[name]]
+        for size in sizes:
+            values = [agreement(found, name, size) for found in files]
+            cells.append(shown_correlation(values))
+        lines.append(cells)
+    return markdown(["criterion", *(f"{size} problems" for size in sizes)], lines)
+
+
+def agreement(found, criterion, size):
+    draws = [entry["scores"] for entry in found["calibration"]
+             if entry["criterion"] == criterion and entry["size"] == size]
+    pairs = [(a, b) for position, a in enumerate(draws) for b in draws[position + 1:]]
+    return np.mean([spearman(a, b) for a, b in pairs])
+
+
+def pairs_table(files):
+    """Pairs of heads: the loss's rise without both, beside the sum of the single rises."""
+    worst = []
+    shares = []
+    for found in files:
+        single = found["scores"]["leave-one-out"]
+        places = np.triu_indices(len(single), 1)
+        sums = np.add.outer(single, single)[places]
+        joint = np.array(found["pairs"]) - found["loss"]
+        worst.append((joint - sums).max())
+        shares.append(np.mean(joint > 2 * np.maximum(sums, 0.01)))
+    lines = [["pairs that cost more than twice the sum of their single costs (and 0.02)",
+              f"{np.mean(shares):.1%}"],
+             ["the largest cost above the sum, in nats: a mean over teachers",
+              f"{np.mean(worst):.2f}"]]
+    return markdown(["pairs of heads", "found"], lines)
+
+
+# dynamic at inference
+
+WAYS = {"whole": "whole model", "removed": "the same heads removed for all problems",
+        "router": "heads chosen for each problem by the router",
+        "oracle": "heads chosen by each problem's own gradients"}
+
+
+def inference_table(rows):
+    lines = []
+    for plan in ("30%", "50%"):
+        found = select(rows, plan=plan)
+        for way, name in WAYS.items():
+            of_way = select(found, way=way)
+            if not of_way or (way == "whole" and plan != "30%"):
+                continue
+            speeds = [row["speedup"] for row in of_way if row["speedup"]]
+            choices = np.mean([row["settings"]["different choices"] for row in of_way])
+            lines.append(["–" if way == "whole" else plan, name, shown_mean(of_way),
+                          f"×{np.mean(speeds):.2f}" if speeds else "", f"{choices:.0f}"])
+        clocks = [row["settings"]["milliseconds"] for row in select(found, way="router")]
+        if clocks:
+            speed = np.mean([clock["whole"] / clock["in groups"] for clock in clocks])
+            lines.append([plan, "the router's, problems of one choice together", "",
+                          f"×{speed:.2f}", ""])
+    return markdown(["heads left out", "model", "answers right (greedy)", "speed at batch 1",
+                     "different choices"], lines)
+
+
+# all of it
+
+def study_tables():
+    """{name of a table: its text} of the studies and sets that have files."""
+    tables = {}
+    for data in SETS:
+        rounds = rows_of(f"study/rounds-{data}-*.json")
+        trained = rounds + rows_of(f"study/factorial-{data}-*.json")
+        curves = rows_of(f"study/curves-{data}-*.json")
+        trials = rows_of(f"study/trials-{data}-*.json")
+        routed = rows_of(f"study/inference-{data}-*.json")
+        criteria = [json.loads(path.read_text(encoding="utf-8"))
+                    for path in sorted(RESULTS.glob(f"study/criteria-{data}-*.json"))]
+        if trials:
+            tables[f"trials {data}"] = plan_table(trials, ROUNDS, split="valid")
+        if rounds:
+            tables[f"rounds {data}"] = plan_table(rounds, ROUNDS)
+        if len(trained) > len(rounds):
+            tables[f"factorial {data}"] = factorial_table(trained)
+            tables[f"controls {data}"] = plan_table(trained, CONTROLS)
+        if curves:
+            tables[f"curves {data}"] = curves_table(curves)
+        if criteria:
+            tables |= {f"criteria {data}": criteria_table(criteria),
+                       f"alpha {data}": alpha_table(criteria),
+                       f"stability {data}": stability_table(criteria),
+                       f"pairs {data}": pairs_table(criteria)}
+        if routed:
+            tables[f"inference {data}"] = inference_table(routed)
+    return tables
