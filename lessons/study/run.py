@@ -24,6 +24,7 @@ from tinyprune.results import write_findings, write_result
 STUDIES = {"trials": (trainings.trials, trainings.execute),
            "rounds": (trainings.rounds, trainings.execute),
            "factorial": (trainings.factorial, trainings.execute),
+           "trained-curves": (trainings.trained_curves, trainings.execute),
            "trials-curves": (curves.trials_curves, curves.execute),
            "curves": (curves.curves, curves.execute),
            "criteria": (criteria.criteria, criteria.execute),

@@ -3,6 +3,7 @@
 trials:    what round 2 should be, chosen on validation problems; no test problem is asked
 rounds:    round 1, five plain teachers, alone and together; round 2, students of all five
 factorial: {not pruned, one-shot, dynamic} x {what a student learns from}, and the controls
+trained-curves: copies that lose more and more heads at once, and then learn from five teachers
 """
 from dataclasses import dataclass, replace
 from functools import partial
@@ -92,8 +93,23 @@ def make_factorial():
     return plans
 
 
+def trained_curves(data):
+    """Three seeds; on ASDiv-A each on a fold of its own. On Math23k at three ratios."""
+    ratios = range(1, 8) if data == "asdiv-a" else (3, 5, 7)
+    return [Run("trained-curves", data, seed if data == "asdiv-a" else None,
+                curve_plan(choice, tenths), seed)
+            for seed in range(SEEDS) for tenths in ratios for choice in CHOICES]
+
+
+def curve_plan(choice, tenths):
+    return f"{choice}, {10 * tenths}%"
+
+
 FACTORIAL = make_factorial()
-PLANS = {"teacher": TEACHER, TOGETHER: TEACHER} | TRIALS | FACTORIAL
+CURVES = {curve_plan(choice, tenths): Plan("copy", teachers=TEACHERS, ratio=tenths / 10,
+                                           schedule="one-shot", criterion=choice)
+          for tenths in range(1, 8) for choice in CHOICES}
+PLANS = {"teacher": TEACHER, TOGETHER: TEACHER} | TRIALS | FACTORIAL | CURVES
 
 
 def criterion_of(plan, seed):

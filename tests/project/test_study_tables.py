@@ -1,0 +1,128 @@
+"""The study's tables: means over seeds, problem by problem, and differences on common folds."""
+import math
+
+import numpy as np
+import pytest
+import study_tables as tables
+
+from tinyprune.evaluate import Report
+from tinyprune.results import BEST, GREEDY, result_row
+
+
+def row(outcomes, plan, seed=0, fold=0, decoding=BEST, **facts):
+    report = Report(outcomes, [["N0"]] * len(outcomes), 0.0, 0.0)
+    settings = {"plan": plan, "decoding": decoding}
+    known = dict(study="rounds", data="asdiv-a", split="test", fold=fold, seed=seed, flops=100,
+                 parameters_without_embeddings=10)
+    return result_row(report, settings=settings, **known | facts)
+
+
+TEACHERS = [row("==xx", "teacher", 0), row("=xxx", "teacher", 1),
+            row("=x", "teacher", 0, fold=1), row("xx", "teacher", 1, fold=1)]
+
+
+def test_a_mean_is_taken_over_seeds_then_over_all_folds_problems():
+    shares = tables.by_problem(TEACHERS)
+    assert shares[0].tolist() == [1, 0.5, 0, 0]
+    assert shares[1].tolist() == [0.5, 0]
+    assert tables.shown_mean(TEACHERS).startswith("33.3% ± 23.6 (")  # seeds: 3 of 6, and 1 of 6
+    assert tables.counted(TEACHERS) == "2 × 2 folds"
+    assert tables.shown_mean([]) == ""
+
+
+def test_a_difference_is_of_the_folds_that_both_have():
+    student = [row("====", "copy", 0)]
+    assert tables.shown_difference(student, TEACHERS).startswith("+62.5 (")
+    assert tables.shown_difference(student, [row("=x", "teacher", fold=1)]) == ""
+
+
+def test_a_table_has_a_line_for_each_plan_that_was_run():
+    rows = [*TEACHERS, row("====", "copy", parameters_without_embeddings=8, flops=90)]
+    lines = tables.plan_table(rows, tables.ROUNDS).splitlines()
+    assert len(lines) == 4
+    assert lines[2].startswith("| round 1: plain teachers, one at a time | 33.3%")
+    assert lines[3].startswith("| round 2: a copy trains on, not pruned | 100.0% (")
+    assert lines[3].endswith("| 1 | -20.0% | -10.0% |")
+
+
+def test_the_factorial_leaves_cells_that_were_not_run_empty():
+    rows = [*TEACHERS, row("====", "copy, not pruned, equations", study="factorial")]
+    lines = tables.factorial_table(rows).splitlines()
+    assert lines[2].startswith("| not pruned: the same extra training | +62.5 (")
+    assert lines[2].endswith("|  |  |  |")
+
+
+def curve_rows(choice, outcomes):
+    return [row(found, choice, ratio=ratio, decoding=GREEDY)
+            for ratio, found in zip((0.0, 0.1, 0.3, 0.5, 0.7), outcomes)]
+
+
+def test_curves_stand_in_the_order_of_their_accuracy_at_30_percent():
+    rows = curve_rows("paper", ["====", "===x", "=xxx", "xxxx", "xxxx"])
+    rows += curve_rows("greedy", ["====", "====", "====", "==xx", "=xxx"])
+    for draw in range(5):
+        rows += curve_rows(f"lot {draw}", ["====", "====", "==xx", "xxxx", "xxxx"])
+    lines = tables.curves_table(rows).splitlines()[2:5]
+    assert [line.split(" | ")[0] for line in lines] == [
+        "| leave-one-out, asked again after each head", "| by lot, mean of five draws",
+        "| the paper's score"]
+    assert lines[0].endswith("| 100.0% | 100.0% | 50.0% | 25.0% |")
+
+
+def found_criteria(paper, oracle):
+    """A criteria file with four heads of each kind, all kinds scored alike."""
+    heads = [[kind, 0, index] for kind in tables.KINDS for index in range(4)]
+    scores = {choice: 3 * paper for choice in tables.CHECKED} | {"leave-one-out": 3 * oracle}
+    pairs = [0.5 + a + b for i, a in enumerate(3 * oracle) for b in (3 * oracle)[i + 1:]]
+    pairs[0] += 1.0  # one pair costs 1 more than the sum of both
+    entry = dict(criterion="paper", size=32)
+    calibration = [entry | dict(draw=0, scores=3 * paper), entry | dict(draw=1, scores=3 * oracle)]
+    return {"heads": heads, "scores": scores, "calibration": calibration, "loss": 0.5,
+            "pairs": pairs}
+
+
+def test_correlations_are_within_a_kind_with_an_interval_over_teachers():
+    same = found_criteria([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
+    reverse = found_criteria([4, 3, 2, 1], [0.1, 0.2, 0.3, 0.4])
+    lines = tables.criteria_table([same, reverse]).splitlines()
+    half = 1.96 * math.sqrt(2) / math.sqrt(2)  # of 1 and -1
+    assert lines[2] == "| the paper's score |" + f" +0.00 ± {half:.2f} |" * 3
+    assert "Teachers: 2." in lines[-1]
+    assert "+1.00 ±" in tables.alpha_table([same, same]).splitlines()[2]
+    stability = tables.stability_table([same, same]).splitlines()[2]
+    expected = np.corrcoef(tables.ranks(3 * [1, 2, 3, 4]),
+                           tables.ranks(3 * [0.1, 0.2, 0.3, 0.4]))[0, 1]
+    assert stability.startswith(f"| the paper's score | {expected:+.2f}")
+
+
+def test_pairs_are_compared_with_the_sum_of_their_single_costs():
+    found = found_criteria([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
+    lines = tables.pairs_table([found]).splitlines()
+    assert lines[2].endswith(f"| {1 / 66:.1%} |")
+    assert lines[3].endswith("| 1.00 |")
+
+
+def test_inference_shows_speed_beside_accuracy():
+    rows = []
+    for way, outcomes, speed in (("whole", "====", 1.0), ("removed", "==xx", 1.1),
+                                 ("router", "===x", 0.8), ("oracle", "====", None)):
+        found = row(outcomes, "30%", decoding=GREEDY, speedup=speed)
+        found["settings"] |= {"way": way, "different choices": 3,
+                              "milliseconds": {"whole": 6.0, "in groups": 5.0}}
+        rows.append(found)
+    lines = tables.inference_table(rows).splitlines()[2:]
+    assert [line.split(" | ")[3] for line in lines] == ["×1.00", "×1.10", "×0.80", "", "×1.20"]
+    assert lines[2].startswith("| 30% | heads chosen for each problem by the router | 75.0% (")
+
+
+@pytest.mark.parametrize("low, high, says", [
+    (-0.02, 0.01, "holds within our interval"), (-0.05, -0.02, "ours is lower"),
+    (0.0, 0.02, "ours is higher")])
+def test_a_verdict_says_where_our_interval_lies(low, high, says):
+    assert tables.verdict(-0.007, low, high) == says
+
+
+def test_roberta_cannot_save_more_than_a_third_of_what_its_heads_lose():
+    parameters, flops = tables.roberta_shares(0.3)
+    assert math.isclose(parameters, 0.1)
+    assert 0.1 < flops < 0.105
