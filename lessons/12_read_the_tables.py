@@ -1,0 +1,213 @@
+# %% [markdown]
+r"""
+# 12 Read the tables: which of these results can you trust?
+
+Eight tables follow. Each has one fault that you can see in its numbers, if you know what to expect.
+Every fault was made here, on purpose, by the code above the table, and every one has been handed in
+by students or printed in a published notebook. So first look at the table alone. Name the fault,
+and name the one extra number that would settle the question. Then read the code.
+
+You need lessons 07 and 10. It takes about 30 minutes. Nothing is trained if the teacher of lesson
+05 is there. The answers stand at the end.
+
+Three facts help. The *teacher* is the whole model. In this lesson "small" is the teacher without
+the heads that the paper's score ranks lowest, and without any training after. A *masked* head is
+multiplied by 0, a *removed* one is gone (lesson 07).
+"""
+
+# %% 12.1 Heads that cost nothing
+import statistics
+from functools import partial
+
+import numpy as np
+import torch
+
+from tinyprune import MIRROR, cli, figures, recipe
+from tinyprune.batching import make_batch
+from tinyprune.decode import beam_search
+from tinyprune.evaluate import best_equations, evaluate_model, grade
+from tinyprune.masking import gates_for, remove_heads, select_heads
+from tinyprune.measure import forced_decoding, mean_flops, problem_lengths, seconds_of
+from tinyprune.results import bootstrap_interval, is_correct
+from tinyprune.scorer import score_heads
+from tinyprune.transformer import Head
+
+args = cli.options()
+torch.set_num_threads(args.threads)
+splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
+calibration = recipe.calibration_batches(splits.train, vocabularies, count=256)
+scores = score_heads(teacher, calibration)
+asked = splits.test[:200]
+ratios = (0.0, 0.3, 0.5, 0.7)
+smaller = {ratio: remove_heads(teacher, select_heads(scores, ratio)) for ratio in ratios}
+small = smaller[0.3]
+whole_report = evaluate_model(teacher, asked, vocabularies)
+small_report = evaluate_model(small, asked, vocabularies)
+
+
+def ablated(head):
+    """The accuracy of a model, measured by someone who wrote the search anew."""
+    model = teacher if head is None else remove_heads(teacher, [head])
+    batch = make_batch(asked, vocabularies)
+    found = beam_search(model, batch, vocabularies.target, beam=1, start=MIRROR)
+    return grade(asked, best_equations(asked, found)).answer_accuracy
+
+
+figures.heading("12.1 'No head of the first encoder layer is needed'")
+print(f"  the training's log ends with the accuracy {whole_report.answer_accuracy:.3f}")
+rows = [("no head removed", ablated(None))]
+for index in range(teacher.config.heads):
+    rows.append((f"without head encoder 0.{index}", ablated(Head("encoder", 0, index))))
+figures.table(rows, ["ablation", "answers right"])
+
+# %% 12.2 Faster than arithmetic
+figures.heading("12.2 'Removing 30% of the heads makes the model much faster'")
+timed = [problem for problem in asked if vocabularies.can_write(problem)][:32]
+ready = make_batch(timed, vocabularies)
+
+
+def from_texts(model):
+    forced_decoding(model, make_batch(timed, vocabularies))
+
+
+def from_tensors(model):
+    forced_decoding(model, ready)
+
+
+def milliseconds(function, rounds=7):
+    """The median time of a call."""
+    return 1e3 * statistics.median(seconds_of(function) for _ in range(rounds))
+
+
+def million_flops(model):
+    return mean_flops(model, problem_lengths(timed)) / 1e6
+
+
+from_texts(teacher)  # both ways are warm
+rows = [("teacher", million_flops(teacher),
+         milliseconds(partial(from_texts, teacher))),
+        ("small", million_flops(small),
+         milliseconds(partial(from_tensors, small)))]
+figures.table(rows, ["model", "million FLOPs a problem", "milliseconds, 32 problems"])
+
+# %% 12.3 The student passes its teacher
+figures.heading("12.3 'The pruned model is better than the whole one'")
+seen = splits.train[:300]
+rows = [("teacher", len(asked), whole_report.answer_accuracy),
+        ("small", len(seen), evaluate_model(teacher, seen, vocabularies).answer_accuracy)]
+figures.table(rows, ["model", "problems", "answers right"])
+
+# %% 12.4 The check that passes
+figures.heading("12.4 'Masked and removed agree, so the removal is right'")
+mask = gates_for(teacher, select_heads(scores, 0.3))
+masked_report = evaluate_model(teacher, asked, vocabularies, gates=mask)
+print(f"  lesson 05 gave the whole model {whole_report.answer_accuracy:.3f} on these problems")
+rows = [("whole model", evaluate_model(teacher, asked, vocabularies, gates=mask).answer_accuracy),
+        ("heads masked", masked_report.answer_accuracy),
+        ("heads removed", small_report.answer_accuracy)]
+figures.table(rows, ["model", "answers right"])
+
+# %% 12.5 Pruning, or something else?
+figures.heading("12.5 'The more heads we prune, the more we gain over the original'")
+
+
+def observed(model):
+    """Reads the texts with explicit attention, as one does to look at its probabilities."""
+    model.encode(ready.source, ready.lengths, attentions={})
+
+
+def masked(gates):
+    teacher.encode(ready.source, ready.lengths, gates)
+
+
+with torch.no_grad():
+    rows = [("original", milliseconds(partial(observed, teacher)))]
+    for ratio in ratios[1:]:
+        gates = gates_for(teacher, select_heads(scores, ratio))
+        rows.append((f"{ratio:.0%} masked", milliseconds(partial(masked, gates))))
+figures.table(rows, ["encoder", "milliseconds, 32 problems"])
+
+# %% 12.6 Sparse
+figures.heading("12.6 'Stored as sparse matrices, the pruned model is small'")
+numbers = sum(parameter.numel() for parameter in teacher.parameters())
+rows = [("dense", f"{4 * numbers / 1e6:.2f}")]
+for ratio in ratios[1:]:
+    left = sum(parameter.numel() for parameter in smaller[ratio].parameters())
+    # of each number that is not 0: the number (4 bytes), its row and its column (8 each)
+    rows.append((f"{ratio:.0%} of the heads set to 0, sparse", f"{20 * left / 1e6:.2f}"))
+figures.table(rows, ["file", "megabytes"])
+
+# %% 12.7 One step at a time
+figures.heading("12.7 'Pruning step by step costs nothing at first'")
+accuracies = {ratio: evaluate_model(model, asked, vocabularies).answer_accuracy
+              for ratio, model in smaller.items()}
+rows = [("all at once, before training", *(accuracies[ratio] for ratio in ratios[1:])),
+        ("step by step, trained after each step", *(accuracies[ratio] for ratio in ratios[1:]))]
+figures.table(rows, ["", *(f"{ratio:.0%}" for ratio in ratios[1:])])
+
+# %% 12.8 A narrow interval
+figures.heading("12.8 'The difference is certain'")
+difference = is_correct(small_report.outcomes) - is_correct(whole_report.outcomes)
+tokens = [len(equation) for equation in whole_report.equations]
+by_token = np.repeat(difference, [200 * length for length in tokens])
+middle = by_token.mean()
+half = 1.96 * by_token.std() / len(by_token) ** 0.5
+rows = [(f"{len(asked)}", f"{middle:+.3f}", f"{middle - half:+.3f} to {middle + half:+.3f}")]
+figures.table(rows, ["problems", "small minus teacher", "95% interval"])
+
+# %% [markdown]
+r"""
+## The answers
+
+1. The first row is the whole model, and it must have the accuracy of the log. The ablation reaches
+   its accuracy by another path: its search starts with MIRROR, the sign for mirrored equations.
+   Where the whole model fails already, no head can do much harm. To settle it: the accuracy of "no
+   head removed", by the code that wrote the log.
+2. The FLOPs allow the speed-up 1 / (1 - FLOPs saved), and the table shows more. The teacher's time
+   holds the making of the batch, the small model's does not. To settle it: both times, measured in
+   turn on the same tensors (next cell).
+3. The two models were asked different numbers of problems, so they were asked different problems.
+   Moreover, the second row's are training problems, and the model that answered them is the
+   teacher. To settle it: the second model's accuracy on the first one's problems.
+4. Three equal rows. The first must have the accuracy of lesson 05. The whole model was asked while
+   its heads were still masked, so the check compares a thing with itself. To settle it: the
+   accuracy of the whole model after its gates are open again.
+5. The time does not depend on the ratio, so pruning does not cause the gain. A mask multiplies by 0
+   and saves nothing. The original was timed with explicit attention, the others with torch's fused
+   attention. To settle it: the time of the original by the fused path, which is a mask of 0%.
+6. The file of a sparse matrix with most of its numbers is larger than that of the dense one, since
+   each number brings its row and its column. To settle it: the size of the file without the heads
+   (`remove_heads`), stored dense.
+7. The two rows agree to the last digit, also where the second model has been trained after its
+   first step. It was measured before that training. To settle it: the accuracy after the training.
+8. With 200 problems, a model's accuracy has a standard error of up to 0.035, and a paired
+   difference rarely has an interval narrower than a few hundredths. Here each token of each
+   equation counts as 200 independent observations. To settle it: an interval from problems drawn
+   again (next cell).
+"""
+
+# %% 12.9 Two of them settled
+figures.heading("12.9 Tables 2 and 8, as they should be")
+pairs = [(milliseconds(partial(from_tensors, teacher), 1),
+          milliseconds(partial(from_tensors, small), 1)) for _ in range(15)]
+speedup = statistics.median(whole / pruned for whole, pruned in pairs)
+allowed = million_flops(teacher) / million_flops(small)
+low, high = bootstrap_interval(difference)
+rows = [("speed-up of the small model", f"×{speedup:.2f}", f"the FLOPs allow ×{allowed:.2f}"),
+        ("small minus teacher", f"{difference.mean():+.3f}", f"{low:+.3f} to {high:+.3f}")]
+figures.table(rows, ["", "found", ""])
+
+# %% [markdown]
+r"""
+## Exercises
+
+1. (*, 10 minutes) By hand: 9% of a model's numbers are removed, and it becomes 25% faster. Which
+   part of the 25% can the removal explain, if time is in proportion to numbers?
+2. (*, 10 minutes) By hand: 200 problems, an accuracy of 0.9. What is the standard error of the
+   accuracy, and which difference from 0.9 could be chance?
+3. (**, 20 minutes) Write a function `suspicious(rows)` that says whether two rows of a table agree
+   in every digit. Which of the eight tables does it find?
+4. (**, 20 minutes) Find the mistake: a table shows the pruned models of five ratios, each at the
+   epoch where its test accuracy was highest.
+5. (***, open) Make a ninth table with a fault that a fellow student does not find in ten minutes.
+"""
