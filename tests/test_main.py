@@ -198,6 +198,18 @@ def test_a_damaged_table_gets_a_sentence(own, ask):
         ask(PENS, "--model", own)
 
 
+# the pruned model that came with the project
+
+def test_the_student_is_asked_by_its_name(own, ask, monkeypatch):
+    monkeypatch.setattr(recipe, "SHIPPED", own.parent)
+    with pytest.raises(files.FileError, match="student-asdiv-a.pt is not there: only real"):
+        ask(PENS, "--model", "student")
+    own.rename(recipe.shipped_student("asdiv-a"))
+    confidence.path_beside(own).rename(own.parent / "student-asdiv-a.confidence.json")
+    printed = ask(PENS, "--model", "student").out
+    assert "sure:     25% of validation answers" in printed, printed
+
+
 # refusals
 
 @pytest.mark.parametrize("text, sentence", [

@@ -15,6 +15,7 @@ from sympy import Rational
 
 from tinyprune import checkpoint, cli, confidence, recipe
 from tinyprune.data import DATA
+from tinyprune.evaluate import rerank_by_plausibility
 from tinyprune.files import FileError
 from tinyprune.quantities import EquationError
 from tinyprune.solver import solve
@@ -47,7 +48,8 @@ def parse():
     parser.add_argument("--data", choices=DATA,
                         help="the data set whose teacher answers (default: Math23k's for Chinese, "
                              "ASDiv-A's for English; the sample's is trained first if needed)")
-    parser.add_argument("--model", type=Path, help="a model's file, in place of a teacher")
+    parser.add_argument("--model", help="a model's file, in place of a teacher; or student, for "
+                                        "the pruned model that came with the project")
     parser.add_argument("--json", action="store_true",
                         help="print one object: numbers, equation, answer (exact, as a text), "
                              "confidence (0 to 1) and warnings")
@@ -56,15 +58,24 @@ def parse():
 
 def solver_for(args, text):
     """The function text -> Solution of the model that the options name."""
-    if args.model:
-        model, vocabularies = load_own(args.model)
-        groups = confidence.load(args.model)
-        return partial(solve, model=model, vocabularies=vocabularies, groups=groups)
     data = args.data or ("math23k" if is_chinese(text) else "asdiv-a")
-    trained, vocabularies = recipe.load_or_train_teacher(data)
-    return partial(solve, model=trained.model, vocabularies=vocabularies,
-                   reranker=recipe.reranker(data),
-                   groups=confidence.load(recipe.shipped_path(data)))
+    reranker = recipe.reranker(data)
+    if args.model == "student":
+        path = recipe.shipped_student(data)
+        if not path.exists():
+            raise FileError(f"{path} is not there: only real data sets have a student that came "
+                            "with the project")
+        model, vocabularies = checkpoint.load_model(path)
+    elif args.model:
+        path = Path(args.model)
+        model, vocabularies = load_own(path)
+        reranker = rerank_by_plausibility
+    else:
+        path = recipe.shipped_path(data)
+        trained, vocabularies = recipe.load_or_train_teacher(data)
+        model = trained.model
+    return partial(solve, model=model, vocabularies=vocabularies, reranker=reranker,
+                   groups=confidence.load(path))
 
 
 def load_own(path):

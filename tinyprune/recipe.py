@@ -177,6 +177,14 @@ def shipped_path(data, fold=0, seed=0):
     return SHIPPED / teacher_path(data, fold, seed).name
 
 
+def shipped_student(data):
+    """Where the data set's main student stands, if it came with the project; ASDiv-A's of fold 0.
+
+    It is pruned, and has learned from several teachers: lessons/study/ship.py.
+    """
+    return SHIPPED / f"student-{data}.pt"
+
+
 def load_teacher(data, fold=0, seed=0):
     """The data set's splits, vocabularies and teacher (the model): see load_or_train_teacher."""
     trained, vocabularies = load_or_train_teacher(data, fold, seed)

@@ -1,8 +1,9 @@
-"""The teachers that come with the project, in half precision: config, vocabularies, weights.
+"""The models that come with the project, in half precision: config, vocabularies, weights.
 
 `python data/teachers/make_teachers.py` asks each of them its test problems again, which needs the
-data (data/download.py). With --ship it makes them from those that lesson 05 has trained. With
---confidence it counts, by score, how many of their answers to validation problems are right.
+data (data/download.py). With --ship it makes the teachers from those that lesson 05 has trained;
+lessons/study/ship.py makes the students. With --confidence it counts, by score, how many of a
+teacher's answers to validation problems are right.
 """
 import argparse
 import sys
@@ -15,6 +16,7 @@ from tinyprune.checkpoint import load_model, save_model
 from tinyprune.data import Splits
 from tinyprune.evaluate import best_candidates, find_candidates, grade
 from tinyprune.files import FileError
+from tinyprune.measure import mean_flops, parameters, problem_lengths
 from tinyprune.results import (
     BEST,
     BIDIRECTIONAL,
@@ -68,12 +70,17 @@ def measure_confidence(name, fold):
                   [f"{name}: score from", "share right", "answers"])
 
 
-def ask(name, fold):
-    """The shipped teacher's answers to its test problems, reranked and not: [result row]
+def models_of(name, fold):
+    """{what it is: path} of the shipped models of a data set."""
+    paths = {"teacher": recipe.shipped_path(name, fold), "student": recipe.shipped_student(name)}
+    return {kind: path for kind, path in paths.items() if path.exists()}
+
+
+def ask(name, fold, kind, path):
+    """A shipped model's answers to its test problems, reranked and not: [result row]
 
     The reranked row's settings say how sure the solver is of each answer.
     """
-    path = recipe.shipped_path(name, fold)
     model, vocabularies = load_model(path)
     problems = data.load(name, fold).test
     candidates = find_candidates(model, problems, vocabularies, bidirectional_search)
@@ -86,7 +93,10 @@ def ask(name, fold):
             settings["confidence"] = [confidence.confidence(c.score, groups) for c in best]
         rows.append(result_row(grade(problems, [candidate.equation for candidate in best]),
                                study="shipped", data=name, split="test", fold=fold,
-                               model="teacher", seed=0, settings=settings))
+                               model=kind, seed=0, settings=settings, heads=len(model.heads()),
+                               heads_kept=model.heads_kept(),
+                               parameters_without_embeddings=parameters(model, embeddings=False),
+                               flops=mean_flops(model, problem_lengths(problems))))
     return rows
 
 
@@ -95,8 +105,9 @@ def show(rows):
     cells = []
     for row in rows:
         low, high = bootstrap_interval(is_correct(row["verdicts"]))
-        cells.append([row["data"], row["settings"]["decoding"], row["answer_accuracy"], low, high])
-    figures.table(cells, ["", "", "answers right", "from", "to (95%)"])
+        cells.append([row["data"], row["model"], row["settings"]["decoding"],
+                      row["answer_accuracy"], low, high])
+    figures.table(cells, ["", "", "", "answers right", "from", "to (95%)"])
 
 
 def main(teachers=TEACHERS):
@@ -117,7 +128,8 @@ def main(teachers=TEACHERS):
         for name, fold in dict.fromkeys([*teachers, ("sample", None)]):
             measure_confidence(name, fold)
         return
-    rows = [row for name, fold in teachers for row in ask(name, fold)]
+    rows = [row for name, fold in teachers for kind, path in models_of(name, fold).items()
+            for row in ask(name, fold, kind, path)]
     show(rows)
     write_result(args.out / "shipped.json", rows, started)
 

@@ -14,12 +14,14 @@ from builders import model_for
 from checks import check
 from tinyprune import confidence, data, recipe
 from tinyprune.bidirectional import bidirectional_search
-from tinyprune.checkpoint import load_model
+from tinyprune.checkpoint import load_model, save_model
 from tinyprune.data import Splits
 from tinyprune.decode import Candidate
 from tinyprune.evaluate import evaluate_model
 from tinyprune.files import ROOT, FileError
+from tinyprune.masking import remove_heads
 from tinyprune.results import BEST, BIDIRECTIONAL
+from tinyprune.transformer import Head
 from tinyprune.vocabulary import Vocabularies
 
 TEACHERS = sorted((ROOT / "data" / "teachers").glob("*.pt"))
@@ -93,6 +95,17 @@ def test_a_shipped_teacher_is_asked_its_test_problems(shipped, run, small, capsy
     assert not any("confidence" in row["settings"] for row in rows), "there is no table yet"
 
 
+def test_a_shipped_student_is_asked_beside_its_teacher(shipped, run, small):
+    teacher, words = shipped
+    pruned = {Head("encoder", 0, 1), Head("cross", 1, 2)}
+    save_model(remove_heads(teacher.model, pruned), words, recipe.shipped_student("sample"))
+    run("--out", str(small))
+    rows = json.loads((small / "shipped.json").read_text(encoding="utf-8"))["rows"]
+    assert [row["model"] for row in rows] == ["teacher"] * 2 + ["student"] * 2
+    assert [row["heads"] for row in rows] == [24, 24, 22, 22]
+    assert rows[2]["parameters_without_embeddings"] < rows[0]["parameters_without_embeddings"]
+
+
 @pytest.mark.parametrize("data, fold", make_teachers.TEACHERS)
 def test_the_teachers_of_the_experiments_are_here(data, fold):
     """Settings that change without a new teacher would leave the project without one."""
@@ -127,7 +140,7 @@ def test_the_reranked_row_says_how_sure_each_answer_is(shipped, monkeypatch):
     monkeypatch.setitem(make_teachers.ask.__globals__, "find_candidates", find_candidates)
     groups = [confidence.Group(-99.0, 0.25, 20), confidence.Group(-1.0, 0.75, 20)]
     confidence.save(groups, recipe.shipped_path("sample"))
-    rows = make_teachers.ask("sample", None)
+    rows = make_teachers.ask("sample", None, "teacher", recipe.shipped_path("sample"))
     shares = [[0.25, 0.75][position % 2] for position in range(len(rows[0]["verdicts"]))]
     check([row["settings"].get("confidence") for row in rows], [shares, None], "how sure")
 
