@@ -49,6 +49,13 @@ def bootstrap_interval(values):
     return tuple(np.quantile(means, [0.025, 0.975]).tolist())
 
 
+def verdict(claim, low, high):
+    """Whether our interval leaves room for a figure that others report: a sentence's end."""
+    if low <= claim <= high:
+        return "holds within our interval"
+    return "does not hold: ours is lower" if high < claim else "does not hold: ours is higher"
+
+
 def result_row(report, **facts):
     """One row with every key of KEYS: what a Report (evaluate.py) says, the facts, null elsewhere.
 

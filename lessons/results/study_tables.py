@@ -10,7 +10,7 @@ from collections import defaultdict
 import numpy as np
 from tables import SETS, markdown, rows_of, select
 
-from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, is_correct
+from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, is_correct, verdict
 
 KINDS = ("encoder", "decoder", "cross")
 CHECKED = {  # what a way to choose heads is called in the tables
@@ -317,13 +317,6 @@ def inference_table(rows):
 PAPER = {"gained": -0.007, "parameters": 0.187, "flops": 0.193, "speed": 0.275}
 ROBERTA_WIDTH = 768
 ROBERTA_WORDS = 30  # of a problem, about
-
-
-def verdict(claim, low, high):
-    """Whether an interval of ours leaves room for the paper's figure."""
-    if low <= claim <= high:
-        return "holds within our interval"
-    return "ours is lower" if high < claim else "ours is higher"
 
 
 def roberta_shares(ratio=0.3):

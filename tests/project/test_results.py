@@ -12,6 +12,7 @@ from tinyprune.results import (
     is_correct,
     result_path,
     result_row,
+    verdict,
     write_result,
 )
 
@@ -69,3 +70,10 @@ def test_an_interval_agrees_with_the_normal_approximation():
 def test_the_paired_interval_of_a_model_with_itself_is_zero():
     outcomes = is_correct("=x=~x")
     assert bootstrap_interval(outcomes - outcomes) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("low, high, says", [
+    (-0.02, 0.01, "holds within our interval"), (-0.05, -0.02, "does not hold: ours is lower"),
+    (0.0, 0.02, "does not hold: ours is higher")])
+def test_a_verdict_says_where_our_interval_lies(low, high, says):
+    assert verdict(-0.007, low, high) == says

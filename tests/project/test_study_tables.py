@@ -2,7 +2,6 @@
 import math
 
 import numpy as np
-import pytest
 import study_tables as tables
 
 from tinyprune.evaluate import Report
@@ -113,13 +112,6 @@ def test_inference_shows_speed_beside_accuracy():
     lines = tables.inference_table(rows).splitlines()[2:]
     assert [line.split(" | ")[3] for line in lines] == ["×1.00", "×1.10", "×0.80", "", "×1.20"]
     assert lines[2].startswith("| 30% | heads chosen for each problem by the router | 75.0% (")
-
-
-@pytest.mark.parametrize("low, high, says", [
-    (-0.02, 0.01, "holds within our interval"), (-0.05, -0.02, "ours is lower"),
-    (0.0, 0.02, "ours is higher")])
-def test_a_verdict_says_where_our_interval_lies(low, high, says):
-    assert tables.verdict(-0.007, low, high) == says
 
 
 def test_roberta_cannot_save_more_than_a_third_of_what_its_heads_lose():
