@@ -16,7 +16,7 @@ import inference
 import torch
 import trainings
 
-from tinyprune import cli, files
+from tinyprune import cli, files, recipe
 from tinyprune.data import DATA
 from tinyprune.results import write_findings, write_result
 
@@ -45,9 +45,12 @@ def main():
     parser.add_argument("--data", choices=DATA, default="sample")
     parser.add_argument("--list", action="store_true", help="print the runs, and which are there")
     parser.add_argument("--run", type=int, action="append", help="a run's number; more than once")
+    parser.add_argument("--batch", type=int, default=0,
+                        help="problems in a training batch (default: the data set's setting)")
     parser.add_argument("--out", type=Path, default=files.RUNS / "study", help="for result files")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    recipe.use_batch_size(args.data, args.batch)
     runs_of, execute = STUDIES[args.study]
     runs = dict(enumerate(runs_of(args.data)))
     for number in args.run or runs:

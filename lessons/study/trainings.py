@@ -154,7 +154,8 @@ def execute(run):
     if plan is TEACHER:
         facts["model"] = "teacher"
     settings = {"round": 1 if plan is TEACHER else 2, "teachers": plan.teachers,
-                "start": plan.start, "shape": plan.shape}
+                "start": plan.start, "shape": plan.shape,
+                "batch": recipe.EXPERIMENTS[run.data].teacher.batch_size}
     if run.plan == TOGETHER:
         teachers = [teacher_of(run, splits, seed) for seed in range(TEACHERS)]
         models, vocabularies = zip(*teachers)
