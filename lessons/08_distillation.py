@@ -132,7 +132,7 @@ highest = max(curve.max().item() for curve in curves.values())
 for name, curve in curves.items():
     bars = [figures.BARS[int(7 * y / highest)] for y in curve[40:201:3].tolist()]
     print(f"  {name:22}  {''.join(bars)}")
-print(f"  {'x':22}  -4{'0':>25}{'4':>26}")
+print(f"  {'x':22}  -4{'0':>25}{'4':>27}")
 
 
 def draw_bumps(axes):
@@ -168,11 +168,10 @@ t = 100?
 # %% 8.3 One token, softened
 figures.heading("8.3 One step of a test problem: the teacher's probabilities at four temperatures")
 splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
-teacher.eval()
 tokens = vocabularies.target.tokens
 batch = recipe.calibration_batches(splits.test, vocabularies, 64)[0]
 inputs = (batch.source, batch.lengths, batch.target)
-real = batch.target != PAD  # (B, T): no padding
+real = batch.target.ne(PAD)  # (B, T): no padding
 with torch.no_grad():
     logits = teacher(*inputs)  # (B, T, V)
 V = logits.shape[-1]
@@ -312,8 +311,9 @@ The paper also compares where both models attend. In one attention the teacher h
 and the student has Q, both (B, N, T, S): N heads, T queries, S keys. The *attention alignment*
 compares head by head. Let R be the real query rows (no padding):
 
-    distance of head h = mean over (b, t) in R of  sum over s of P[b,h,t,s] * log(P[b,h,t,s] / Q[b,h,t,s])
-    alignment          = mean of these distances over all heads that the student still has
+    distance[b,h,t] = sum over s of P[b,h,t,s] * log(P[b,h,t,s] / Q[b,h,t,s])     (B, N, T)
+    distance[h]     = mean of distance[b,h,t] over (b, t) in R                    (N,)
+    alignment       = mean of distance[h] over all heads that the student still has
 
 It is KL(teacher || student) again, over words instead of tokens. But which of the teacher's heads
 belongs to which of the student's? The student began as a copy of the teacher, so its head 2 is the
@@ -329,13 +329,13 @@ pair the heads by position?
 figures.heading("8.6 Head 1 is removed: which of the teacher's heads belongs to which?")
 layer = ("cross", 0)
 smaller = remove_heads(teacher, {Head("cross", 0, 1)}).eval()
-teacher_attentions = {}
-student_attentions = {}
+attended_by_teacher = {}
+attended_by_student = {}
 with torch.no_grad():
-    teacher(*inputs, attentions=teacher_attentions)
-    smaller(*inputs, attentions=student_attentions)
-P = teacher_attentions[layer]  # (B, N, T, S)
-Q = student_attentions[layer]  # (B, N-1, T, S)
+    teacher(*inputs, attentions=attended_by_teacher)
+    smaller(*inputs, attentions=attended_by_student)
+P = attended_by_teacher[layer]  # (B, N, T, S)
+Q = attended_by_student[layer]  # (B, N-1, T, S)
 left = smaller.attention_layers()[layer].heads  # original indices: 1 is not among them
 names = range(P.shape[1])
 print("  teacher's head     " + "   ".join(map(str, names)))
@@ -396,12 +396,12 @@ weights = {"t^2 * KL of the outputs": options["kd_weight"],
 @torch.no_grad()
 def parts_of_loss(student):
     """The three parts of the loss on the batch, before their weights: three numbers"""
-    attentions = {}
-    student_logits = student(*inputs, attentions=attentions)
-    by_head = attention_alignment(attentions, teacher_attentions, partner_heads(student, teacher),
-                                  batch.real_queries())
+    attended = {}
+    student_logits = student(*inputs, attentions=attended)
+    pairs = partner_heads(student, teacher)
+    aligned = attention_alignment(attended, attended_by_teacher, pairs, batch.real_queries())
     return [kd_loss(student_logits, logits, real, options["temperature"]).item(),
-            by_head.item(),
+            aligned.item(),
             token_loss(student_logits, batch.target, LABEL_SMOOTHING).item()]
 
 
