@@ -407,16 +407,15 @@ def parts_of_loss(student):
 
 students = {"perfect copy": copy.deepcopy(teacher), f"without {len(pruned)} heads": unpractised}
 parts = {name: parts_of_loss(student) for name, student in students.items()}
-columns = [[f"{part:.3f}" for part in column] for column in parts.values()]
-for column, (name, student) in zip(columns, students.items()):
+for name, student in students.items():
     total = sum(weight * part for weight, part in zip(weights.values(), parts[name]))
     with torch.no_grad():
         whole = distillation_loss(student, batch, teacher=teacher).item()
     assert abs(total - whole) < 1e-3
-    column.append(f"{whole:.3f}")
+    parts[name].append(whole)
 labels = [*weights, "whole loss"]
 factors = [*(f"{weight:g}" for weight in weights.values()), ""]
-figures.table(list(zip(labels, factors, *columns)), ["", "weight", *parts])
+figures.table(zip(labels, factors, *parts.values()), ["", "weight", *parts])
 
 # %% [markdown]
 r"""
@@ -644,10 +643,10 @@ teachers who disagree. The mean of the logits prefers the middle token, in which
 believes: a small probability has a large negative logit, so each teacher has a veto. Logits of
 different teachers also have different sizes, and the louder teacher would count more.
 
-A round takes several trainings of full length, so it is not part of this lesson. `lessons/study.py`
-makes the runs. Where their result files are in `lessons/results/`, the last cell shows them and
-compares each later round with round 1, paired over the same problems. Guess: does a student of
-several teachers do better than a teacher?
+A round takes several trainings of full length, so it is not part of this lesson: a study makes the
+runs (`lessons/study`). Where its result files are in `lessons/results/`, the last cell shows them
+and compares each kind of model with the plain teachers of round 1, paired over the same problems.
+Guess: does a student of several teachers do better than a teacher?
 """
 
 # %% 8.10 Recorded rounds
@@ -660,7 +659,7 @@ for path in paths:
         settings = row["settings"]
         if settings["decoding"] == results.BEST:
             key = (row["data"], row["split"], row["study"], settings["round"],
-                   settings["teachers"], settings.get("start") or "", f"{row['ratio']:.0%}")
+                   settings["teachers"], settings.get("plan", ""), f"{row['ratio']:.0%}")
             groups.setdefault(key, []).append(row)
 
 
@@ -669,35 +668,35 @@ def share_right(rows, fold):
     return np.mean([is_correct(row["verdicts"]) for row in rows if row["fold"] == fold], axis=0)
 
 
-def against_round_1(key):
-    """The gain over round 1 on the same folds, with its interval, as words."""
-    first_round = [rows for other, rows in groups.items()
-                   if other[:3] == key[:3] and other[3] == 1]
-    if key[3] == 1 or not first_round:
+def against_teachers(key):
+    """The gain over the plain teachers of the same folds, with its interval, as words."""
+    plain = [rows for other, rows in groups.items() if other[:5] == (*key[:3], 1, 0)]
+    if key[3:5] == (1, 0) or not plain:
         return ""
-    folds = {row["fold"] for row in groups[key]} & {row["fold"] for row in first_round[0]}
-    gains = [share_right(groups[key], fold) - share_right(first_round[0], fold) for fold in folds]
-    low, high = bootstrap_interval(np.concatenate(gains))
+    folds = {row["fold"] for row in groups[key]} & {row["fold"] for row in plain[0]}
+    gains = [share_right(groups[key], fold) - share_right(plain[0], fold) for fold in folds]
+    gain = np.concatenate(gains)  # (problems,)
+    low, high = bootstrap_interval(gain)
     words = "did better" if low > 0 else "did worse" if high < 0 else "cannot be told apart"
-    return f"{np.concatenate(gains).mean():+.3f} ({low:+.3f} to {high:+.3f}) {words}"
+    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f}) {words}"
 
 
 rows = []
 for key, found in sorted(groups.items()):
     accuracy = sum(row["answer_accuracy"] for row in found) / len(found)
-    rows.append((*key, len(found), accuracy, against_round_1(key)))
+    rows.append((*key, len(found), accuracy, against_teachers(key)))
 if rows:
-    figures.table(rows, ["data", "split", "study", "round", "teachers", "start", "pruned",
-                         "models", "right", "against round 1 (95%)"])
+    figures.table(rows, ["data", "split", "study", "round", "teachers", "plan", "pruned",
+                         "models", "right", "against plain teachers (95%)"])
 else:
-    print("  no result of a round is in lessons/results/ yet: see lessons/study.py")
+    print("  no result of a round is in lessons/results/ yet")
 
 # %% [markdown]
 r"""
-Each line says in its last words how it compares with round 1. *Start* says where a student began:
-from random weights ("scratch") or from a copy of a teacher. A copy begins near the teacher, and a
-short training at a low learning rate does not take it far. If students from scratch do better in
-your table, distance is what the copy lacks.
+Each line says in its last words how it compares with the plain teachers. The *plan* says where a
+student began: from random weights ("scratch") or from a copy of a teacher. A copy begins near the
+teacher, and a short training at a low learning rate does not take it far. If students from scratch
+do better in your table, distance is what the copy lacks.
 
 ## Exercises
 
@@ -710,8 +709,8 @@ Stars give the difficulty, from ★ to ★★★.
    tokens, not over problems and not over the vocabulary. `pytest tests/test_distill.py -k kd`
 3. ★★, 40 min. Write `attention_kl`, `partner_heads` and `attention_alignment`: 8.6 has the formula
    and the pairs. `pytest tests/test_distill.py -k "partner or align"`
-4. ★★, 15 min. Find the mistake: someone deletes the line `teacher.eval()` from
-   `distillation_loss`, and the loss still falls. What does the teacher's dropout do to the target?
+4. ★★, 15 min. Find the mistake: someone deletes the teacher's `eval()` from the loss, and the loss
+   still falls. What does the teacher's dropout do to the target?
    `pytest tests/test_distill.py -k teacher`
 5. ★, 10 min. Find the mistake: to save time, someone computes the teacher's probabilities for the
    training problems in shuffled order, keeps them in a list, and trains on the problems in file

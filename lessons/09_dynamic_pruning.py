@@ -466,6 +466,8 @@ CHANCE = {"cannot be told apart": "the dynamic choice cannot be told from a choi
 print(f"  {CHANCE[dict((row[0], row[-1]) for row in rows)['by lot, one-shot']]}")
 if not returns(by_gradient):
     print("  no head came back, so \"no way back\" is the same training")
+elif students["no way back"].pruned == by_gradient.pruned:
+    print("  \"no way back\" ends with the same heads: the two differ only on the way there")
 
 # %% [markdown]
 r"""

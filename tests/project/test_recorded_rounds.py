@@ -15,7 +15,7 @@ CELLS = {cell.split()[2]: cell for cell in re.split("^(?=# %% )", TEXT, flags=re
 def row(fold, verdicts, number, decoding=results.BEST, ratio=0.0):
     """A result row of a teacher, or of a student of five teachers in a later round."""
     found = dict.fromkeys(results.KEYS)
-    settings = {"round": number, "teachers": 5 if number > 1 else 0, "start": "scratch",
+    settings = {"round": number, "teachers": 5 if number > 1 else 0, "plan": "scratch",
                 "decoding": decoding}
     right = sum(letter in "=~" for letter in verdicts)
     return found | dict(study="rounds", data="asdiv-a", split="test", fold=fold, ratio=ratio,
@@ -48,7 +48,7 @@ def test_without_files_one_line_says_so(show):
 
 @pytest.mark.parametrize("verdicts, words", [("=" * 40, "did better"), ("x" * 40, "did worse"),
                                              ("=x" * 20, "cannot be told apart")])
-def test_a_later_round_is_compared_with_the_first_on_the_same_folds(show, verdicts, words):
+def test_a_later_round_is_compared_with_plain_teachers_on_the_same_folds(show, verdicts, words):
     first = "=x" * 20
     rows = [row(0, first, 1), row(0, first, 1), row(1, first, 1),
             row(0, verdicts, 2), row(0, "x" * 40, 2, decoding=results.GREEDY)]
