@@ -9,7 +9,8 @@ goes, what the temperature does, and why the square of the temperature stands be
 the end two false teachers stand beside the true one. Does the student notice the difference?
 
 You need lesson 02, and from 8.6 on lessons 06 and 07. The teacher of lesson 05 is loaded, or
-trained now. Reading takes about 40 minutes, the run a minute, the exercises three hours.
+trained now. Reading takes about 50 minutes, the run a minute, the exercises four hours. "The
+library" is the package `tinyprune`, as in all lessons.
 
 ## A distance between distributions
 
@@ -17,14 +18,14 @@ At each step both models give a probability to each of V tokens. Let p be the te
 probabilities and q the student's, both (V,). The *Kullback-Leibler divergence* measures how far q
 is from p:
 
-    KL(p || q) = sum over tokens i of p[i] * log(p[i] / q[i])
+    KL(p || q) = sum over tokens i of p[i] * log(p[i] / q[i])          (V,), (V,) -> a number
 
 It is the mean of log(p / q) over tokens that are drawn from p. It is 0 if p = q, and positive
 otherwise. Where p is 0 the term is 0. Where q is 0 and p is not, it is infinite.
 
 The next cell computes one pair by hand, with four tokens and powers of two. There the logarithm of
 base 2 is a whole number, and the unit is the *bit*. (Everywhere else we use the natural logarithm,
-and the unit is the nat: 1 bit is 0.693 nats.) Compute the two sums before you run the cell. Is
+and the unit is the *nat*: 1 bit is 0.693 nats.) Compute the two sums before you run the cell. Is
 KL(p || q) the same as KL(q || p)?
 """
 
