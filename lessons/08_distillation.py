@@ -461,13 +461,14 @@ def permute_the_rest(soft, seed):
 
 
 def someone_elses(soft):
-    """Each problem gets the probabilities of the next problem whose equation is as long."""
+    """Each problem gets those of another one, half a list away, whose equation is as long."""
     by_length = {}
     for position, rows in enumerate(soft):
         by_length.setdefault(rows.shape[1], []).append(position)
     mismatched = list(soft)
     for positions in by_length.values():
-        for position, other in zip(positions, positions[1:] + positions[:1]):
+        half = len(positions) // 2
+        for position, other in zip(positions, positions[half:] + positions[:half]):
             mismatched[position] = soft[other]
     return mismatched
 
