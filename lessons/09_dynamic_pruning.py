@@ -12,7 +12,8 @@ You need lessons 06 to 08. The teacher of lesson 05 is loaded, or trained now. R
 50 minutes, the run a minute, the exercises five hours. "The library" is the package `tinyprune`.
 
 Three words from lesson 07: a head is *pruned* if it takes no part. While the student learns it is
-only *masked*: its gate is 0. At the end it is *removed*. A *scoring* is one look at all heads.
+only *masked*: its gate is 0. At the end it is *removed*. One word is new: in a *scoring* all heads
+get a score.
 
 ## How many heads, and when
 
@@ -221,7 +222,7 @@ So the library takes three measures (`tinyprune/dynamic_pruning.py`):
 - When a head is pruned, copies of its weights *and of Adam's two moments* are kept: its rows of
   W_Q, W_K and W_V with their biases, and its columns of W_O. b_O belongs to no head.
 - After every step of the optimizer the copies are written back. If only the weights were put back,
-  the moments would fade, and the head would return with the momentum of nobody.
+  the moments would fade to 0, and the head that returns would not be the head that left.
 - When a head returns, its copies are dropped, and it learns on from where it was.
 
 And every scoring looks at the model with *all heads active*. Otherwise later layers would be judged
@@ -329,20 +330,20 @@ r"""
 A head that comes back is a decision that was revised. A criterion revises its decisions only if its
 scores move between two scorings by more than the heads differ. A norm of weights moves slowly: a
 step of the optimizer changes a weight by about the learning rate. Entropies move little more. The
-gradient asks the loss on its way down, and it answers otherwise when other heads have gone or have
-taken over. If a criterion shows no return above, its repeated scoring did one thing only: it chose
-the later heads by newer scores.
+gradient depends on the loss, and it changes as soon as other heads have taken over a head's work.
+If a criterion shows no return above, its repeated scoring did one thing only: it chose the later
+heads by newer scores.
 
 A return is not a merit in itself. It may correct a mistake, or it may be noise. Look for heads that
 flicker: out, in, out. Only a comparison can tell.
 
 ## What asking again could buy at its best
 
-Why should a second scoring know more than the first one? Because heads are not worth something
-alone. Two heads may do the same work. Each of them can go, and then the other one may not: a
-ranking that was made once would let both go. The best criterion that we have is *leave-one-out*
-(lesson 06): mask a head alone, and see how much the loss rises. The next cell uses it in two ways
-on the teacher, without any training:
+Why should a second scoring know more than the first one? Because the worth of a head depends on the
+others. Two heads may do the same work. Either of them can go, but not both, and a ranking that was
+made once prunes both. The best criterion that we have is *leave-one-out* (lesson 06): mask a head
+alone, and see how much the loss rises. The next cell uses it in two ways on the teacher, without
+any training:
 
 - *once*: score all heads, and prune the lowest ones together;
 - *asked again*: prune the lowest head, score the heads that are left, prune the lowest one, and so
