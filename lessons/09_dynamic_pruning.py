@@ -444,8 +444,8 @@ def row_of(name, student):
     """A row of the table: both accuracies, and the comparison with the dynamic student."""
     answers = correct_answers(student)
     compared = ("", "") if name == "dynamic" else compare(answers, of_dynamic)
-    return (name, accuracy_of_choice(student.pruned), answers.mean(),
-            f"{jaccard(student.pruned, by_gradient.pruned):.0%}", *compared)
+    same = f"{jaccard(student.pruned, by_gradient.pruned):.0%}" if student.pruned else ""
+    return (name, accuracy_of_choice(student.pruned), answers.mean(), same, *compared)
 
 
 of_dynamic = correct_answers(by_gradient)
