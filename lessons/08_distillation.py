@@ -180,7 +180,7 @@ best = logits.softmax(dim=-1).topk(2)
 largest = best.values[..., 0]  # (B, T)
 distance_to_90 = (largest - 0.9).abs().masked_fill(~real, 1)
 b, step = divmod(distance_to_90.argmin().item(), real.shape[1])
-one = logits[b, step].double()  # (V,)
+one = logits[b, step].double().cpu()  # (V,)
 TEMPERATURES = (1.0, 3.0, 10.0, 100.0)
 softened = torch.stack([(one / t).softmax(dim=0) for t in TEMPERATURES])  # (4, V)
 for t, row in zip(TEMPERATURES, softened):
