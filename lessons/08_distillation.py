@@ -4,33 +4,98 @@ r"""
 
 The recorded equation names one right token at each step. A teacher says more: which other tokens
 are nearly as good, and how sure it is. This lesson builds the loss that passes this knowledge on to
-a student. It asks which way round the KL divergence goes, what the temperature does, and why the
-square of the temperature stands before the loss.
+a *student*, a smaller model that learns. It asks which way round a distance between distributions
+goes, what the temperature does, and why the square of the temperature stands before the loss. At
+the end two false teachers stand beside the true one. Does the student notice the difference?
 
-You need lesson 02, and for 8.5 also lessons 06 and 07. The teacher of lesson 05 is loaded, or
-trained now. Reading takes about 35 minutes, the run under a minute.
+You need lesson 02, and from 8.6 on lessons 06 and 07. The teacher of lesson 05 is loaded, or
+trained now. Reading takes about 50 minutes, the run a minute, the exercises four hours. "The
+library" is the package `tinyprune`, as in all lessons.
 
-The *Kullback-Leibler divergence* KL(p || q) measures how far a distribution q is from another one,
-p. It is the mean of log(p / q), taken under p. It is 0 if the two agree, and never negative. It is
-not symmetric: KL(p || q) and KL(q || p) differ.
+## A distance between distributions
+
+At each step both models give a probability to each of V tokens. Let p be the teacher's
+probabilities and q the student's, both (V,). The *Kullback-Leibler divergence* measures how far q
+is from p:
+
+    KL(p || q) = sum over tokens i of p[i] * log(p[i] / q[i])          (V,), (V,) -> a number
+
+It is the mean of log(p / q) over tokens that are drawn from p. It is 0 if p = q, and positive
+otherwise. Where p is 0 the term is 0. Where q is 0 and p is not, it is infinite.
+
+The next cell computes one pair by hand, with four tokens and powers of two. There the logarithm of
+base 2 is a whole number, and the unit is the *bit*. (Everywhere else we use the natural logarithm,
+and the unit is the *nat*: 1 bit is 0.693 nats.) Compute the two sums before you run the cell. Is
+KL(p || q) the same as KL(q || p)?
 """
 
-# %% 8.1 Which way round?
+# %% 8.1 One pair by hand
 import copy
+import json
+import time
+from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from tinyprune import PAD, cli, figures, recipe
-from tinyprune.distill import attention_kl, distillation_loss, kd_loss
+from tinyprune import PAD, cli, figures, recipe, results
+from tinyprune.batching import batches
+from tinyprune.distill import (
+    LABEL_SMOOTHING,
+    attention_alignment,
+    attention_kl,
+    distillation_loss,
+    ensemble_loss,
+    ensemble_probabilities,
+    kd_loss,
+    partner_heads,
+    task_loss,
+)
 from tinyprune.evaluate import evaluate_model
+from tinyprune.files import read_text
+from tinyprune.masking import remove_heads, select_heads
 from tinyprune.results import bootstrap_interval, is_correct
+from tinyprune.rivals import example_losses
+from tinyprune.scorer import score_heads
+from tinyprune.train import Training
+from tinyprune.transformer import Head, token_loss
 
 args = cli.options()
 torch.set_num_threads(args.threads)
 recipe.use_batch_size(args.data, args.batch)
 
-figures.heading("8.1 A student with one bump imitates a teacher with two: where will it stand?")
+figures.heading("8.1 Four tokens: KL(p || q) and KL(q || p), in bits")
+p = torch.tensor([1/2, 1/4, 1/8, 1/8])  # the teacher's (V=4,)
+q = torch.tensor([1/8, 1/2, 1/4, 1/8])  # the student's
+forward_terms = p * (p / q).log2()  # (V,)
+reverse_terms = q * (q / p).log2()
+rows = list(zip("+-*/", p.tolist(), q.tolist(), forward_terms.tolist(), reverse_terms.tolist()))
+rows.append(("sum", p.sum().item(), q.sum().item(), forward_terms.sum().item(),
+             reverse_terms.sum().item()))
+figures.table(rows, ["token", "p", "q", "p log2(p/q)", "q log2(q/p)"])
+assert forward_terms.sum() == 5/8
+assert reverse_terms.sum() == 1/2
+recorded = torch.tensor([0., 1, 0, 0])  # the recorded equation as a teacher: all on one token
+divergence = F.kl_div(q.log(), recorded, reduction="sum")  # torch: log q first, then p
+assert divergence == -q[1].log()
+
+# %% [markdown]
+r"""
+The two sums differ: KL is not symmetric. Single terms may be negative, the sum never is.
+
+The recorded equation is a special teacher. It puts all of its probability on one token. Then
+KL(p || q) is -log q of this token: the cross-entropy of lesson 02 (the last line of the cell checks
+it). So distillation changes the target, from one token to a distribution. The loss stays the same
+kind of loss.
+
+Which way round should it be? The next cell makes the question visible. The teacher has two bumps,
+and the student is a single bump whose centre and width are learned. Guess for both ways: where will
+it stand, and how wide will it be?
+"""
+
+# %% 8.2 Which way round?
+figures.heading("8.2 A student with one bump imitates a teacher with two: where will it stand?")
 x = torch.linspace(-6, 6, 241)
 
 
@@ -45,91 +110,194 @@ def kl(p, q):
     return (p * (p / q).log()).sum()
 
 
-left = bump(torch.tensor(-2.0), 0.4)
-right = bump(torch.tensor(2.0), 0.4)
-two_bumps = (left + right) / 2 + 1e-12  # no zero under the logarithm
-for name in ("KL(teacher || student)", "KL(student || teacher)"):
+def fit(loss):
+    """Learns a bump with the lowest loss(bump) -> the bump (241,), its centre, its width"""
     centre = torch.tensor(0.5, requires_grad=True)
     log_width = torch.tensor(0.0, requires_grad=True)  # its exponential is never negative
     optimizer = torch.optim.Adam([centre, log_width], lr=0.05)
-    for _ in range(600):
+    for _ in range(400):
         optimizer.zero_grad()
-        one_bump = bump(centre, log_width.exp()) + 1e-12
-        if name == "KL(teacher || student)":
-            loss = kl(two_bumps, one_bump)
-        else:
-            loss = kl(one_bump, two_bumps)
-        loss.backward()
+        one_bump = bump(centre, log_width.exp()) + 1e-12  # no zero under the logarithm
+        loss(one_bump).backward()
         optimizer.step()
-    width = log_width.exp().item()
-    print(f"  {name}: the bump stands at {centre.item():.1f}, "
-          f"with width {width:.1f}")
+    return one_bump.detach(), centre.item(), log_width.exp().item()
+
+
+two_bumps = (bump(torch.tensor(-2.0), 0.4) + bump(torch.tensor(2.0), 0.4)) / 2 + 1e-12
+fitted = {"KL(teacher || student)": fit(lambda one_bump: kl(two_bumps, one_bump)),
+          "KL(student || teacher)": fit(lambda one_bump: kl(one_bump, two_bumps))}
+for name, (_, centre, width) in fitted.items():
+    print(f"  {name}: the bump stands at {centre:.1f}, with width {width:.1f}")
+curves = {"teacher": two_bumps} | {name: found[0] for name, found in fitted.items()}
+highest = max(curve.max().item() for curve in curves.values())
+for name, curve in curves.items():
+    bars = [figures.BARS[int(7 * y / highest)] for y in curve[40:201:3].tolist()]
+    print(f"  {name:22}  {''.join(bars)}")
+print(f"  {'x':22}  -4{'0':>25}{'4':>27}")
+
+
+def draw_bumps(axes):
+    for name, curve in curves.items():
+        axes.plot(x, curve, label=name)
+    axes.set_title("One bump fitted to two")
+    axes.set_xlabel("x")
+    axes.set_ylabel("probability of each of 241 points")
+    axes.legend(loc="upper left")
+
+
+figures.save_picture("08_two_bumps", draw_bumps)
 
 # %% [markdown]
 r"""
-With KL(teacher || student), the student must put some probability wherever the teacher has some, so
-it becomes wide. With KL(student || teacher), the student may choose one of the two bumps and forget
-the other. Distillation uses the first: KL(teacher || student).
+With KL(teacher || student), the student must put some probability wherever the teacher has some.
+So it covers both bumps and becomes wide. With KL(student || teacher), the student pays only where
+it has probability itself. It may choose one bump and forget the other. Distillation uses the first
+way: a student must not forget a token that its teacher finds possible.
 
-A *temperature* t softens both distributions: we divide the logits by t before the softmax. What
-does this do to the size of the gradient? Guess: at t = 16, is it smaller, equal or larger?
+## The temperature
+
+A *temperature* t softens a distribution: we divide all logits z by t before the softmax.
+
+    p[i] at temperature t  =  softmax(z / t)[i]   is proportional to   p[i] ** (1/t)
+
+So odds of 9 to 1 between two tokens become the cube root at t = 3: about 2.1 to 1. The order of the
+tokens stays. The next cell takes a real step of a test problem. It chooses the step where the
+teacher's best token has a probability nearest to 0.9. Guess: what is left of it at t = 3? And at
+t = 100?
 """
 
-# %% 8.2 Why the square of the temperature
-figures.heading("8.2 The gradient of the loss at rising temperature")
-torch.manual_seed(0)
-B = 1
-T = 6
-V = 11
-real = torch.ones(B, T, dtype=torch.bool)
-teacher_logits = torch.randn(B, T, V, dtype=torch.double)  # double: t^2 also magnifies rounding
-student_logits = torch.randn(B, T, V, dtype=torch.double)
-student_logits.requires_grad_(True)
-difference = student_logits.detach() - teacher_logits
-difference -= difference.mean(dim=-1, keepdim=True)  # softmax does not see a constant
-rows = []
-for t in (1.0, 3.0, 16.0, 64.0):
-    loss = kd_loss(student_logits, teacher_logits, real, temperature=t)
-    soft_student = (student_logits[0] / t).log_softmax(dim=-1)
-    soft_teacher = (teacher_logits[0] / t).softmax(dim=-1)
-    divergence = F.kl_div(soft_student, soft_teacher, reduction="batchmean")
-    assert torch.allclose(loss, t ** 2 * divergence, atol=1e-5)
-    gradient, = torch.autograd.grad(loss, student_logits)
-    cosine = F.cosine_similarity(gradient.flatten(), difference.flatten(), dim=0)
-    size = gradient.norm().item()
-    rows.append((f"{t:g}", f"{size / t ** 2:.6f}", size, cosine.item()))
-figures.table(rows, ["t", "without t^2", "with t^2", "cosine with matching logits"])
-
-# %% [markdown]
-r"""
-Without the factor t^2, the gradient of the distillation loss becomes small beside that of the task
-as t grows. The last column compares the gradient's direction with "student logits minus teacher
-logits". At a very high temperature they agree: the loss simply says "make your logits like mine".
-
-What does our teacher say beside the answer?
-"""
-
-# %% 8.3 What the teacher knows
-figures.heading("8.3 The teacher's two best tokens, on test problems")
+# %% 8.3 One token, softened
+figures.heading("8.3 One step of a test problem: the teacher's probabilities at four temperatures")
 splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
 tokens = vocabularies.target.tokens
 batch = recipe.calibration_batches(splits.test, vocabularies, 64)[0]
 inputs = (batch.source, batch.lengths, batch.target)
-real = batch.target != PAD  # (B, T)
+real = batch.target.ne(PAD)  # (B, T): no padding
 with torch.no_grad():
-    probabilities = teacher(*inputs).softmax(dim=-1)  # (B, T, V)
-best = probabilities.topk(2)
+    logits = teacher(*inputs)  # (B, T, V)
+V = logits.shape[-1]
+best = logits.softmax(dim=-1).topk(2)
+largest = best.values[..., 0]  # (B, T)
+distance_to_90 = (largest - 0.9).abs().masked_fill(~real, 1)
+b, step = divmod(distance_to_90.argmin().item(), real.shape[1])
+one = logits[b, step].double().cpu()  # (V,)
+TEMPERATURES = (1.0, 3.0, 10.0, 100.0)
+softened = torch.stack([(one / t).softmax(dim=0) for t in TEMPERATURES])  # (4, V)
+for t, row in zip(TEMPERATURES, softened):
+    power = softened[0] ** (1 / t)
+    assert torch.allclose(power / power.sum(), row)
+order = one.argsort(descending=True)
+rows = [(tokens[i], *softened[:, i].tolist()) for i in order[:5].tolist()]
+rows.append((f"{V - 5} others", *softened[:, order[5:]].sum(dim=1).tolist()))
+rows.append(("entropy, nats", *torch.special.entr(softened).sum(dim=1).tolist()))
+equation = [tokens[i] for i in batch.target[b].tolist()]
+print(f"  after {' '.join(equation[:step]) or '(nothing)'}, recorded: {equation[step]}")
+figures.table(rows, ["token", *(f"t = {t:g}" for t in TEMPERATURES)])
+print(f"  all {V} tokens alike: {1 / V:.3f} each, entropy log {V} = {np.log(V):.3f}")
+print("  each character is 1/60 of the probability; 1 is the best token, 2 the second, . the tenth"
+      " and on")
+for t, row in zip(TEMPERATURES, softened):
+    ends = (60 * row[order].cumsum(dim=0)).round().int()  # where each token's characters end
+    ranks = torch.searchsorted(ends, torch.arange(60).int(), right=True) + 1
+    print(f"  t = {t:<4g} {''.join(str(rank) if rank < 10 else '.' for rank in ranks.tolist())}")
+
+
+def draw_temperatures(axes):
+    for t, row in zip(TEMPERATURES, softened):
+        axes.plot(range(1, V + 1), row[order], marker=".", label=f"t = {t:g}")
+    axes.set_title("One step of an equation at four temperatures")
+    axes.set_xlabel("rank of the token")
+    axes.set_ylabel("probability (log scale)")
+    axes.set_yscale("log")
+    axes.legend()
+
+
+figures.save_picture("08_temperature", draw_temperatures)
+
+# %% [markdown]
+r"""
+At t = 1 the best token hides the others. At a middle temperature the second and the third one
+become visible, and the loss can teach them. At t = 100 all tokens are nearly alike. What is left
+then is a small difference between them, and it still has the order of the logits.
+
+## Why the square of the temperature
+
+Both sides are softened, the teacher and the student: with teacher probabilities p = softmax(v / t)
+and student probabilities q = softmax(z / t), both (V,). We need the gradient with respect to the
+student's logits z. Only the student's part of KL depends on z, and the logarithm of q[i] is
+z[i] / t - log(sum over j of exp(z[j] / t)). Its derivative with respect to z[k] is 1/t if i = k,
+minus q[k] / t in any case. The sum over i with the weights p[i] gives
+
+    d KL / d z[k] = (q[k] - p[k]) / t
+
+This is the first factor 1/t. The second one hides in the difference. If t is large, exp(z / t) is
+nearly 1 + z / t, so q[k] is nearly (1 + (z[k] - mean of z) / t) / V, and the same holds for p. Then
+
+    q[k] - p[k]  is nearly  ((z[k] - mean of z) - (v[k] - mean of v)) / (V t)
+
+The gradient shrinks by 1/t twice. The factor t^2 makes up for both, and a new temperature needs no
+new weights. The formula says one thing more: at a very high temperature the gradient points along
+"student logits minus teacher logits". We check all this in numbers. Guess: from t = 1 to t = 64, by
+which factor does the gradient shrink without t^2? And with it?
+"""
+
+# %% 8.4 The gradient at rising temperature
+figures.heading("8.4 The gradient of the loss at rising temperature, random logits")
+torch.manual_seed(0)
+B = 1
+T = 6
+V = 11
+all_real = torch.ones(B, T, dtype=torch.bool)
+v = torch.randn(B, T, V, dtype=torch.double)  # the teacher's; double: t^2 also magnifies rounding
+z = torch.randn(B, T, V, dtype=torch.double)  # the student's
+z.requires_grad_(True)
+logit_difference = (z - v).detach()
+logit_difference -= logit_difference.mean(dim=-1, keepdim=True)  # softmax sees no constant
+rows = []
+for t in (1.0, 3.0, 16.0, 64.0):
+    gap = (z / t).softmax(dim=-1) - (v / t).softmax(dim=-1)  # q - p, (B, T, V)
+    loss = kd_loss(z, v, all_real, temperature=t)  # the library's: with t^2, a mean over B*T tokens
+    with_square, = torch.autograd.grad(loss, z)
+    without_square = gap.detach() / t / (B * T)  # our formula
+    assert torch.allclose(with_square, t * t * without_square)
+    cosine = F.cosine_similarity(with_square.flatten(), logit_difference.flatten(), dim=0)
+    rows.append((f"{t:g}", gap.abs().max().item(), f"{without_square.norm().item():.6f}",
+                 with_square.norm().item(), cosine.item()))
+figures.table(rows, ["t", "largest q - p", "gradient", "with t^2", "cosine with z - v"])
+shrinks = float(rows[0][2]) / float(rows[-1][2])
+print(f"  from t = 1 to t = 64 the gradient shrinks {shrinks:,.0f} times; with t^2 "
+      f"{rows[0][3] / rows[-1][3]:.2f} times")
+
+# %% [markdown]
+r"""
+Autograd and our formula agree (the `assert` in the cell). Without the factor t^2 the gradient of
+the distillation loss becomes tiny beside that of the cross-entropy, and the weights of the two
+would have to be chosen anew for every t. With it the size stays. In the last column the gradient
+turns towards "make your logits like mine".
+
+## What the teacher knows
+
+Where the teacher is certain, it repeats the recorded equation. It can teach more where it
+hesitates. Guess: how often is the recorded token the teacher's best one, and how often its second?
+"""
+
+# %% 8.5 What the teacher knows
+figures.heading("8.5 The teacher's two best tokens, on test problems")
+is_recorded = best.indices == batch.target[..., None]  # (B, T, 2)
+share_first, share_second = is_recorded[real].double().mean(dim=0).tolist()
+print(f"  the recorded token is the best one at {share_first:.1%} of {real.sum()} steps, "
+      f"the second at {share_second:.1%}")
+print("  where the second one has most:")
 second_best = best.values[..., 1].masked_fill(~real, 0)  # (B, T)
 least_sure = second_best.flatten().topk(4).indices
 for position in least_sure.tolist():
-    b, t = divmod(position, second_best.shape[1])
-    target = [tokens[i] for i in batch.target[b].tolist()]
-    prefix = " ".join(target[:t]) or "(nothing)"
-    first, second = best.indices[b, t].tolist()
-    p_first, p_second = best.values[b, t].tolist()
-    print(f"  after {prefix:18} {tokens[first]:>4} {p_first:.2f}   "
-          f"{tokens[second]:>4} {p_second:.2f}   "
-          f"recorded: {target[t]}")
+    b, step = divmod(position, second_best.shape[1])
+    equation = [tokens[i] for i in batch.target[b].tolist()]
+    prefix = " ".join(equation[:step]) or "(nothing)"
+    first, second = best.indices[b, step].tolist()
+    p_first, p_second = best.values[b, step].tolist()
+    print(f"  after {prefix:18} {tokens[first]:>4} {p_first:.2f}   {tokens[second]:>4} "
+          f"{p_second:.2f}   recorded: {equation[step]}")
 
 # %% [markdown]
 r"""
@@ -138,76 +306,423 @@ right, and the recorded equation is one of them. Elsewhere the teacher hesitates
 readings of the text. In both cases the student learns which tokens its teacher hesitates between,
 and not only which one won.
 
-The second part of the loss is the *attention alignment*. It compares the attention of student and
-teacher: the KL divergence of their attention probabilities, head by head. The student began as a
-copy of the teacher, so its head 3 is compared with the teacher's head 3. This holds even if other
-heads are removed and head 3 is now the student's second one.
+## Attention alignment
 
-The third part is the cross-entropy with the recorded equation, as before. Together
-(`tinyprune/distill.py`; the weights and t = 3 stand in `recipe.py`):
+The paper also compares where both models attend. In one attention the teacher has probabilities P
+and the student has Q, both (B, N, T, S): N heads, T queries, S keys. The *attention alignment*
+compares head by head. Let R be the real query rows (no padding):
 
-    1 * (t^2 * KL(teacher || student at temperature t) + 0.1 * alignment) + 0.5 * cross-entropy
+    distance[b,h,t] = sum over s of P[b,h,t,s] * log(P[b,h,t,s] / Q[b,h,t,s])     (B, N, T)
+    distance[h]     = mean of distance[b,h,t] over (b, t) in R                    (N,)
+    alignment       = mean of distance[h] over all heads that the student still has
+
+It is KL(teacher || student) again, over words instead of tokens. But which of the teacher's heads
+belongs to which of the student's? The student began as a copy of the teacher, so its head 2 is the
+teacher's head 2. A head keeps its *original index* for ever. Its *position* in the layer changes as
+soon as a head before it is removed.
+
+The next cell removes one head, index 1, from the first cross-attention. The other heads of this
+attention read the same inputs as before. So the right distance is 0. Guess: what does it cost to
+pair the heads by position?
 """
 
-# %% 8.4 Attention alignment
-figures.heading("8.4 Heads that attend alike cost nothing")
-attentions = {}
+# %% 8.6 Attention alignment
+figures.heading("8.6 Head 1 is removed: which of the teacher's heads belongs to which?")
+layer = ("cross", 0)
+smaller = remove_heads(teacher, {Head("cross", 0, 1)}).eval()
+attended_by_teacher = {}
+attended_by_student = {}
 with torch.no_grad():
-    teacher(*inputs, attentions=attentions)
-own = attentions["cross", 0]  # (B, N, T, S)
-neighbours = own.roll(1, dims=1)  # each head gets the attention of the head before it
-print(f"  head against itself:          {attention_kl(own, own, real).mean():.4f}")
-print(f"  paired with its neighbour:    {attention_kl(neighbours, own, real).mean():.4f}")
+    teacher(*inputs, attentions=attended_by_teacher)
+    smaller(*inputs, attentions=attended_by_student)
+P = attended_by_teacher[layer]  # (B, N, T, S)
+Q = attended_by_student[layer]  # (B, N-1, T, S)
+left = smaller.attention_layers()[layer].heads  # original indices: 1 is not among them
+names = range(P.shape[1])
+print("  teacher's head     " + "   ".join(map(str, names)))
+print("  same index         " + "   ".join("|" if name in left else " " for name in names))
+print("  student's head     " + "   ".join(str(name) if name in left else " " for name in names))
 
-perfect_copy = copy.deepcopy(teacher).eval()
-loss = distillation_loss(perfect_copy, batch, teacher=teacher, ce_weight=0.0)
-print(f"  whole loss of a perfect copy, cross-entropy left out: {loss:.6f}")
+
+def head_distance(of_teacher, of_student):
+    """KL(teacher || student) of one head, a mean over real rows: twice (B, T, S) -> a number"""
+    tiny = 1e-9  # no zero under the logarithm
+    ratio = of_teacher.clamp(min=tiny) / of_student.clamp(min=tiny)
+    by_row = (of_teacher * ratio.log()).sum(dim=-1)  # (B, T)
+    return by_row[real].mean().item()
+
+
+rows = []
+for position, index in enumerate(left):
+    own = Q[:, position]  # (B, T, S)
+    by_index = head_distance(P[:, index], own)
+    by_position = head_distance(P[:, position], own)
+    rows.append((str(index), str(position), abs(by_index), by_position))
+figures.table(rows, ["student's head", "its position", "KL by index", "KL by position"])
+library = attention_kl(Q, P[:, left], real)  # (N-1,)
+assert np.allclose(library.tolist(), [row[2] for row in rows], atol=1e-4)
+mean_by_position = sum(row[3] for row in rows) / len(rows)
+print(f"  a mean of {mean_by_position:.3f} for nothing: the student attends exactly as its teacher")
 
 # %% [markdown]
 r"""
-Now the question that counts: does the teacher help? Two students lose the same share of their heads
-at once, and train on for the same number of steps. One sees the recorded equations alone. The other
-one sees its teacher as well. Guess: by how many percentage points do they differ?
+Heads before the removed one are paired rightly either way. Each head after it is compared with a
+neighbour, and the loss would pull it away from what it does well. No error is raised. The loss only
+falls more slowly.
 
-Both students answer the same test problems, so we take the difference problem by problem: 1, 0 or
--1. Would other problems give the same result? The *bootstrap* estimates this from the problems that
-we have. It draws as many of them again, with replacement, and takes the mean difference. It does so
-two thousand times, and reports the range of the middle 95% (`bootstrap_interval` in
-`tinyprune/results.py`).
+## The whole loss
+
+Three parts stand together (`tinyprune/distill.py`; the weights and t are its defaults):
+
+    L = kd_weight * (t^2 * KL(teacher || student at temperature t) + alignment_weight * alignment)
+        + ce_weight * cross-entropy with the recorded equation
+
+The cross-entropy is there because the teacher makes mistakes, and the recorded equation corrects
+them. Here are the parts for two students: a perfect copy of the teacher, and a copy without
+its lowest heads that has not trained yet. Guess which parts are 0 for the perfect copy.
 """
 
-# %% 8.5 With a teacher and without
-figures.heading(f"8.5 Students that lose {args.ratio:.0%} of their heads at once, with a teacher "
-                "and without")
-reports = {"teacher": evaluate_model(teacher, splits.test, vocabularies)}
-PLANS = {"recorded equations alone": False, "with the teacher": True}
-for name, distill in PLANS.items():
-    student = recipe.load_or_train_student(
-        args.data, args.fold, args.seed, splits, vocabularies, teacher,
-        args.ratio, schedule="one-shot", distill=distill)
-    reports[name] = evaluate_model(student.model, splits.test, vocabularies)
-rows = [(name, report.answer_accuracy) for name, report in reports.items()]
-figures.table(rows, ["", "answers right (test, greedy)"])
-with_teacher = is_correct(reports["with the teacher"].outcomes)
-alone = is_correct(reports["recorded equations alone"].outcomes)
-low, high = bootstrap_interval(with_teacher - alone)
-print(f"  with the teacher minus without: {low:+.3f} to {high:+.3f} (95%, paired, over problems)")
+# %% 8.7 The parts of the loss
+figures.heading("8.7 The parts of the loss, on 64 test problems")
+experiment = recipe.EXPERIMENTS[args.data]
+calibration = recipe.calibration_batches(splits.train, vocabularies, experiment.calibration)
+pruned = select_heads(score_heads(teacher, calibration), args.ratio)
+unpractised = remove_heads(teacher, pruned).eval()
+options = recipe.DISTILLATION
+weights = {"t^2 * KL of the outputs": options["kd_weight"],
+           "attention alignment": options["kd_weight"] * options["alignment"],
+           "cross-entropy": options["ce_weight"]}
+
+
+@torch.no_grad()
+def parts_of_loss(student):
+    """The three parts of the loss on the batch, before their weights: three numbers"""
+    attended = {}
+    student_logits = student(*inputs, attentions=attended)
+    pairs = partner_heads(student, teacher)
+    aligned = attention_alignment(attended, attended_by_teacher, pairs, batch.real_queries())
+    return [kd_loss(student_logits, logits, real, options["temperature"]).item(),
+            aligned.item(),
+            token_loss(student_logits, batch.target, LABEL_SMOOTHING).item()]
+
+
+students = {"perfect copy": copy.deepcopy(teacher), f"without {len(pruned)} heads": unpractised}
+parts = {name: parts_of_loss(student) for name, student in students.items()}
+for name, student in students.items():
+    total = sum(weight * part for weight, part in zip(weights.values(), parts[name]))
+    with torch.no_grad():
+        whole = distillation_loss(student, batch, teacher=teacher).item()
+    assert abs(total - whole) < 1e-3
+    parts[name].append(whole)
+labels = [*weights, "whole loss"]
+factors = [*(f"{weight:g}" for weight in weights.values()), ""]
+figures.table(zip(labels, factors, *parts.values()), ["", "weight", *parts])
 
 # %% [markdown]
 r"""
-If the interval contains 0, these problems cannot tell the two students apart. The interval does not
-cover the choice of the seed, and another seed would move the difference further. The README asks
-the same question on both published sets, and cannot tell them apart either.
+The outputs and the attentions of a perfect copy cost nothing. (A "-0.000" is rounding.) The
+cross-entropy is not 0, because the teacher does not know everything, and because label smoothing
+has a lowest value of its own (lesson 05).
+
+## Placebo teachers
+
+Suppose a distilled student does better than one that learns from equations alone. Has it learned
+what its teacher *knows*? Perhaps softer targets alone would do: they keep a model from being too
+sure. Medicine has a control for this question, the *placebo*: it looks like the medicine, and has
+nothing in it. We make two, out of the teacher's probabilities for every training equation:
+
+- `permute_the_rest` keeps the best token and its probability, and shuffles the probabilities of all
+  other tokens. The confidence is the same, the entropy is the same. The second thoughts are gone.
+- `someone_elses` gives each problem the probabilities of another problem, whose equation has as
+  many tokens. This teacher is well informed, about something else.
+
+Four students lose the same heads at once, and train for the same number of steps in the same order
+of problems. They differ only in the teacher. Alignment is left out, because a placebo has no
+attention. The teacher's probabilities are computed once, on the whole texts, and kept
+(`ensemble_probabilities`; 8.9 uses it for several teachers). Guess the order of the four.
+"""
+
+# %% 8.8 Placebo teachers
+figures.heading(f"8.8 Four students without {len(pruned)} heads: is it what the teacher knows?")
+soft = ensemble_probabilities([teacher], splits.train, vocabularies)  # of a problem (2, T, V)
+
+
+def permute_the_rest(soft, seed):
+    """The best token of each step keeps its probability, the other tokens share theirs anew."""
+    generator = torch.Generator().manual_seed(seed)
+    shuffled = []
+    for rows in soft:  # (2, T, V)
+        best = rows.argmax(dim=-1, keepdim=True)  # (2, T, 1)
+        anyhow = rows.gather(-1, torch.rand(rows.shape, generator=generator).argsort(dim=-1))
+        strayed = anyhow.argmax(dim=-1, keepdim=True)  # where the best one has gone
+        swapped = anyhow.scatter(-1, strayed, anyhow.gather(-1, best))
+        shuffled.append(swapped.scatter(-1, best, rows.gather(-1, best)))
+    return shuffled
+
+
+def someone_elses(soft):
+    """Each problem gets those of another one, half a list away, whose equation is as long."""
+    by_length = {}
+    for position, rows in enumerate(soft):
+        by_length.setdefault(rows.shape[1], []).append(position)
+    mismatched = list(soft)
+    for positions in by_length.values():
+        half = len(positions) // 2
+        for position, other in zip(positions, positions[half:] + positions[:half]):
+            mismatched[position] = soft[other]
+    return mismatched
+
+
+def stacked(soft):
+    """All steps of all problems: (steps, V)"""
+    return torch.cat([rows.flatten(0, 1) for rows in soft])
+
+
+permuted = permute_the_rest(soft, args.seed)
+mismatched = someone_elses(soft)
+true_rows = stacked(soft)
+permuted_rows = stacked(permuted)
+assert torch.equal(true_rows.argmax(dim=1), permuted_rows.argmax(dim=1))  # the same best token
+assert torch.equal(true_rows.sort(dim=1).values, permuted_rows.sort(dim=1).values)  # and entropy
+assert not torch.equal(true_rows, permuted_rows)
+assert sorted(map(id, mismatched)) == sorted(map(id, soft))  # every target is used once
+same_best = (true_rows.argmax(dim=1) == stacked(mismatched).argmax(dim=1)).double().mean()
+print(f"  the mismatched teacher names the true one's best token at {same_best:.0%} of the steps")
+
+config = replace(experiment.student, seed=args.seed)
+ARMS = {"equations alone": (task_loss, None),
+        "true teacher": (ensemble_loss, soft),
+        "permuted teacher": (ensemble_loss, permuted),
+        "mismatched teacher": (ensemble_loss, mismatched)}
+test_batches = batches([problem for problem in splits.test if vocabularies.can_write(problem)],
+                       vocabularies, 64)
+
+
+def train_student(loss, soft):
+    """A copy of the teacher without the pruned heads, trained -> the model"""
+    student = remove_heads(teacher, pruned)
+    run = Training(student, splits.train, vocabularies, config, loss, soft=soft)
+    for _ in range(config.epochs):
+        for training_batch in run.batches_left():
+            run.step(training_batch)
+    return student.eval()
+
+
+@torch.no_grad()
+def loss_by_problem(model):
+    """-log probability of a recorded token, each test problem's mean: an array"""
+    losses = [example_losses(model(b.source, b.lengths, b.target), b.target) for b in test_batches]
+    return torch.cat(losses).double().cpu().numpy()
+
+
+models = {"before training": unpractised}
+for name, (loss, targets) in ARMS.items():
+    started = time.time()
+    models[name] = train_student(loss, targets)
+    print(f"  trained: {name}, {time.time() - started:.0f} s", flush=True)
+correct = {}
+losses = {}
+for name, model in models.items():
+    report = evaluate_model(model, splits.test, vocabularies)
+    correct[name] = is_correct(report.outcomes)
+    losses[name] = loss_by_problem(model)
+rows = [(name, correct[name].mean(), losses[name].mean()) for name in models]
+figures.table(rows, ["student", "answers right (test, greedy)", "loss (test)"])
+by_loss = sorted(ARMS, key=lambda name: losses[name].mean())
+print(f"  from the lowest loss to the highest: {', '.join(by_loss)}")
+
+# %% [markdown]
+r"""
+All four answer the same test problems, so we compare two students problem by problem: the
+difference is 1, 0 or -1. Would other problems give the same result? The *bootstrap* estimates this
+from the problems that we have. It draws as many of them again, with replacement, and takes the mean
+difference. It does so two thousand times, and reports the range of the middle 95%
+(`bootstrap_interval` in `tinyprune/results.py`). This is a *paired interval*.
+
+The verdict follows from the interval alone, and we fix the rule before we look:
+
+- BEATS: the whole interval is above 0.
+- DOES NOT BEAT: the whole interval is below +1 point, so a gain worth having is excluded.
+- INCONCLUSIVE: neither. These problems cannot tell.
+"""
+
+# %% The verdict
+WORTH_HAVING = 0.01  # one point
+
+
+def verdict(low, high):
+    """What the interval of a difference allows to say."""
+    if low > 0:
+        return "BEATS"
+    return "DOES NOT BEAT" if high < WORTH_HAVING else "INCONCLUSIVE"
+
+
+def compare(first, second):
+    """A row of the table: two students' difference, its interval, and the verdict."""
+    gain = correct[first] - correct[second]
+    low, high = bootstrap_interval(gain)
+    loss_low, loss_high = bootstrap_interval(losses[first] - losses[second])
+    words = "lower" if loss_high < 0 else "higher" if loss_low > 0 else "not told apart"
+    return (f"{first} - {second}", f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f})",
+            verdict(low, high), f"{loss_low:+.3f} to {loss_high:+.3f}, {words}")
+
+
+QUESTIONS = {("true teacher", "equations alone"): "a teacher against none",
+             ("true teacher", "permuted teacher"): "what the second thoughts add",
+             ("permuted teacher", "equations alone"): "what softness alone adds",
+             ("true teacher", "mismatched teacher"): "the right problem's teacher"}
+rows = [compare(*pair) for pair in QUESTIONS]
+figures.table(rows, ["difference", "answers right (95%)", "verdict", "loss (95%)"])
+ANSWERS = {"BEATS": "yes, the first one beats the second",
+           "DOES NOT BEAT": "no gain of a point or more",
+           "INCONCLUSIVE": "these problems cannot tell"}
+for question, row in zip(QUESTIONS.values(), rows):
+    print(f"  {question}: {ANSWERS[row[2]]}")
+
+# %% [markdown]
+r"""
+Read the lines like this. If the true teacher beats the equations and the permuted one does not,
+knowledge was passed on. If both beat the equations alike, softness was enough. If neither does, the
+equations alone say all that a student of this size and this many steps can use. The mismatched
+teacher is the check of the experiment itself: if even this one did no harm, the student would not
+listen at all.
+
+The last column gives the interval of the difference in loss, and says whether the first student's
+loss is lower. The loss sees more than the answers do, because every token of every problem counts.
+So it may tell two students apart whose answers cannot be told apart: the first one then is more
+sure of the right tokens, and this is not yet enough to turn wrong answers into right ones. But a
+student that was told to be unsure also has a higher loss, even if it writes the same equations.
+
+The interval covers the choice of the problems, and not the choice of the seed. For a claim, run the
+lesson with three seeds (`--seed 1`, `--seed 2`; each trains its own teacher first, a minute on the
+sample) and read the verdicts together.
+
+## Rounds
+
+The paper calls its distillation *recursive* and does not say what recurs. We make it exact:
+
+- Round 1: several plain teachers learn from the recorded equations. They differ only in the seed.
+- Round 2: students learn from the recorded equations and from the *mean of the teachers' softened
+  probabilities*. The mean is computed once, for every token of every training equation, on the
+  clean text, and kept. The students see texts with hidden words (lesson 05), the teachers do not.
+- Round 3: the students of round 2 may be the teachers.
+
+In the loss, the mean takes the place of one teacher's probabilities; nothing else changes
+(`ensemble_loss`). Probabilities are averaged, not logits. Guess why: teacher A gives three tokens
+(0.90, 0.099, 0.001), teacher B gives them (0.001, 0.099, 0.90). Which token is best by the mean of
+the probabilities, and which one by the mean of the logits?
+"""
+
+# %% 8.9 The mean of two teachers
+figures.heading("8.9 Two teachers who disagree: the mean of probabilities, and of logits")
+a = torch.tensor([0.900, 0.099, 0.001])
+b = torch.tensor([0.001, 0.099, 0.900])
+of_probabilities = (a + b) / 2
+of_logits = ((a.log() + b.log()) / 2).softmax(dim=0)
+rows = [("teacher A", *a.tolist()), ("teacher B", *b.tolist()),
+        ("mean of probabilities", *of_probabilities.tolist()),
+        ("mean of logits", *of_logits.tolist())]
+figures.table(rows, ["", "+", "-", "*"])
+
+second_teacher = models["equations alone"]  # it stands in for a teacher of another seed
+t = options["temperature"]
+problem = next(problem for problem in splits.test if vocabularies.can_write(problem))
+[alone] = batches([problem], vocabularies, 1)
+with torch.no_grad():
+    both = [model(alone.source, alone.lengths, alone.target)[0] for model in
+            (teacher, second_teacher)]  # two times (T, V)
+ours = ((both[0] / t).softmax(dim=-1) + (both[1] / t).softmax(dim=-1)) / 2
+[library] = ensemble_probabilities([teacher, second_teacher], [problem], vocabularies, t)
+assert torch.allclose(ours.cpu(), library[0], atol=1e-5)
+print(f"  `{' '.join(problem.equation)}`: the library keeps {tuple(library.shape)}, "
+      "as it is and mirrored;")
+print(f"  ours and the library's differ by at most {(ours.cpu() - library[0]).abs().max():.0e}")
+
+# %% [markdown]
+r"""
+The mean of the probabilities says: one of the two, each with 45%. This is the truth about two
+teachers who disagree. The mean of the logits prefers the middle token, in which neither of them
+believes: a small probability has a large negative logit, so each teacher has a veto. Logits of
+different teachers also have different sizes, and the louder teacher would count more.
+
+A round takes several trainings of full length, so it is not part of this lesson: a study makes the
+runs (`lessons/study`). Where its result files are in `lessons/results/`, the last cell shows them
+and compares each kind of model with the plain teachers of round 1, paired over the same problems.
+Guess: does a student of several teachers do better than a teacher?
+"""
+
+# %% 8.10 Recorded rounds
+figures.heading("8.10 Rounds on the real sets, as recorded")
+paths = [path for study in ("rounds", "trials")
+         for path in sorted(results.RESULTS.glob(f"{study}-*.json"))]
+groups = {}  # {what was trained: its rows}
+for path in paths:
+    for row in json.loads(read_text(path))["rows"]:
+        settings = row["settings"]
+        if settings["decoding"] == results.BEST:
+            key = (row["data"], row["split"], row["study"], settings["round"],
+                   settings["teachers"], settings.get("plan", ""), f"{row['ratio']:.0%}")
+            groups.setdefault(key, []).append(row)
+
+
+def share_right(rows, fold):
+    """For each problem of a fold, the share of these models that answers it: an array"""
+    return np.mean([is_correct(row["verdicts"]) for row in rows if row["fold"] == fold], axis=0)
+
+
+def against_teachers(key):
+    """The gain over the plain teachers of the same folds, with its interval, as words."""
+    plain = [rows for other, rows in groups.items() if other[:5] == (*key[:3], 1, 0)]
+    if key[3:5] == (1, 0) or not plain:
+        return ""
+    folds = {row["fold"] for row in groups[key]} & {row["fold"] for row in plain[0]}
+    gains = [share_right(groups[key], fold) - share_right(plain[0], fold) for fold in folds]
+    gain = np.concatenate(gains)  # (problems,)
+    low, high = bootstrap_interval(gain)
+    words = "did better" if low > 0 else "did worse" if high < 0 else "cannot be told apart"
+    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f}) {words}"
+
+
+rows = []
+for key, found in sorted(groups.items()):
+    accuracy = sum(row["answer_accuracy"] for row in found) / len(found)
+    rows.append((*key, len(found), accuracy, against_teachers(key)))
+if rows:
+    figures.table(rows, ["data", "split", "study", "round", "teachers", "plan", "pruned",
+                         "models", "right", "against plain teachers (95%)"])
+else:
+    print("  no result of a round is in lessons/results/ yet")
+
+# %% [markdown]
+r"""
+Each line says in its last words how it compares with the plain teachers. The *plan* says where a
+student began: from random weights ("scratch") or from a copy of a teacher. A copy begins near the
+teacher, and a short training at a low learning rate does not take it far. If students from scratch
+do better in your table, distance is what the copy lacks.
 
 ## Exercises
 
-1. By hand: the KL divergence of two coins, (1/2, 1/2) and (1/4, 3/4), both ways round.
-2. Write `kd_loss` so that padding counts nowhere. `pytest tests/test_distill.py -k kd`
-3. Write `partner_heads` and `attention_alignment`: which of the teacher's heads belongs to which
-   of the student's? `pytest tests/test_distill.py -k "partner or align"`
-4. Find the mistake: someone deletes the line `teacher.eval()` from `distillation_loss`, and the
-   loss still falls. What does the teacher's dropout do to the target?
+Stars give the difficulty, from ★ to ★★★.
+
+1. ★, 10 min. By hand: the KL divergence of two coins, (1/2, 1/2) and (1/4, 3/4), both ways round,
+   in nats. Then the gradient of KL(p || q) with respect to the two logits of q, for p = (1/2, 1/2),
+   q = (1/4, 3/4) and t = 1. Check it with autograd.
+2. ★★, 25 min. Write `soft_loss` and `kd_loss` so that padding counts nowhere. The mean is over real
+   tokens, not over problems and not over the vocabulary. `pytest tests/test_distill.py -k kd`
+3. ★★, 40 min. Write `attention_kl`, `partner_heads` and `attention_alignment`: 8.6 has the formula
+   and the pairs. `pytest tests/test_distill.py -k "partner or align"`
+4. ★★, 15 min. Find the mistake: someone deletes the teacher's `eval()` from the loss, and the loss
+   still falls. What does the teacher's dropout do to the target?
    `pytest tests/test_distill.py -k teacher`
-5. Open: does the student copy its teacher's errors? Take the problems that both answer wrongly, and
-   count how often they write the same equation.
+5. ★, 10 min. Find the mistake: to save time, someone computes the teacher's probabilities for the
+   training problems in shuffled order, keeps them in a list, and trains on the problems in file
+   order. Which student of 8.8 is this, and how many points does it cost?
+6. ★★★, 90 min. Open: the placebo experiment with three seeds. Change one thing: another t, a new
+   permutation at every step, `--ratio 0.5`, or ASDiv-A. First find your noise: with `kd_weight=0`
+   in `ensemble_loss` the result must not depend on t, and its spread over three values of t and
+   three seeds is your error bar. A gain must also survive a second control: the equations alone
+   with their loss doubled. (AdamW divides by the gradient's size, so guess what doubling does.)
+7. ★★, 45 min. Open: does the student copy its teacher's errors? Take the problems that both answer
+   wrongly, and count how often they write the same equation. Compare with two models that are not
+   teacher and student.
 """

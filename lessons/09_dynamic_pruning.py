@@ -5,207 +5,598 @@ r"""
 Scores change while a model learns. They also change because heads are pruned: other heads take over
 their work. So the method scores the heads again and again. Each time it prunes a few more heads,
 and a pruned head may come back if its score recovers. Is this better than one decision at the
-start? This lesson looks for heads that come back. Then it compares the student with controls that
-train for the same number of steps.
+start? This lesson builds the schedule, shows heads that leave and come back, and compares the
+student with controls that train for the same number of steps.
 
 You need lessons 06 to 08. The teacher of lesson 05 is loaded, or trained now. Reading takes about
-40 minutes, the run about a minute.
+50 minutes, the run a minute, the exercises five hours. "The library" is the package `tinyprune`.
+
+Three words from lesson 07: a head is *pruned* if it takes no part. While the student learns it is
+only *masked*: its gate is 0. At the end it is *removed*. One word is new: in a *scoring* all heads
+get a score.
+
+## How many heads, and when
+
+The *ratio* r is the share of heads that is pruned in the end. The schedule says which share is
+pruned at step s, if pruning ends at step E:
+
+    cubic:   ratio(s) = r * (1 - (1 - s/E)^3)          linear:   ratio(s) = r * s/E
+
+Both start at 0 and end at r. After step E the mask no longer changes, and the student trains on
+with it. Work out the cubic one by hand at half of the way, for r = 0.3. Then guess: which share of
+all pruned heads goes in the first quarter, and which in the last?
 """
 
 # %% 9.1 The schedule
+import copy
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
 import torch
 
 from tinyprune import cli, figures, recipe
-from tinyprune.dynamic_pruning import ratio_at
+from tinyprune.attention import MultiHeadAttention
+from tinyprune.distill import ensemble_loss, ensemble_probabilities
+from tinyprune.dynamic_pruning import DynamicPruning, ratio_at
 from tinyprune.evaluate import evaluate_model
+from tinyprune.masking import gates_for, lowest_heads, remove_heads, select_heads
 from tinyprune.measure import attention_flops, mean_flops, problem_lengths
 from tinyprune.results import bootstrap_interval, is_correct
-from tinyprune.rivals import random_score
-from tinyprune.scorer import paper_score
+from tinyprune.rivals import gradient_score, leave_one_out_score, random_score
+from tinyprune.scorer import paper_score, score_heads
+from tinyprune.train import Training, steps_of
+from tinyprune.transformer import Transformer
 
 args = cli.options()
 torch.set_num_threads(args.threads)
 recipe.use_batch_size(args.data, args.batch)
 
-figures.heading("9.1 The share of heads that are pruned at each step (cubic, 30% at step 100)")
-steps = range(0, 151, 5)
-cubic = [(step, ratio_at(step, 0, 100, 0.3)) for step in steps]
-linear = [(step, 0.3 * min(step / 100, 1)) for step in steps]
-figures.curves({"cubic": cubic, "linear": linear}, "step", "share pruned", "09_schedule")
-print(f"  after a quarter of the way {ratio_at(25, 0, 100, 0.3):.0%} are pruned, "
-      f"not {0.3 / 4:.0%}:")
-print("  many heads can be spared at first; for the last ones the model needs time to adapt")
+figures.heading("9.1 The share of heads that are pruned, 30% in the end, pruning ends at step 100")
+rows = []
+for s in (0, 10, 25, 50, 75, 100, 150):
+    left = 1 - min(s / 100, 1)  # the share of the way that is left
+    cubic = 0.3 - 0.3 * left * left * left
+    linear = 0.3 * (1 - left)
+    assert abs(cubic - ratio_at(s, 0, 100, 0.3)) < 1e-12
+    rows.append((str(s), cubic, f"{24 * cubic:.1f}", linear, f"{24 * linear:.1f}"))
+figures.table(rows, ["step", "cubic", "of 24 heads", "linear", "of 24 heads"])
+curves = {"cubic": [(s, ratio_at(s, 0, 100, 0.3)) for s in range(0, 151, 3)],
+          "linear": [(s, 0.3 * min(s / 100, 1)) for s in range(0, 151, 3)]}
+for name, points in curves.items():
+    bars = "".join(figures.BARS[int(7 * share / 0.3)] for _, share in points)
+    print(f"  {name:6}  {bars}")
+
+
+def draw_schedules(axes):
+    for name, points in curves.items():
+        axes.plot(*zip(*points), label=name)
+    axes.set_title("Two schedules for a ratio of 30%")
+    axes.set_xlabel("step (pruning ends at 100)")
+    axes.set_ylabel("share of the heads pruned")
+    axes.legend(loc="lower right")
+
+
+figures.save_picture("09_schedule", draw_schedules)
+first_quarter = ratio_at(25, 0, 100, 1.0)
+last_quarter = 1 - ratio_at(75, 0, 100, 1.0)
+print(f"  of the pruned heads {first_quarter:.0%} go in the first quarter, {last_quarter:.1%} in "
+      "the last")
 
 # %% [markdown]
 r"""
-Three details of each scoring matter.
+Why cubic (Zhu and Gupta 2017), and not linear? The heads go in the order of their scores. The first
+ones are those that matter least, so many can go at once. The last ones matter more, and each of
+them leaves work that other heads must learn. After an early rise the mask is nearly final for most
+of the time, and the student trains with the heads that it will keep. With the linear schedule a
+quarter of the heads would leave in the last quarter.
 
-- All heads are active. With masked heads, later layers would be judged by what a pruned model
-  feeds them. A criterion that measures what a head adds (activation) would give a pruned head 0
-  for ever.
-- The new score is averaged with the old ones, so a single noisy scoring decides nothing.
-- A pruned head keeps its weights *and Adam's averages of their gradients* as they are. Otherwise
-  weight decay and old momentum would move a head that learns nothing. They would shrink its norm
-  and so confirm the decision.
+## A score with a memory
 
-Guess: with 30% of the heads and some ten scorings, how many pruned heads come back?
+One scoring is noisy: it sees a few calibration problems, and the model changes at every step. So
+the new scores are averaged with the old ones. Let s_k be the score of one head at scoring k = 0, 1,
+2, … The *exponential moving average* (EMA) m_k of the scores is
+
+    m_0 = s_0          m_k = d * m_(k-1) + (1 - d) * s_k
+
+The *decay* d is the weight of the old average. With d = 0 only the last scoring counts. With
+d = 0.9 it counts one tenth. The whole project uses d = 0.5.
+
+A memory makes the average calm, and it makes it late. If each scoring has noise of size 1, the
+average has noise of size √((1 - d) / (1 + d)). If the true score jumps, the average has done half
+of the jump after log(1/2) / log(d) scorings. The next cell takes two heads with true scores 0.50
+and 0.52, adds noise of size 0.05, and counts how often the order of the two changes in 200
+scorings. Guess the three counts.
 """
 
-# %% 9.2 Heads that are pruned and come back
-figures.heading(f"9.2 One student, {args.ratio:.0%} of the heads: # active, . pruned, a column for "
-                "each scoring")
-splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
+# %% 9.2 The moving average
+figures.heading("9.2 Two heads of nearly equal score: how often does their order change?")
+noise = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+noisy = torch.tensor([0.50, 0.52]) + 0.05 * noise  # (200 scorings, 2 heads)
 
 
-def student(schedule, ratio=args.ratio, criterion=paper_score):
-    """A student of this teacher, distilled: loaded, or trained now."""
-    return recipe.load_or_train_student(
-        args.data, args.fold, args.seed, splits, vocabularies, teacher,
-        ratio, schedule=schedule, criterion=criterion)
-
-
-dynamic = student("dynamic")
-timeline = {head: "" for head in teacher.heads()}
-pruned = set()
-for entry in dynamic.pruning_log:
-    pruned -= set(entry["returned"])
-    pruned |= set(entry["pruned"])
-    for head in timeline:
-        timeline[head] += "." if head in pruned else "#"
-for head, line in timeline.items():
-    if "." in line:
-        name = f"{head.kind} {head.layer}.{head.index}"
-        print(f"  {name:12} {line}" + ("   came back" if ".#" in line else ""))
-returns = sum(len(entry["returned"]) for entry in dynamic.pruning_log)
-print(f"  scorings: {len(dynamic.pruning_log)}, returns: {returns}; "
-      "the heads not shown are active throughout")
-
-# %% [markdown]
-r"""
-If no head came back, no decision was revised. Then the repeated scoring did one thing only: it
-chose the later heads by newer scores. (With more heads to prune, `--ratio 0.5`, more decisions may
-be revised.)
-
-Is it worth the effort? We compare the dynamic student with four controls:
-
-- *no way back* (monotone): a pruned head never returns;
-- *one-shot*: the lowest heads are pruned at the first step, for good;
-- *random, one-shot*: the same, but the heads are drawn at random;
-- *nothing pruned*: the student only trains on.
-
-All five train beside the same teacher, for the same number of steps. (Another `--seed` trains
-another teacher first.) Guess the order of their accuracies.
-
-Do "dynamic" and "one-shot" keep the same heads? The *Jaccard index* is the number of heads that
-both keep, divided by the number that at least one of them keeps. Two random choices of 17 heads out
-of 24 have a Jaccard index of about 55%.
-"""
-
-# %% 9.3 Controls
-figures.heading("9.3 The same steps, other schedules (test, greedy)")
-by_chance = partial(random_score, seed=args.seed)
-models = {"teacher, no further training": teacher,
-          "dynamic": dynamic.model,
-          "dynamic, no way back": student("monotone").model,
-          "one-shot": student("one-shot").model,
-          "random, one-shot": student("one-shot", criterion=by_chance).model,
-          "nothing pruned, trained on": student("none", ratio=0.0).model}
-reports = {name: evaluate_model(model, splits.test, vocabularies)
-           for name, model in models.items()}
-correct_dynamic = is_correct(reports["dynamic"].outcomes)
-
-
-def against_dynamic(report):
-    """The difference in accuracy to the dynamic student, with its 95% interval, as text."""
-    difference = is_correct(report.outcomes) - correct_dynamic
-    low, high = bootstrap_interval(difference)
-    return f"{difference.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+def smooth(scores, decay, first=None):
+    """The moving averages of scores (scorings, heads); it starts at `first`, or at scores[0]."""
+    average = scores[0] if first is None else decay * first + (1 - decay) * scores[0]
+    averages = [average]
+    for fresh in scores[1:]:
+        average = average + (1 - decay) * (fresh - average)
+        averages.append(average)
+    return torch.stack(averages)
 
 
 rows = []
-for name, report in reports.items():
-    comparison = "" if name == "dynamic" else against_dynamic(report)
-    rows.append((name, len(models[name].heads()), report.answer_accuracy, comparison))
-figures.table(rows, ["schedule", "heads", "answers right", "against dynamic (95%)"])
-kept_dynamic = set(models["dynamic"].heads())
-kept_one_shot = set(models["one-shot"].heads())
-jaccard = len(kept_dynamic & kept_one_shot) / len(kept_dynamic | kept_one_shot)
-print(f"  dynamic and one-shot keep the same heads to {jaccard:.0%} (Jaccard)")
-print("  if an interval contains 0, the difference cannot be told from zero;")
-print("  another seed would move it further")
+for decay in (0.0, 0.5, 0.9):
+    averages = smooth(noisy, decay)
+    first_is_lower = averages[:, 0] < averages[:, 1]
+    changes = (first_is_lower[1:] != first_is_lower[:-1]).sum().item()
+    half_way = np.log(0.5) / np.log(decay) if decay else 0.0
+    rows.append((f"{decay:g}", float(np.sqrt((1 - decay) / (1 + decay))), str(changes),
+                 f"{half_way:.1f}"))
+figures.table(rows, ["decay", "noise left", "changes of order", "scorings until half a jump"])
+
+constant = torch.full((5, 1), 0.8)
+from_zero = smooth(constant, 0.5, first=torch.zeros(1))
+rows = [("from the first score", *smooth(constant, 0.5)[:, 0].tolist()),
+        ("from 0", *from_zero[:, 0].tolist()),
+        ("1 - d^(k+1)", *(1 - 0.5 ** (k + 1) for k in range(5)))]
+figures.table(rows, ["a constant score of 0.8, d = 0.5", *(f"k = {k}" for k in range(5))])
 
 # %% [markdown]
 r"""
-If the students tie, this is a result too: the extra training repairs the damage of a bad choice of
-heads.
+A larger decay changes the order less often. It would also see a real change later.
 
-How bad may the choice be? Break it on purpose: turn the paper's score upside down, so that the
-heads with the *highest* scores are pruned. A criterion is any function from (model, batches) to
-{Head: float} (lesson 06). The student is pruned and trained by your function, and the library does
-not change. Guess the accuracy first.
+The second table shows a trap. An average that starts at 0 is too low at first, by the factor
+1 - d^(k+1). If all heads started at 0 together, each would have the same factor, and the order
+would be that of a constant score anyway. But such an average gives the first scoring too little
+weight, and it cannot be compared with a fresh score or with a fixed limit. Ours starts at the first
+scores. (Adam starts its averages at 0 and divides them by this factor.)
 
-One caution: the library finds a trained student by the *name* of its criterion. If you change the
-function, also give it a new name. Otherwise you see the old student again.
+## The head that returns must be the head that left
+
+A masked head has gate 0, so its gradient is exactly 0. Still it moves, for two reasons. Adam's
+first moment is a moving average of old gradients, and it goes on pushing: this is *momentum*. And
+*weight decay* pulls every weight towards 0 at each step. So the head would change without learning.
+Its norm would shrink, and a score that contains the norm would confirm the decision.
+
+The next cell trains one small attention layer for 50 steps with all heads active. Then it masks
+head 0 and trains on. It measures how far the head's rows of W_V have moved since then, relative to
+their size. Guess: after 200 steps, which of the two reasons has moved it further?
 """
 
-# %% 9.4 Prune by your own score
-figures.heading("9.4 The same steps, your own score (test, greedy)")
+# %% 9.3 A masked head has no gradient, and moves
+figures.heading("9.3 How far do the weights of a masked head move?")
+data = torch.Generator().manual_seed(0)
+x = torch.randn(8, 5, 12, generator=data)  # (B, T, D)
+wanted = torch.randn(8, 5, 12, generator=data)
+AFTER = (1, 10, 50, 200)  # steps since head 0 was masked
+
+
+def drift(weight_decay, momentum=True, put_back=False):
+    """How far W_V of the masked head has moved after so many steps, relative to its size: [float]
+
+    momentum: whether the optimizer keeps the moments of the time when the head was active
+    """
+    torch.manual_seed(0)
+    layer = MultiHeadAttention(12, 4, range(3))  # D=12, K=4, N=3
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-3, betas=(0.9, 0.98),
+                                  weight_decay=weight_decay)
+    gate = torch.ones(3)
+    own = slice(0, 4)  # the rows of head 0
+    moved = {}
+    for step in range(1, 251):
+        output, _ = layer(x, head_gate=gate)
+        optimizer.zero_grad()
+        (output - wanted).square().mean().backward()
+        optimizer.step()
+        if step <= 50:
+            before = layer.value.weight[own].detach().clone()  # (K, D)
+        else:
+            assert not layer.value.weight.grad[own].any(), "the gradient is exactly 0"
+            if put_back:
+                layer.value.weight.data[own] = before
+            now = layer.value.weight[own].detach()
+            moved[step - 50] = ((now - before).norm() / before.norm()).item()
+        if step == 50:
+            gate[0] = 0
+            if not momentum:
+                optimizer.state.clear()
+    return [f"{moved[step]:.2%}" for step in AFTER]
+
+
+rows = [("momentum and weight decay", *drift(weight_decay=0.01)),
+        ("momentum alone", *drift(weight_decay=0.0)),
+        ("weight decay alone", *drift(weight_decay=0.01, momentum=False)),
+        ("put back after each step", *drift(weight_decay=0.01, put_back=True))]
+figures.table(rows, ["moved by", *(f"{step} steps" for step in AFTER)])
+by_momentum = float(rows[1][-1].rstrip("%"))
+by_decay = float(rows[2][-1].rstrip("%"))
+further = "momentum" if by_momentum > by_decay else "weight decay"
+print(f"  in 200 steps {further} has moved the head further; the decay goes on for ever")
+
+# %% [markdown]
+r"""
+So the library takes three measures (`tinyprune/dynamic_pruning.py`):
+
+- When a head is pruned, copies of its weights *and of Adam's two moments* are kept: its rows of
+  W_Q, W_K and W_V with their biases, and its columns of W_O. b_O belongs to no head.
+- After every step of the optimizer the copies are written back. If only the weights were put back,
+  the moments would fade to 0, and the head that returns would not be the head that left.
+- When a head returns, its copies are dropped, and it learns on from where it was.
+
+And every scoring looks at the model with *all heads active*. Otherwise later layers would be judged
+by what a pruned model feeds them. A criterion that measures what a head adds would even give a
+pruned head 0 for ever, and it could never return.
+
+## Heads that leave and come back
+
+Now a real student. It begins as a copy of the teacher, learns from the equations and from the
+teacher's softened probabilities (lesson 08, without alignment to save time), and is scored about
+twelve times in the first half of its training. Half of all heads go: with more decisions, more of
+them may be revised. (`--ratio 0.6` prunes still more.)
+
+We use two criteria of lesson 06. The *paper's score* mixes the norm of a head's weights and the
+entropy of its attention. The *gradient score* is the mean over examples of |d loss / d gate|: how
+much the loss would move if the gate moved. In the picture each line is a head, and each column a
+scoring: # is active, . is pruned. Guess for both criteria: how many heads come back?
+"""
+
+# %% 9.4 The timeline of heads
+RATIO = max(args.ratio, 0.5)
+splits, vocabularies, teacher = recipe.load_teacher(args.data, args.fold, args.seed)
+student_config = recipe.EXPERIMENTS[args.data].student
+config = replace(student_config, epochs=max(student_config.epochs // 2, 1), seed=args.seed)
+END = steps_of(config, splits.train, vocabularies) // 2
+EVERY = max(END // 12, 1)
+figures.heading(f"9.4 {RATIO:.0%} of the heads, scored every {EVERY} steps until step {END}: who "
+                "comes back?")
+calibration = recipe.calibration_batches(splits.train, vocabularies, 128)
+soft = ensemble_probabilities([teacher], splits.train, vocabularies)
+
+
+@dataclass
+class Student:
+    model: Transformer  # without the pruned heads
+    pruned: set  # of Heads
+    log: list  # an entry for each scoring: the Heads pruned then, and those that returned
+
+
+def train_student(schedule, criterion=gradient_score, ratio=RATIO):
+    """A copy of the teacher, trained while the schedule masks heads -> Student"""
+    model = copy.deepcopy(teacher)
+    pruning = DynamicPruning(lambda model: score_heads(model, calibration, criterion),
+                             ratio, END, EVERY, schedule)
+    run = Training(model, splits.train, vocabularies, config, ensemble_loss, pruning, soft)
+    for _ in range(config.epochs):
+        for batch in run.batches_left():
+            run.step(batch)
+    print(f"  trained {run.done} steps: {schedule}, {len(pruning.pruned)} heads pruned", flush=True)
+    return Student(remove_heads(model, pruning.pruned).eval(), pruning.pruned, pruning.log)
+
+
+def timeline(student):
+    """For each head, whether it was active after each scoring: {Head: [bool]}"""
+    pruned = set()
+    active = {head: [] for head in teacher.heads()}
+    for entry in student.log:
+        pruned = (pruned - set(entry["returned"])) | set(entry["pruned"])
+        for head, states in active.items():
+            states.append(head not in pruned)
+    return active
+
+
+def returns(student):
+    return sum(len(entry["returned"]) for entry in student.log)
+
+
+def show_timeline(student, name, picture):
+    """The timeline as text, without the heads that were never pruned, and as a picture."""
+    active = timeline(student)
+    comebacks = Counter()
+    for entry in student.log:
+        comebacks.update(entry["returned"])
+    for head, states in active.items():
+        if not all(states):
+            line = "".join("#" if state else "." for state in states)
+            times = "   came back" + f" {comebacks[head]} times" * (comebacks[head] > 1)
+            print(f"    {head.kind:7} {head.layer}.{head.index}  {line}"
+                  f"{times if comebacks[head] else ''}")
+    print(f"  {name}: {len(student.log)} scorings; returns: {returns(student)}; heads that came "
+          f"back: {len(comebacks)}")
+
+    def draw(axes):
+        axes.imshow([*active.values()], cmap="Blues", vmin=0, vmax=1.4, aspect="auto")
+        axes.set_yticks(range(len(active)), [f"{h.kind} {h.layer}.{h.index}" for h in active],
+                        fontsize=7)
+        axes.set_title(f"{name}: dark = active, white = pruned")
+        axes.set_xlabel(f"scoring (one every {EVERY} steps)")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_ylabel("head (kind layer.index)")
+
+    figures.save_picture(f"09_timeline_{picture}", draw, (6, 5))
+
+
+by_paper = train_student("dynamic", paper_score)
+show_timeline(by_paper, "paper's score", "paper")
+by_gradient = train_student("dynamic")
+show_timeline(by_gradient, "gradient score", "gradient")
+difference = returns(by_gradient) - returns(by_paper)
+more = "the gradient score" if difference > 0 else "the paper's score"
+print(f"  {'neither' if difference == 0 else more} revises more decisions than the other")
+
+# %% [markdown]
+r"""
+A head that comes back is a decision that was revised. A criterion revises its decisions only if its
+scores move between two scorings by more than the heads differ. A norm of weights moves slowly: a
+step of the optimizer changes a weight by about the learning rate. Entropies move little more. The
+gradient depends on the loss, and it changes as soon as other heads have taken over a head's work.
+If a criterion shows no return above, its repeated scoring did one thing only: it chose the later
+heads by newer scores.
+
+A return is not a merit in itself. It may correct a mistake, or it may be noise. Look for heads that
+flicker: out, in, out. Only a comparison can tell.
+
+## What asking again could buy at its best
+
+Why should a second scoring know more than the first one? Because the worth of a head depends on the
+others. Two heads may do the same work. Either of them can go, but not both, and a ranking that was
+made once prunes both. The best criterion that we have is *leave-one-out* (lesson 06): mask a head
+alone, and see how much the loss rises. The next cell uses it in two ways on the teacher, without
+any training:
+
+- *once*: score all heads, and prune the lowest ones together;
+- *asked again*: prune the lowest head, score the heads that are left, prune the lowest one, and so
+  on. This is the *greedy backward* method.
+
+Both prune as many heads as the students above. The price: one pass for each head and scoring.
+Guess: in how many heads do both differ, and by how many points?
+"""
+
+# %% 9.5 Once, or asked again
+figures.heading("9.5 Leave-one-out, once and asked again, no training (test, greedy)")
+COUNT = len(by_gradient.pruned)
+few = recipe.calibration_batches(splits.train, vocabularies, 64)
+
+
+def accuracy_of_choice(pruned):
+    """The teacher's accuracy with these heads masked, without any training."""
+    gates = gates_for(teacher, pruned)
+    report = evaluate_model(teacher, splits.test, vocabularies, gates=gates)
+    return report.answer_accuracy
+
+
+once = set(lowest_heads(score_heads(teacher, few, leave_one_out_score), COUNT))
+again = set()
+while len(again) < COUNT:
+    rises = score_heads(remove_heads(teacher, again), few, leave_one_out_score)
+    again.update(lowest_heads(rises, 1))  # one head always stays in each attention
+choices = {"nothing pruned": set(), "once": once, "asked again": again}
+accuracies = {name: accuracy_of_choice(pruned) for name, pruned in choices.items()}
+rows = []
+for name, accuracy in accuracies.items():
+    change = 100 * (accuracy - accuracies["nothing pruned"])
+    rows.append((name, len(choices[name]), accuracy, f"{change:+.1f} points"))
+figures.table(rows, ["leave-one-out", "heads pruned", "answers right", "change"])
+bought = 100 * (accuracies["asked again"] - accuracies["once"])
+print(f"  heads in both choices: {len(once & again)} of {COUNT}; asking again brings "
+      f"{bought:+.1f} points")
+
+# %% [markdown]
+r"""
+If asking again brings points here, the reason for dynamic pruning is sound: the worth of a head
+depends on the heads beside it. This is re-scoring at its best: the score is the loss itself, and
+each decision waits for the one before. The schedule asks a cheaper score, prunes several heads
+between two scorings, and always scores with all heads active. And the student trains, which may
+repair what a worse choice has broken. So the next table must decide.
+
+## Is it worth the effort?
+
+We compare the dynamic student (gradient score) with controls:
+
+- *no way back* (the schedule "monotone"): the same, but a pruned head never returns;
+- *one-shot*: the lowest heads are pruned at the first step, for good;
+- *by lot*: one-shot, but the heads are drawn at random;
+- *the paper's score*: dynamic, as in the timeline above;
+- *nothing pruned*: the student only trains on.
+
+All train beside the same teacher, for the same number of steps, on the same batches. Differences
+have a paired 95% interval over the test problems, as in lesson 08. The table has two accuracies.
+"Untrained" is the *teacher* with the heads masked that this student lost in the end. So it shows
+how good the choice of heads is before any repair. Guess both orders.
+
+Do two schedules prune the same heads? The *Jaccard index* of two sets of heads is the number of
+heads in both, divided by the number in at least one. Two random choices of half of the heads have a
+Jaccard index of about 1/3.
+"""
+
+# %% 9.6 Controls
+figures.heading(f"9.6 The same steps, other schedules: answers right ({len(splits.test)} test "
+                "problems, greedy)")
+by_lot = partial(random_score, seed=args.seed)
+students = {"dynamic": by_gradient,
+            "no way back": train_student("monotone") if returns(by_gradient) else by_gradient,
+            "one-shot": train_student("one-shot"),
+            "by lot, one-shot": train_student("one-shot", by_lot),
+            "paper's score, dynamic": by_paper,
+            "nothing pruned": train_student("none", ratio=0.0)}  # the last one
+
+
+def correct_answers(student):
+    """Which test problems the student answers, as 0 and 1: an array"""
+    return is_correct(evaluate_model(student.model, splits.test, vocabularies).outcomes)
+
+
+def jaccard(a, b):
+    """The share of heads that two sets have in common."""
+    return len(a & b) / len(a | b)
+
+
+def compare(first, second):
+    """The difference of two arrays of answers, its 95% interval, and what it allows to say."""
+    gain = first - second
+    low, high = bootstrap_interval(gain)
+    words = "did better" if low > 0 else "did worse" if high < 0 else "cannot be told apart"
+    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f})", words
+
+
+def row_of(name, student):
+    """A row of the table: both accuracies, and the comparison with the dynamic student."""
+    answers = correct_answers(student)
+    compared = ("", "") if name == "dynamic" else compare(answers, of_dynamic)
+    same = f"{jaccard(student.pruned, by_gradient.pruned):.0%}" if student.pruned else ""
+    return (name, accuracy_of_choice(student.pruned), answers.mean(), same, *compared)
+
+
+of_dynamic = correct_answers(by_gradient)
+rows = [row_of(name, student) for name, student in students.items()]
+HEADER = ["student", "untrained", "trained", "same heads", "against dynamic (95%)", ""]
+figures.table(rows, HEADER)
+lots = []
+for seed in range(5):
+    scores = random_score(teacher, None, seed=seed)
+    lots.append(accuracy_of_choice(select_heads(scores, RATIO)))
+print(f"  five lots, untrained: {min(lots):.3f} to {max(lots):.3f}, mean {np.mean(lots):.3f}")
+before = [row[1] for row in rows[:-1]]  # without "nothing pruned"
+after = [row[2] for row in rows[:-1]]
+print(f"  between the best and the worst of the pruned students: {max(before) - min(before):.3f} "
+      f"untrained, {max(after) - min(after):.3f} trained")
+ranked = sorted(rows, key=lambda row: -row[2])
+print(f"  trained, from the best to the worst: {'; '.join(row[0] for row in ranked)}")
+CHANCE = {"cannot be told apart": "the dynamic choice cannot be told from a choice by lot",
+          "did better": "a choice by lot did better than the dynamic one",
+          "did worse": "the dynamic choice did better than one by lot"}
+print(f"  {CHANCE[dict((row[0], row[-1]) for row in rows)['by lot, one-shot']]}")
+if not returns(by_gradient):
+    print("  no head came back, so \"no way back\" is the same training")
+elif students["no way back"].pruned == by_gradient.pruned:
+    print("  \"no way back\" ends with the same heads: the two differ only on the way there")
+
+# %% [markdown]
+r"""
+The last column says what these problems allow to say about each control. Now the reasons, for each
+way that it can turn out.
+
+*No way back cannot be told apart*: the returns changed little. They were corrections of small
+mistakes, or noise. *It did better*: returns did harm, for example because a head that leaves and
+comes back late has missed steps of training. *It did worse*: some early decisions were wrong, and
+the way back corrected them.
+
+*One-shot cannot be told apart, or did better*: newer scores were not worth the wait. One-shot has
+an advantage of its own: its student trains with its final heads from the first step on. *It did
+worse*: the scores at the start were not the scores that count later.
+
+*By lot cannot be told apart, or did better*: the choice of the heads hardly counts at this ratio
+and this length of training. The first column does not contradict this. The heads that remain can
+learn the work of those that left, because every head reads the same stream and writes to the same
+stream. A criterion can earn at most what this repair leaves. And look at the first column: a
+criterion that is worse than the mean of five lots there measures something other than what the
+model needs. *It did worse*: the criterion is worth its price here. Then ask whether a longer
+training would close the gap.
+
+*Nothing pruned*: the gap between it and the best pruned student is the price of pruning. The draw
+by lot is one draw. Another `--seed` draws other heads, and trains another teacher first. The
+intervals cover the choice of problems only. And this training is short: the recipe's student
+(lesson 10) trains twice as long and loses 30% of its heads, so it has less to repair and more time
+for it.
+
+## A criterion of your own
+
+A criterion is any function from (model, batches) to {Head: float}, where high means keep (lesson
+06). The schedule takes yours as it is. Break something on purpose: turn the gradient score upside
+down, so that the heads with the *highest* scores are pruned. Guess both accuracies first.
+"""
+
+# %% 9.7 Prune by your own score
+figures.heading("9.7 The same steps, your own score")
 
 
 def my_score(model, batches):
-    """The paper's score upside down: {Head: float}"""
-    return {head: -score for head, score in paper_score(model, batches).items()}
+    """The gradient score upside down: {Head: float}"""
+    return {head: -score for head, score in gradient_score(model, batches).items()}
 
 
-mine = student("dynamic", criterion=my_score).model
-report = evaluate_model(mine, splits.test, vocabularies)
-row = ("my_score", len(mine.heads()), report.answer_accuracy, against_dynamic(report))
-figures.table([row], ["criterion", "heads", "answers right", "against dynamic (95%)"])
-shared = len(kept_dynamic & set(mine.heads()))
-print(f"  the paper's score keeps {len(kept_dynamic)} heads; {shared} of them are kept here too")
+mine = train_student("dynamic", my_score)
+row = row_of("my_score, dynamic", mine)
+figures.table([row], HEADER)
+print(f"  scorings: {len(mine.log)}, returns: {returns(mine)}")
+print(f"  five lots, untrained: {min(lots):.3f} to {max(lots):.3f}")
+print(f"  the training brings {row[2] - row[1]:+.3f}; against the dynamic student: {row[-1]}")
 
 # %% [markdown]
 r"""
-If even this student ties with the others, there are two explanations. Perhaps the training repairs
-the damage of almost any choice. Or the paper's score says little about which heads matter: compare
-its rank correlations in lesson 06.
+"Untrained" shows what the worst choice by this score costs, beside five choices by lot. "Trained"
+shows how much of it a short training repairs. If this student did worse than the others, the repair
+has a limit, and the choice of heads is not free.
 
-There is one more reading of "dynamic, in real time": decide at inference, problem by problem, by
-the entropy of a head's attention. But this entropy is known only after Q, K and their product have
-been computed. What is left to save?
+## Dynamic at inference
+
+There is one more reading of "dynamic, in real time": decide problem by problem, while the model
+answers. An easy problem could do with few heads. Suppose that a gate in the layer computes the
+entropy of a head's attention and skips the rest of the head if the entropy is low. What is left to
+save? Count one head of width K, for S queries and S keys, with 2 FLOPs for each multiply-and-add:
+
+    before the entropy is known                 after it
+    queries  W_Q:  2 * S * D * K                values   W_V:  2 * S * D * K
+    keys     W_K:  2 * S * D * K                average  P V:  2 * S * S * K
+    scores  Q K^T: 2 * S * S * K                output   W_O:  2 * S * K * D
+
+Both columns have the same sum. So exactly half is spent before the entropy is known, whatever S, D
+and K are. The same holds for cross-attention, with T queries and S keys: W_Q and W_O are paid per
+query, W_K and W_V per key. Guess: which share of a problem's FLOPs can such a gate save at most, if
+it skips half of the encoder's heads?
 """
 
-# %% 9.5 The ceiling of an entropy gate at inference
-figures.heading("9.5 What an entropy gate inside the layer could still save")
+# %% 9.8 The ceiling of a gate at inference
+figures.heading("9.8 What a gate at inference could save at most, of a problem's FLOPs")
 lengths = problem_lengths(splits.test)
 source_lengths, _ = zip(*lengths)
-S = round(sum(source_lengths) / len(lengths))
+S = round(np.mean(source_lengths))
 attention = teacher.encoder[0].attention
-D = attention.output.out_features
-inner = attention.output.in_features  # N*K
-projections = 2 * (2 * S * D * inner)  # W_Q and W_K
-products = 2 * S * S * inner  # Q K^T
-spent = (projections + products) / attention_flops(attention, S, S)
-of_encoder = sum(attention_flops(layer.attention, S, S) for layer in teacher.encoder)
-share = args.ratio * of_encoder / mean_flops(teacher, lengths)
-print(f"  an encoder head spends {spent:.0%} of its FLOPs before its entropy is known")
-print(f"  skipping the rest for {args.ratio:.0%} of the encoder's heads saves at most "
-      f"{share * (1 - spent):.1%} of a problem's FLOPs;")
-print(f"  removing the same heads for good saves {share:.1%}")
+D, inner = attention.output.weight.shape  # inner = N*K
+before_entropy = 2 * (2 * S * D * inner) + 2 * S * S * inner
+spent = before_entropy / attention_flops(attention, S, S)
+assert spent == 0.5
+heads = teacher.heads()
+encoder_flops = sum(attention_flops(block.attention, S, S) for block in teacher.encoder)
+whole = mean_flops(teacher, lengths)
+skipped = RATIO * encoder_flops / whole
+small_gate = 2 * D * len(heads) / whole  # one row of D weights for each head
+rows = [("an entropy gate inside the layer", f"{skipped * (1 - spent):.1%}"),
+        ("a gate that decides before Q and K", f"{skipped - small_gate:.1%}"),
+        ("the same heads removed for good", f"{skipped:.1%}")]
+figures.table(rows, [f"{RATIO:.0%} of the encoder's heads skipped", "saved at most"])
+print(f"  a gate that reads the mean embedding costs {small_gate:.3%}")
 
 # %% [markdown]
 r"""
+A gate inside the layer gives away half of the gain, by arithmetic. A gate that decides *before*
+queries and keys are computed loses nearly nothing: a matrix of D numbers for each head reads the
+mean embedding of the words once. But it must guess a head's worth from the words alone. And a FLOP
+that is not computed is not yet a microsecond: in a batch of problems that skip different heads, the
+matrices stay whole unless the problems are sorted by their choice (lesson 07 has the clock).
+
 ## Exercises
 
-1. By hand: the cubic schedule half way to its end, for a ratio of 0.3.
-2. Write `ratio_at`. `pytest tests/test_dynamic_pruning.py -k ratio`
-3. Write `DynamicPruning.after_step`. What must be put back: the weights alone?
-   `pytest tests/test_dynamic_pruning.py -k pruned_head`
-4. Find the mistake: someone scores the heads while some are masked. Under which criteria of lesson
-   06 can a pruned head never return? For which criteria does the head's own gate change nothing?
-5. Rewrite `my_score` in 9.4 under a new name: take your score of lesson 06, or one that ignores the
+Stars give the difficulty, from ★ to ★★★.
+
+1. ★, 10 min. By hand: the cubic schedule at one half and at three quarters of the way, for a ratio
+   of 0.4 and 24 heads. How many heads leave in between? How many with the linear schedule?
+2. ★, 15 min. Write `ratio_at(step, start, end, ratio)`: 0 before `start`, `ratio` from `end` on,
+   cubic in between. What if start = end? `pytest tests/test_dynamic_pruning.py -k ratio`
+3. ★★, 30 min. Write `DynamicPruning.update_average` and `is_due`.
+   `pytest tests/test_dynamic_pruning.py -k "smooth or frozen or one_shot"`
+4. ★★★, 60 min. Write `DynamicPruning.before_step` and `after_step`. What must be put back: the
+   weights alone? `pytest tests/test_dynamic_pruning.py`
+5. ★★, 20 min. Find the mistake: someone scores the heads while some are masked. Under which
+   criteria of lesson 06 can a pruned head never return? For which criteria does the head's own gate
+   change nothing?
+6. ★★, 20 min. Find the mistake: a colleague starts the moving average at 0 and prunes every head
+   whose average is below 0.3. The true scores are 0.4 and more, and d = 0.9. What does the first
+   scoring prune, and when would the last wrongly pruned head return?
+7. ★★, 40 min. Rewrite `my_score` in 9.7: take your score of lesson 06, or one that ignores the
    model. By how much can a criterion move the student's accuracy at this ratio?
-6. Open: compare a schedule of your own with the controls above: three seeds, with intervals.
+8. ★★★, 90 min. Open: a schedule of your own (linear, or one-shot after some steps of training)
+   against the controls above: three seeds, with intervals. Say before you run it what would change
+   your mind.
 """

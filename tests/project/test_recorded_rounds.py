@@ -1,0 +1,62 @@
+"""Lesson 08 shows the recorded rounds where result files of them are there."""
+import json
+import re
+import sys
+
+import pytest
+
+from tinyprune import results
+from tinyprune.files import ROOT
+
+TEXT = (ROOT / "lessons" / "08_distillation.py").read_text(encoding="utf-8")
+CELLS = {cell.split()[2]: cell for cell in re.split("^(?=# %% )", TEXT, flags=re.MULTILINE) if cell}
+
+
+def row(fold, verdicts, number, decoding=results.BEST, ratio=0.0):
+    """A result row of a teacher, or of a student of five teachers in a later round."""
+    found = dict.fromkeys(results.KEYS)
+    settings = {"round": number, "teachers": 5 if number > 1 else 0, "plan": "scratch",
+                "decoding": decoding}
+    right = sum(letter in "=~" for letter in verdicts)
+    return found | dict(study="rounds", data="asdiv-a", split="test", fold=fold, ratio=ratio,
+                        verdicts=verdicts, settings=settings,
+                        answer_accuracy=right / len(verdicts))
+
+
+@pytest.fixture
+def show(tmp_path, monkeypatch, capsys):
+    """Runs the cell on these rows, each in a file of its own -> what it prints"""
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["08_distillation.py", "--threads", "1"])
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def run(rows):
+        for number, found in enumerate(rows):
+            path = tmp_path / f"rounds-asdiv-a-{number}.json"
+            path.write_text(json.dumps({"rows": [found]}), encoding="utf-8")
+        namespace = {}
+        exec(CELLS["8.1"], namespace)
+        exec(CELLS["8.10"], namespace)
+        return capsys.readouterr().out.split("as recorded\n")[1]
+
+    return run
+
+
+def test_without_files_one_line_says_so(show):
+    assert "no result of a round is in lessons/results/ yet" in show([])
+
+
+@pytest.mark.parametrize("verdicts, words", [("=" * 40, "did better"), ("x" * 40, "did worse"),
+                                             ("=x" * 20, "cannot be told apart")])
+def test_a_later_round_is_compared_with_plain_teachers_on_the_same_folds(show, verdicts, words):
+    first = "=x" * 20
+    rows = [row(0, first, 1), row(0, first, 1), row(1, first, 1),
+            row(0, verdicts, 2), row(0, "x" * 40, 2, decoding=results.GREEDY)]
+    lines = show(rows).splitlines()[2:]
+    assert len(lines) == 2, "one line for each kind of model, greedy answers left out"
+    assert lines[0].split()[:7] == ["asdiv-a", "test", "rounds", "1", "0", "scratch", "0%"]
+    assert lines[0].split()[7:] == ["3", "0.500"], "three teachers, and nothing to compare with"
+    share = verdicts.count("=") / 40
+    difference = share - 0.5
+    assert lines[1].split()[7:10] == ["1", f"{share:.3f}", f"{difference:+.3f}"]
+    assert lines[1].endswith(words)
