@@ -646,7 +646,7 @@ believes: a small probability has a large negative logit, so each teacher has a 
 different teachers also have different sizes, and the louder teacher would count more.
 
 A round takes several trainings of full length, so it is not part of this lesson: a study makes the
-runs (`lessons/study`). Where its result files are in `lessons/results/`, the last cell shows them
+runs (`lessons/study`). Where its result files are there (`lessons/results/study/`), we show them
 and compares each kind of model with the plain teachers of round 1, paired over the same problems.
 Guess: does a student of several teachers do better than a teacher?
 """
@@ -654,7 +654,7 @@ Guess: does a student of several teachers do better than a teacher?
 # %% 8.10 Recorded rounds
 figures.heading("8.10 Rounds on the real sets, as recorded")
 paths = [path for study in ("rounds", "trials")
-         for path in sorted(results.RESULTS.glob(f"{study}-*.json"))]
+         for path in sorted(results.RESULTS.glob(f"study/{study}-*.json"))]
 groups = {}  # {what was trained: its rows}
 for path in paths:
     for row in json.loads(read_text(path))["rows"]:
@@ -691,7 +691,7 @@ if rows:
     figures.table(rows, ["data", "split", "study", "round", "teachers", "plan", "pruned",
                          "models", "right", "against plain teachers (95%)"])
 else:
-    print("  no result of a round is in lessons/results/ yet")
+    print("  no result of a round is in lessons/results/study/ yet")
 
 # %% [markdown]
 r"""

@@ -28,6 +28,7 @@ all pruned heads goes in the first quarter, and which in the last?
 """
 
 # %% 9.1 The schedule
+import contextlib
 import copy
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -38,13 +39,22 @@ import torch
 
 from tinyprune import cli, figures, recipe
 from tinyprune.attention import MultiHeadAttention
+from tinyprune.batching import batches
+from tinyprune.decode import greedy
 from tinyprune.distill import ensemble_loss, ensemble_probabilities
 from tinyprune.dynamic_pruning import DynamicPruning, ratio_at
-from tinyprune.evaluate import evaluate_model
+from tinyprune.evaluate import evaluate_model, grade
 from tinyprune.masking import gates_for, lowest_heads, remove_heads, select_heads
-from tinyprune.measure import attention_flops, mean_flops, problem_lengths
+from tinyprune.measure import (
+    attention_flops,
+    forced_decoding,
+    mean_flops,
+    problem_lengths,
+    seconds_of,
+)
 from tinyprune.results import bootstrap_interval, is_correct
 from tinyprune.rivals import gradient_score, leave_one_out_score, random_score
+from tinyprune.router import fit_router, problem_importance, route, without_heads
 from tinyprune.scorer import paper_score, score_heads
 from tinyprune.train import Training, steps_of
 from tinyprune.transformer import Transformer
@@ -574,7 +584,85 @@ A gate inside the layer gives away half of the gain, by arithmetic. A gate that 
 queries and keys are computed loses nearly nothing: a matrix of D numbers for each head reads the
 mean embedding of the words once. But it must guess a head's worth from the words alone. And a FLOP
 that is not computed is not yet a microsecond: in a batch of problems that skip different heads, the
-matrices stay whole unless the problems are sorted by their choice (lesson 07 has the clock).
+matrices stay whole unless the problems are sorted by their choice.
+
+So build one and look at the clock. The *router* (`tinyprune/router.py`) is one linear map from the
+mean embedding of a problem's words to a number for each head. It is fitted by least squares to the
+size of each gate's gradient on training problems: the gradient score, problem by problem. At
+inference the lowest heads are left out before the problem is read (`without_heads`), as many as
+above. The oracle knows the gradients of the problem itself, so it knows its equation. Guess: is the
+router nearer to removal, where all problems lose the same heads, or to the oracle? Is it faster?
+"""
+
+# %% 9.9 A router, on the clock
+figures.heading("9.9 One problem at a time: the same heads for all, or heads for each problem")
+problems = [problem for problem in splits.test if vocabularies.can_write(problem)][:50]
+singles = batches(problems, vocabularies, 1)
+router = fit_router(teacher, calibration)
+smaller = remove_heads(teacher, select_heads(score_heads(teacher, calibration, gradient_score),
+                                             RATIO))
+
+
+def by_router(batch):
+    return route(router, teacher, batch, RATIO)[0]
+
+
+def by_oracle(batch):
+    importance = problem_importance(teacher, batch)[0].tolist()
+    return select_heads(dict(zip(teacher.heads(), importance)), RATIO)
+
+
+def nothing(batch):
+    return ()
+
+
+def ask(model, choose):
+    """Answers each problem without the heads that are chosen for it: 0 and 1, an array"""
+    equations = []
+    for batch in singles:
+        with without_heads(model, choose(batch)):
+            [[best, *_]] = greedy(model, batch, vocabularies.target)
+        equations.append(best.equation)
+    asked = [problems[batch.positions[0]] for batch in singles]
+    return is_correct(grade(asked, equations).outcomes)
+
+
+def read_all(model, choose):
+    """The same work for all: the recorded equations are written."""
+    for batch in singles:
+        with without_heads(model, choose(batch)) if choose else contextlib.nullcontext():
+            forced_decoding(model, batch)
+
+
+WAYS = {"whole model": (teacher, nothing), "the same heads removed": (smaller, nothing),
+        "chosen by the router": (teacher, by_router), "chosen by the oracle": (teacher, by_oracle)}
+clocks = {name: [] for name in WAYS if "oracle" not in name}  # nobody has gradients at inference
+for _ in range(4):
+    for name, seconds in clocks.items():
+        model, choose = WAYS[name]
+        work = partial(read_all, model, choose if choose is by_router else None)
+        seconds.append(seconds_of(work))
+rows = []
+for name, (model, choose) in WAYS.items():
+    speed = ""
+    if name in clocks:
+        times = min(clocks["whole model"][1:]) / min(clocks[name][1:])  # the first warms up
+        speed = f"×{times:.2f}"
+    rows.append((name, ask(model, choose).mean(), speed))
+figures.table(rows, [f"{RATIO:.0%} of the heads left out", "answers right", "speed"])
+slower = float(rows[2][2][1:]) < float(rows[1][2][1:])
+print(f"  the router's model is {'slower' if slower else 'faster'} than the one with the same "
+      "heads removed")
+
+# %% [markdown]
+r"""
+The router's answers say whether a problem's words tell which heads it needs. The clock says what
+the choice costs. For each problem the router slices the rows and columns of the chosen heads out of
+every matrix, some dozens of small copies. If it is slower than the whole model, these copies take
+longer than the skipped heads would have taken. Removal has paid for them once and for all. A choice
+for each problem can win where a head costs much more than a copy of its weights: on long texts, or
+in large groups of problems with one choice. The study has the figures of the real sets
+(`lessons/results/study.md`).
 
 ## Exercises
 

@@ -31,8 +31,9 @@ def show(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
     def run(rows):
+        (tmp_path / "study").mkdir()
         for number, found in enumerate(rows):
-            path = tmp_path / f"rounds-asdiv-a-{number}.json"
+            path = tmp_path / "study" / f"rounds-asdiv-a-{number}.json"
             path.write_text(json.dumps({"rows": [found]}), encoding="utf-8")
         namespace = {}
         exec(CELLS["8.1"], namespace)
@@ -43,7 +44,7 @@ def show(tmp_path, monkeypatch, capsys):
 
 
 def test_without_files_one_line_says_so(show):
-    assert "no result of a round is in lessons/results/ yet" in show([])
+    assert "no result of a round is in lessons/results/study/ yet" in show([])
 
 
 @pytest.mark.parametrize("verdicts, words", [("=" * 40, "did better"), ("x" * 40, "did worse"),
