@@ -45,6 +45,9 @@ def main():
     parser.add_argument("--data", choices=DATA, default="sample")
     parser.add_argument("--list", action="store_true", help="print the runs, and which are there")
     parser.add_argument("--run", type=int, action="append", help="a run's number; more than once")
+    parser.add_argument("--train", action="store_true",
+                        help="train and keep the models (runs/), and ask nothing: another machine "
+                             "may have no GPU, and more time")
     parser.add_argument("--batch", type=int, default=0,
                         help="problems in a training batch (default: the data set's setting)")
     parser.add_argument("--out", type=Path, default=files.RUNS / "study", help="for result files")
@@ -58,6 +61,8 @@ def main():
         path = args.out / f"{run.name}.json"
         if args.list:
             print(f"{number:4}  {run.name}{'  is there' if path.exists() else ''}")
+        elif args.train:
+            trainings.train_plan(run, run.splits())
         elif not path.exists():
             started = time.time()
             write(path, execute(run), started)

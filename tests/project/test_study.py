@@ -51,6 +51,12 @@ def test_a_run_writes_its_rows_and_is_not_made_twice(study, small):
     assert "is there" in study("rounds --list")
 
 
+def test_a_model_is_trained_now_and_asked_later(study, small):
+    assert "teacher: step" in study("rounds --run 0 --train")
+    assert not (small / "study").exists(), "nothing is asked"
+    assert "teacher: step" not in study("rounds --run 0")
+
+
 def test_a_student_of_several_teachers_loses_its_heads(study, small):
     listed = study("trials --list").split("\n")
     assert "teacher-seed0" in listed[0] and "scratch-30-pruned" in listed[3], listed
