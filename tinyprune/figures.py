@@ -174,24 +174,25 @@ def head_map(scores, name, pruned=(), title=""):
     Darker = higher. pruned: the Heads that are marked with x
     """
     rows = {}
+    texts = {}
     for head, score in scores.items():
-        rows.setdefault(f"{head.kind} {head.layer}", []).append((score, head in pruned))
+        label = f"{head.kind} {head.layer}"
+        rows.setdefault(label, []).append(score)
+        texts.setdefault(label, []).append(f"{score:.2f}{'x' if head in pruned else ' '}")
     maximum = max(scores.values())
-    for label, cells in rows.items():
-        numbers = "".join(f"  {score:.2f}{'x' if gone else ' '}" for score, gone in cells)
-        values = [score for score, _ in cells]
-        print(f"  {label:10} |{shades(values, maximum)}|{numbers}".rstrip())
+    for label, values in rows.items():
+        numbers = "  ".join(texts[label])
+        print(f"  {label:10} |{shades(values, maximum)}|  {numbers}".rstrip())
 
     def draw(axes):
-        values = [[score for score, _ in cells] for cells in rows.values()]
-        grid = list(zip_longest(*zip_longest(*values, fillvalue=nan)))
+        grid = list(zip_longest(*zip_longest(*rows.values(), fillvalue=nan)))
         image = axes.imshow(grid, cmap="Blues", vmin=0)
-        for y, cells in enumerate(rows.values()):
-            for x, (score, gone) in enumerate(cells):
+        for y, (label, values) in enumerate(rows.items()):
+            for x, score in enumerate(values):
                 color = "white" if score > 0.6 * maximum else "black"
-                axes.text(x, y, f"{score:.2f}{'×' if gone else ''}", ha="center", va="center",
-                          color=color, fontsize="small")
-        axes.set_xticks(range(max(map(len, values))))
+                axes.text(x, y, texts[label][x], ha="center", va="center", color=color,
+                          fontsize="small")
+        axes.set_xticks(range(len(grid[0])))
         axes.set_yticks(range(len(rows)), rows)
         axes.set_xlabel("head")
         axes.figure.colorbar(image, label="score")
