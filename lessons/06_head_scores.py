@@ -5,8 +5,8 @@ r"""
 We want to remove three heads in ten. Which ones? The paper scores a head by two quantities that
 need no training: the size of its weights, and the spread of its attention. It prunes the heads with
 the lowest scores. This lesson builds both quantities and asks what they can see and what they
-cannot. Then it measures the truth: how much worse the model becomes without a head. At the end the
-truth about single heads turns out to be not the whole truth.
+cannot. Then it measures the truth: how much worse the model becomes without a head. At the end it
+closes many heads together, and compares that with the sum of their single costs.
 
 You need lesson 01 and the first page of 02. You read for about 45 minutes. The teacher of lesson 05
 is loaded, or trained now (a minute on the sample). The code then runs for less than a minute, and

@@ -120,10 +120,11 @@ head, not on the number of heads.
 ## How many heads of each kind?
 
 `--ratio 0.3` of 24 heads are 7.2, so 7 heads go (halves are rounded up). Our rule shares the number
-among the three kinds in proportion to their heads. The shares are rarely whole. *Largest remainder*
-works as in a parliament: each kind gets the whole part of its exact share, and the heads that are
-left over go to the kinds with the largest remainders. Take a model with 10, 8 and 8 heads, of which
-5 go. What does each kind lose? And what if each share is simply rounded?
+among the three kinds in proportion to their heads. The shares are rarely whole. The method of the
+*largest remainder*, by which some parliaments share out their seats, has two steps. Each kind gets
+the whole part of its exact share. Then the heads that are left over go, one each, to the kinds with
+the largest remainders. Take a model with 10, 8 and 8 heads, of which 5 go. What does each kind
+lose? And what if each share is simply rounded?
 """
 
 # %% 7.2 Largest remainder
@@ -454,10 +455,10 @@ figures.heading(f"7.9 Accuracy when one kind loses its lowest heads ({split} pro
 PARTS = (0.0, 0.25, 0.5, 0.75)
 lines = {}
 for kind in KINDS:
-    of_kind = {head: score for head, score in scores.items() if head.kind == kind}
+    own_scores = {head: scores[head] for head in teacher.heads() if head.kind == kind}
     lines[kind] = [(0.0, accuracies[0.0])]
     for ratio in PARTS[1:]:
-        gates_of_kind = gates_for(teacher, select_heads(of_kind, ratio))
+        gates_of_kind = gates_for(teacher, select_heads(own_scores, ratio))
         report = evaluate_model(teacher, asked, vocabularies, gates=gates_of_kind)
         lines[kind].append((ratio, report.answer_accuracy))
 rows = []
@@ -485,9 +486,9 @@ to do without the pruned ones. This is what the next two lessons are for.
 ★ easy, ★★ medium, ★★★ hard; the minutes are for working, not for reading.
 
 1. (★, 20 minutes) By hand: D = 128, 4 heads of width 32, a feed-forward layer of width 128. What
-   share of an encoder layer's matrices is attention? With a feed-forward layer of width 512? What
-   is the ceiling if 30% of the FLOPs of each are attention's to save? And: 4 of 4 + 6 + 6 heads go.
-   What does each kind lose?
+   share of an encoder layer's matrices is attention? With a feed-forward layer of width 512? If 30%
+   of the heads go and the matrices are all the FLOPs, how high is the ceiling of each? And: a model
+   has 4, 6 and 6 heads of the three kinds, and 4 heads go. How many does each kind lose?
 2. (★★, 30 minutes) Write `MultiHeadAttention.prune_heads`. Which rows, which columns and which
    biases stay? `pytest tests/test_attention.py -k "remov or prun"`
 3. (★★, 45 minutes) Write `apportion` and `select_heads`: the exact count, halves rounded up, and
