@@ -165,7 +165,8 @@ for K in widths:
     exponent = math.log2(K)
     curves["undivided"].append((exponent, undivided[K][0]))
     curves["divided by sqrt(K)"].append((exponent, divided[K][0]))
-figures.curves(curves, "log2 of K", "largest of ten weights", "01_scale")
+figures.curves(curves, "log2 of K", "largest of ten weights", "01_scale",
+               title="Attention weights with and without the scale")
 
 # %% [markdown]
 r"""
@@ -192,7 +193,8 @@ stand in the four columns if the forbidden word has no influence?
 figures.heading("1.4 Each word sees itself and the past: rows are queries, columns are keys")
 first_six = words[:6]
 visible = causal_mask(6).int()  # (T=6, S=6)
-figures.matrix(visible.tolist(), first_six, first_six, "01_causal_mask")
+figures.matrix(visible.tolist(), first_six, first_six, "01_causal_mask",
+               title="Causal mask: dark = may attend (rows: queries)")
 
 scores = torch.tensor([2., 1, 0, 3])
 allowed = torch.tensor([True, True, True, False])
@@ -255,7 +257,8 @@ heads = {"how many": weights,
          "who": (4 * person).softmax(dim=0),
          "what": (4 * thing).softmax(dim=0)}
 pattern = torch.stack(list(heads.values()))  # (N, S)
-figures.matrix(pattern.tolist(), list(heads), words, "01_heads")
+figures.matrix(pattern.tolist(), list(heads), words, "01_heads",
+               title="Where each head of one query looks")
 
 
 def project(x, linear, rows):

@@ -185,7 +185,7 @@ for variant, model in models.items():
     rows.append((variant, f"{loss:.4f}", f"{accuracy:.1%}"))
 figures.table(rows, ["model", "loss", "written right"])
 print(f"  a guess among ten digits: loss {math.log(10):.2f}")
-figures.curves(curves, "step", "loss", "02_losses")
+figures.curves(curves, "step", "loss", "02_losses", title="Loss while the models learn to reverse")
 
 # %% [markdown]
 r"""
@@ -243,7 +243,8 @@ outputs = target[0] - FIRST_DIGIT  # (T,)
 inputs = source[0, 1:, 0] - FIRST_DIGIT  # (6,), without BOS
 row_labels = [f"writes {digit}" for digit in outputs.tolist()]
 column_labels = ["BOS", *map(str, inputs.tolist())]
-figures.matrix(probabilities.tolist(), row_labels, column_labels, "02_cross_attention")
+figures.matrix(probabilities.tolist(), row_labels, column_labels, "02_cross_attention",
+               title="Cross-attention (rows: tokens to write)")
 
 # %% [markdown]
 r"""
@@ -351,7 +352,8 @@ assert torch.allclose(curve, shifted)
 difference = largest_difference(curve, shifted)
 print(f"  16 pairs, from position 0 and from position 1000: differ by at most {difference:.1e}")
 points = list(enumerate(curve.tolist()))
-figures.curves({"score": points}, "distance", "score", "02_rotary")
+figures.curves({"score": points}, "distance", "score", "02_rotary",
+               title="A query and a key, rotated by their positions")
 
 # %% [markdown]
 r"""

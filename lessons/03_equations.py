@@ -70,7 +70,7 @@ for name, describe in (("with numbers", with_numbers), ("with names", with_names
     coverage[name] = [(math.log2(n), sum(frequencies[:n]) / len(train)) for n in sizes]
 figures.table(rows, ["equations", "different", "top ten cover", "occur once", "new in test"])
 figures.curves(coverage, "log2 of n", "share of problems that the n most frequent equations cover",
-               f"03_reach_{args.data}")
+               f"03_reach_{args.data}", title=f"How far frequent equations reach, {args.data}")
 for equation, count in equations.most_common(3):  # of the second row: numbers named
     print(f"  {count:5} times {prefix_to_infix(equation.split())}")
 

@@ -304,7 +304,7 @@ rows = list(zip([f"within 1e{power}" for power in powers], *accepted.values()))
 figures.table([*rows, ("its decimals", *by_decimals)], ["rule", *accepted])
 lines = {name: list(zip(powers, counts)) for name, counts in accepted.items()}
 figures.curves(lines, "log10 of the tolerance", "equations accepted",
-               f"04_tolerance_{args.data}")
+               f"04_tolerance_{args.data}", title=f"Equations accepted, {args.data}")
 print(f"  {len(saved)} recorded and {len(wrong_decimal) + len(wrong_other)} wrong equations tried")
 
 # %% [markdown]

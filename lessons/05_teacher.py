@@ -97,7 +97,7 @@ Before you run the next cell, guess: in which part of the training is the learni
 figures.heading("5.2 The learning rate: how long does it rise, and how long does it fall?")
 rates = [learning_rate_at(step, 400, config) for step in range(401)]
 figures.curves({"learning rate": list(enumerate(rates))[::10]}, "step of 400", "learning rate",
-               "05_learning_rate")
+               "05_learning_rate", title="The learning rate: warm-up, then half a cosine")
 print(f"  the maximum, {max(rates):.2g}, is at step {rates.index(max(rates))}")
 
 # %% 5.3 Training
@@ -121,7 +121,8 @@ for epoch, entry in enumerate(trained.log, 1):
     if entry["accuracy"] is not None:
         lines["answers right (validation)"].append((epoch, entry["accuracy"]))
 lines = {name: points for name, points in lines.items() if points}  # ASDiv-A has no validation
-figures.curves(lines, "epoch", "loss, accuracy", f"05_training_{args.data}")
+figures.curves(lines, "epoch", "loss, accuracy", f"05_training_{args.data}",
+               title=f"Training of the teacher, {args.data}")
 
 # %% [markdown]
 r"""
@@ -287,7 +288,8 @@ with torch.no_grad():
 last = len(model.decoder) - 1
 probabilities = attentions["cross", last][0].mean(dim=0)  # (T, S), the mean over the heads
 words = [word for word, *_ in problem.words]
-figures.matrix(probabilities.tolist(), problem.equation, words, f"05_attention_{args.data}")
+figures.matrix(probabilities.tolist(), problem.equation, words, f"05_attention_{args.data}",
+               title="Cross-attention of the last decoder layer")
 
 # %% [markdown]
 r"""

@@ -33,7 +33,6 @@ gate of 0.
 import copy
 import json
 import math
-import os
 import re
 
 import torch
@@ -402,7 +401,6 @@ the time of decoding are the matrix products? Does the share change when heads a
 
 # %% 7.8 Where the time goes
 figures.heading("7.8 Decoding in batches of 32: where the time goes")
-os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # else the profiler prints its own log
 KINDS_OF_WORK = {"matrix products": "mm$",
                  "fused attention (products and softmax)": "_scaled_dot_product",
                  "copies": "copy_|cat$|index|fill_",

@@ -77,10 +77,11 @@ entropy is measured on the *calibration problems*, a few hundred training proble
 """
 
 # %% 10.2 Scores
-figures.heading("10.2 Scores of the teacher's heads (dark = keep)")
+figures.heading(f"10.2 Scores of the teacher's heads; x closes at --ratio {args.ratio}")
 calibration = recipe.calibration_batches(splits.train, vocabularies, experiment.calibration)
 scores = score_heads(teacher, calibration)
-figures.head_map(scores, f"10_scores_{args.data}")
+figures.head_map(scores, f"10_scores_{args.data}", select_heads(scores, args.ratio),
+                 title=f"The paper's score, {args.data}; x closes at {args.ratio:.0%}")
 
 # %% [markdown]
 r"""
@@ -244,7 +245,7 @@ lines = {"masked, no training after": points}
 for name, plan in PLANS.items():
     lines[name] = [(plan["ratio"], reports[name][GREEDY].answer_accuracy)]
 figures.curves(lines, "share of heads pruned", "answer accuracy (greedy)",
-               f"10_accuracy_{args.data}")
+               f"10_accuracy_{args.data}", title=f"Accuracy against ratio, {args.data}")
 
 # What a row of the result file says about each model.
 FACTS = {

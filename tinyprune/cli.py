@@ -1,5 +1,6 @@
 """The command line that the lessons share, and one sentence for what is no fault of the code."""
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ def options(**extra):
     show_error says what went wrong with a file.
     """
     sys.excepthook = show_error
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # torch's profiler would print its own log
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", choices=DATA, default="sample")
