@@ -12,6 +12,8 @@ place. It is computed once, and kept.
 A loss for train.py is a function (model, batch, gates) -> a number. There are three of them here,
 `task_loss`, `distillation_loss` and `ensemble_loss`; bind their options with functools.partial.
 """
+from dataclasses import replace
+
 import torch
 
 from tinyprune import PAD
@@ -104,6 +106,20 @@ def ensemble_probabilities(teachers, problems, vocabularies, temperature=3.0):
         for row, position in enumerate(group):
             found[position] = both_ways[:, row, :len(problems[position].equation)].clone()
     return found
+
+
+def live_ensemble_loss(model, batch, gates=None, *, teachers, temperature=3.0, **options):
+    """ensemble_loss, where the teachers read what the student reads: its hidden words, too.
+
+    It costs a pass of every teacher at each step. Teachers that have learned the clean texts by
+    heart agree on them; on a text with hidden words they must read.
+    """
+    total = 0
+    for teacher in teachers:
+        logits, _ = ask_teacher(teacher, batch)
+        total = total + (logits / temperature).softmax(dim=-1)  # (2B, T, V)
+    batch = replace(batch, soft=total / len(teachers))
+    return ensemble_loss(model, batch, gates, temperature=temperature, **options)
 
 
 def task_loss(model, batch, gates=None, *, label_smoothing=LABEL_SMOOTHING):

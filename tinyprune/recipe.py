@@ -19,6 +19,7 @@ from tinyprune.distill import (
     distillation_loss,
     ensemble_loss,
     ensemble_probabilities,
+    live_ensemble_loss,
     task_loss,
 )
 from tinyprune.dynamic_pruning import DynamicPruning
@@ -218,7 +219,8 @@ def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio
 
 def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, config, *,
                                    origin=None, aligned=False, shape=None, ratio=0.0,
-                                   schedule="dynamic", criterion=paper_score, calibration=None):
+                                   schedule="dynamic", criterion=paper_score, calibration=None,
+                                   live=False):
     """A student that learns from the recorded equations and the mean of several teachers.
 
     teachers: [] leaves it alone with the recorded equations
@@ -228,6 +230,8 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
     shape: what differs from the teachers' Config, where it begins from nothing
     ratio, schedule, criterion: as in load_or_train_student
     calibration: on how many problems heads are scored, by default as the data set's settings say
+    live: whether the teachers read each text with the words hidden that the student does not see;
+          otherwise they are asked once, on clean texts
     -> Trained
     """
     experiment = EXPERIMENTS[data]
@@ -241,7 +245,9 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
             model = Transformer(replace(blank, **shape or {}))
         soft = None
         loss = task_loss
-        if teachers:
+        if teachers and live:
+            loss = partial(live_ensemble_loss, teachers=teachers)
+        elif teachers:
             soft = load_or_ask_teachers(data, fold, splits, vocabularies, teachers)
             loss = partial(ensemble_loss, origin=origin if aligned else None)
         pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
@@ -251,7 +257,7 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
 
     models = [*teachers, origin] if origin else teachers
     path = model_path(data, fold, "ensemble-student", config, experiment, ratio, schedule,
-                      name_of(criterion), len(teachers), aligned, shape,
+                      name_of(criterion), len(teachers), aligned, shape, live,
                       *map(fingerprint, models))
     return load_or_train(path, f"student of {len(teachers)} teachers", make)[0]
 

@@ -25,6 +25,8 @@ class Plan:
     ratio: float = 0.0
     schedule: str = "none"
     criterion: str = "paper"
+    live: bool = False  # whether the teachers read texts with hidden words
+    word_dropout: float | None = None  # by default the data set's share of hidden words
     calibration: int | None = None  # problems to score heads on, by default the data set's number
     shape: str = "whole"  # a name in SHAPES: of a model that is smaller from the start
 
@@ -49,6 +51,11 @@ TRIALS = {"scratch": Plan(teachers=TEACHERS),
           "scratch, 30% pruned": Plan(teachers=TEACHERS, **THIRTY),
           "copy": Plan("copy", teachers=TEACHERS),
           "copy, 30% pruned": Plan("copy", teachers=TEACHERS, **THIRTY)}
+LIVE = {f"{start}, {name}, live teachers, {hidden:.0%} hidden": Plan(
+            start, teachers=TEACHERS, live=True, word_dropout=hidden, **pruned)
+        for start in ("scratch", "copy")
+        for name, pruned in (("not pruned", {}), ("30% pruned", THIRTY))
+        for hidden in (0.1, 0.3)}
 
 # Named before the reported runs, by the trials.
 MAIN = {"asdiv-a": "copy, 30% pruned", "math23k": "scratch, 30% pruned"}
@@ -59,7 +66,7 @@ def trials(data):
     for fold in folds_of(data):
         runs += [Run("trials", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs += [Run("trials", data, fold, name, 0) for name in TRIALS]
-    return runs
+    return runs + [Run("trials", data, fold, name, 0) for fold in folds_of(data) for name in LIVE]
 
 
 def rounds(data):
@@ -112,7 +119,7 @@ FACTORIAL = make_factorial()
 CURVES = {curve_plan(choice, tenths): Plan("copy", teachers=TEACHERS, ratio=tenths / 10,
                                            schedule="one-shot", criterion=choice)
           for tenths in range(1, 8) for choice in CHOICES}
-PLANS = {"teacher": TEACHER, TOGETHER: TEACHER} | TRIALS | FACTORIAL | CURVES
+PLANS = {"teacher": TEACHER, TOGETHER: TEACHER} | TRIALS | LIVE | FACTORIAL | CURVES
 
 
 def criterion_of(plan, seed):
@@ -127,6 +134,8 @@ def train_plan(run, splits):
     plan = PLANS[run.plan]
     experiment = recipe.EXPERIMENTS[run.data]
     config = experiment.student if plan.start == "copy" else experiment.teacher
+    if plan.word_dropout is not None:
+        config = replace(config, word_dropout=plan.word_dropout)
     origin, vocabularies = teacher_of(run, splits, run.seed)
     if run.plan == "teacher":
         return origin, vocabularies, config
@@ -138,7 +147,7 @@ def train_plan(run, splits):
         origin=origin if plan.start == "copy" else None, aligned=plan.aligned,
         shape=SHAPES.get(run.data, {}).get(plan.shape),
         ratio=plan.ratio, schedule=plan.schedule, criterion=criterion_of(plan, run.seed),
-        calibration=plan.calibration)
+        calibration=plan.calibration, live=plan.live)
     return trained.model, vocabularies, config
 
 
@@ -154,7 +163,8 @@ def execute(run):
     if plan is TEACHER:
         facts["model"] = "teacher"
     settings = {"round": 1 if plan is TEACHER else 2, "teachers": plan.teachers,
-                "start": plan.start, "shape": plan.shape,
+                "start": plan.start, "shape": plan.shape, "live": plan.live,
+                "word_dropout": plan.word_dropout,
                 "batch": recipe.EXPERIMENTS[run.data].teacher.batch_size}
     if run.plan == TOGETHER:
         teachers = [teacher_of(run, splits, seed) for seed in range(TEACHERS)]
