@@ -8,6 +8,12 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 import pytest
 import torch
 
+from grader import (  # noqa: F401  pytest finds its hooks here
+    pytest_addoption,
+    pytest_cmdline_main,
+    pytest_configure,
+    pytest_runtest_makereport,
+)
 from tinyprune import data, decode, figures, files, recipe
 from tinyprune.data import Splits
 from tinyprune.train import TrainConfig

@@ -72,9 +72,9 @@ def allowed_log_probabilities(logits, allowed):
 @torch.inference_mode()
 def greedy(model, batch, vocabulary, gates=None):
     """Writes the likeliest allowed token at every step: Batch -> [[Candidate]], one a problem."""
-    ### BEGIN SOLUTION
     slots, names = token_slots(vocabulary)
     memory, mask = model.encode(batch.source, batch.lengths, gates)
+    ### BEGIN SOLUTION
     B = len(memory)
     written = torch.full((B, MAX_LENGTH), PAD, device=DEVICE)
     total = torch.zeros(B, device=DEVICE)  # log-probability
@@ -109,11 +109,11 @@ def beam_search(model, batch, vocabulary, beam=5, start=BOS):
     Batch -> [[Candidate]], best first. Without the division long equations lose to short ones,
     whatever they say. With start=MIRROR equations come mirrored.
     """
-    ### BEGIN SOLUTION
     slots, names = token_slots(vocabulary)
+    encoded = model.encode(batch.source, batch.lengths)
+    ### BEGIN SOLUTION
     B = len(batch.source)
     V = len(vocabulary)
-    encoded = model.encode(batch.source, batch.lengths)
     memory, mask, counts = (x.repeat_interleave(beam, dim=0) for x in (*encoded, batch.counts))
     first_row = torch.arange(0, B * beam, beam, device=DEVICE)[:, None]  # (B, 1), of each problem
     written = torch.full_like(counts, start)[:, None]  # (B*beam, steps so far)

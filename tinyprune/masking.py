@@ -65,8 +65,8 @@ def select_heads(scores, ratio, scope="kind"):
     shares = apportion(count, [sizes[kind] for kind in KINDS])
     selected = set()
     for kind, share in zip(KINDS, shares):
-        of_kind = {head: score for head, score in scores.items() if head.kind == kind}
-        selected.update(lowest_heads(of_kind, share))
+        scores_of_kind = {head: scores[head] for head in scores if head.kind == kind}
+        selected.update(lowest_heads(scores_of_kind, share))
     return selected
     ### END SOLUTION
 
