@@ -12,6 +12,7 @@ from grader import (  # noqa: F401  pytest finds its hooks here
     pytest_addoption,
     pytest_cmdline_main,
     pytest_configure,
+    pytest_make_collect_report,
     pytest_runtest_makereport,
 )
 from tinyprune import data, decode, figures, files, recipe

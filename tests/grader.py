@@ -1,8 +1,8 @@
 """Grades an assignment: one line a test, points, and a report that Gradescope reads.
 
     python -m pytest --assignment attention
-    python -m pytest --assignment attention --report results.json
-    python -m pytest --assignment attention --submission DIR     (in the teacher's own copy)
+    python -m pytest --assignment attention --report=results.json
+    python -m pytest --assignment attention --submission=DIR     (in the teacher's own copy)
 
 A line says whether the test passed or what was expected, what came, and which known mistake gives
 exactly that. It shows neither the test's source nor a solution. The tests run in a process of their
@@ -83,16 +83,35 @@ def place_of(excinfo):
 def pytest_runtest_makereport(item, call):
     """A blank that nobody has written says so in one line; tests of other exercises wait for it."""
     report = yield
-    blank = report.failed and EXERCISE.search(" ".join(str(report.longrepr).split()))
-    if blank:
-        report.longrepr = blank[0]
-        title = blank[0].split("--assignment ")[1]
-        if short_name(item.nodeid) not in tests_of(title):
-            report.outcome = "skipped"
-            report.longrepr = (str(item.path), 0, f"waits for {blank[0][:1].lower()}{blank[0][1:]}")
+    blank = blank_named_in(report)
+    if blank and short_name(item.nodeid) in tests_of(blank.split("--assignment ")[1]):
+        report.longrepr = blank
+    elif blank:
+        skip(report, item.path, blank)
     elif report.failed and item.config.option.lines and call.excinfo:
         report.longrepr = sentence(call.excinfo.value, place_of(call.excinfo))
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A file of tests that calls a blank while it is read waits as a whole."""
+    report = yield
+    blank = blank_named_in(report)
+    if blank:
+        skip(report, collector.path, blank)
+    return report
+
+
+def blank_named_in(report):
+    """What a blank says, if that is why a report says "failed"."""
+    found = report.failed and EXERCISE.search(" ".join(str(report.longrepr).split()))
+    return found[0] if found else None
+
+
+def skip(report, path, blank):
+    report.outcome = "skipped"
+    report.longrepr = (str(path), 0, f"waits for {blank[:1].lower()}{blank[1:]}")
 
 
 class Lines:
@@ -295,6 +314,9 @@ def pytest_cmdline_main(config):
     titles = config.option.assignment
     if not titles:
         return None
+    if config.invocation_params.dir != ROOT:  # pytest takes the DIR of "--submission DIR" for tests
+        raise pytest.UsageError(f"run this in {ROOT}, and write --submission=DIR and "
+                                "--report=FILE with a =")
     unknown = set(titles) - set(assignments())
     if unknown:
         raise pytest.UsageError(f"there is no assignment {min(unknown)}: choose one of "

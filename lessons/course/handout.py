@@ -40,6 +40,7 @@ lessons/[0-9]*.py lessons/data_errors.json lessons/results/*
 lessons/course/assignments.json""".split()
 TEACHERS = ["lessons/results/course.json"]
 MIN_LINE = 26  # characters: shorter lines of a solution say too little to give it away
+LIMIT = 300  # seconds for a case: some tests read the whole of Math23k
 HEADERS = ("def ", "for ", "except ", "with ")  # they say what is walked through, not what is done
 
 
@@ -107,7 +108,7 @@ def leaks(folder, assignments):
 def faults_with_blanks(folder, assignments, tests=("tests",)):
     """What is wrong with the tests of a copy whose blanks are empty: sentences."""
     own = [test for title in assignments for test in tests_of(title)]
-    seen = run_tests(folder, tests)
+    seen = run_tests(folder, tests, limit=LIMIT)
     for test in own:
         if test not in seen:
             yield f"{test} does not exist"
@@ -131,7 +132,7 @@ def check_solutions():
     """What fails in a copy that has all solutions: sentences."""
     with tempfile.TemporaryDirectory() as name:
         write_copy(Path(name), [])
-        for test, (outcome, sentence) in run_tests(Path(name), ["tests"]).items():
+        for test, (outcome, sentence) in run_tests(Path(name), ["tests"], LIMIT).items():
             if outcome == "failed":
                 yield f"{test} fails with the solutions in: {sentence}"
 
