@@ -114,7 +114,9 @@ def test_lowest_heads_leave_one_in_each_attention():
         "as many were pruned in each layer: the layers are ranked together":
             heads_of("encoder 0 1, encoder 0 2, encoder 1 1, encoder 1 3"),
         "the highest scores were pruned":
-            heads_of("encoder 1 0, encoder 1 2, encoder 1 1, encoder 0 0")})
+            heads_of("encoder 1 0, encoder 1 2, encoder 1 1, encoder 0 0"),
+        "the ranking was read from its end, and the highest scores were pruned":
+            heads_of("encoder 1 0, encoder 1 2, encoder 1 3, encoder 0 0")})
     check(got, sorted(first) + sorted(fourth), "lowest_heads, the lowest first", {
         "a set has no order: return a list": set(got)})
     with pytest.raises(ValueError, match="7 heads.* 6 can go"):
@@ -291,8 +293,8 @@ def test_the_kept_heads_get_the_same_gradient():
 
 def assert_unchanged(model, before):
     """before: a copy of the model."""
-    assert model.config == before.config
-    assert model.heads() == before.heads()
+    check(model.config, before.config, "the config of the model itself")
+    check(model.heads(), before.heads(), "the heads of the model itself, which must stay")
     weights = model.state_dict()
     for name, tensor in before.state_dict().items():
         assert weights[name].shape == tensor.shape, f"{name} was cut in the model itself"
@@ -308,13 +310,14 @@ def test_removal_leaves_the_model_as_it_was():
         for parameter in smaller.parameters():
             parameter.add_(1)
     assert_unchanged(model, before)
-    assert model.config.heads_kept is None
+    check(model.config.heads_kept, None, "heads_kept in the config of the model itself")
 
 
 def test_the_config_of_a_smaller_model_rebuilds_it():
     smaller = remove_heads(tiny_model(4), heads_of(MANY))
-    assert smaller.config.heads_kept == {"encoder": [[1], [0, 1]], "decoder": [[0, 1, 2], [0, 2]],
-                                         "cross": [[1, 2], [0, 1, 2]]}
+    kept = {"encoder": [[1], [0, 1]], "decoder": [[0, 1, 2], [0, 2]],
+            "cross": [[1, 2], [0, 1, 2]]}
+    check(smaller.config.heads_kept, kept, "heads_kept in the smaller model's config")
     rebuilt = Transformer(smaller.config).to(BATCH.source.device).double().eval()
     rebuilt.load_state_dict(smaller.state_dict())
     assert torch.equal(logits(rebuilt), logits(smaller))
