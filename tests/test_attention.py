@@ -159,7 +159,7 @@ def test_first_pair_turns_one_radian_per_step():
         "it does not turn anything": turned(0, 0)})
 
 
-@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize("start", [0, 3, 61])
 def test_rotate_equals_complex_multiplication(start):
     x = randoms(B, N, T, K)
     expected = reference.rotate(x, start)

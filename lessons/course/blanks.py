@@ -10,6 +10,7 @@ Signature and docstring stay outside. assignments.json says which assignment a f
 import ast
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -177,3 +178,24 @@ def bound_names(node):
         return {node.name}
     return {part.id for part in ast.walk(node)
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+
+
+def assemble(folder, submission, modules):
+    """Fills a folder with this tree's package and tests, and the submission's functions.
+
+    modules: {module: [function]}
+    Raises CourseError where the submission has no such module or function, or does not parse.
+    """
+    for pattern in ("tinyprune/*.py", "tests/*.py", "pyproject.toml", "lessons/course/*.json"):
+        for path in ROOT.glob(pattern):
+            copy = folder / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    for module, names in modules.items():
+        own = module_path(folder, module)
+        theirs = module_path(submission, module)
+        if not theirs.exists():
+            raise CourseError(f"{theirs} is missing")
+        text = with_functions(own.read_text(encoding="utf-8"), theirs.read_text(encoding="utf-8"),
+                              names, f"tinyprune/{module}.py")
+        own.write_text(text, encoding="utf-8")

@@ -32,7 +32,8 @@ from blanks import (
 )
 
 sys.path.insert(0, str(ROOT / "tests"))
-from grader import run_tests, tests_of  # noqa: E402  the line above finds it
+from grader import tests_of  # noqa: E402  the line above finds it
+from grading import run_tests  # noqa: E402
 
 FILES = """README.md pyproject.toml requirements.txt .gitignore tinyprune/*.py tests/*.py
 data/README.md data/download.py data/train_own.py data/sample/**/* data/teachers/*

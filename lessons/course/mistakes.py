@@ -403,7 +403,7 @@ DYNAMIC = [
      "test_heads_are_scored_every_few_steps_and_at_the_end", "not at the end"),
     ("dynamic_pruning", "                parts[name].copy_(part)\n",
      "                if name.endswith('.'):\n                    parts[name].copy_(part)\n",
-     "test_a_pruned_head_is_kept_bit_for_bit", "changed"),
+     "test_a_pruned_head_is_kept_bit_for_bit", "yet exp_avg"),
     ("dynamic_pruning", "                parts[name].copy_(part)\n", "                pass\n",
      "test_a_pruned_head_is_kept_bit_for_bit", "weight decay"),
     ("dynamic_pruning", "        ranked = self.scores\n", "        ranked = self.score(model)\n",

@@ -116,18 +116,24 @@ def mutants_of(node):
     elif isinstance(node, ast.BoolOp):
         yield ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
     elif isinstance(node, ast.UnaryOp):
-        yield node.operand
+        if not isinstance(node.operand, ast.Constant):  # of -1 the 1 is mutated: -2
+            yield node.operand
     elif isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
         yield ast.Constant(not node.value if isinstance(node.value, bool) else node.value + 1)
     elif isinstance(node, ast.Attribute) and node.attr in RELATED:
         yield ast.Attribute(node.value, RELATED[node.attr], node.ctx)
     elif isinstance(node, ast.Name) and node.id in RELATED:
         yield ast.Name(RELATED[node.id], node.ctx)
-    elif isinstance(node, ast.Call) and len(node.args) > 1:
+    elif isinstance(node, ast.Call) and len(node.args) > 1 and not commutes(node.func):
         first, second, *others = node.args
         yield ast.Call(node.func, [second, first, *others], node.keywords)
     elif isinstance(node, ast.IfExp):
         yield ast.IfExp(node.test, node.orelse, node.body)
+
+
+def commutes(function):
+    """Whether a call means the same with its arguments exchanged."""
+    return ast.unparse(function).rpartition(".")[2] in ("transpose", "min", "max")
 
 
 class Replace(ast.NodeTransformer):
@@ -176,7 +182,8 @@ def chosen_mutations():
 # both
 
 def prove_mistakes(folder):
-    caught = named = 0
+    caught = 0
+    named = 0
     for mistake in MISTAKES:
         module, old, new, test, word = mistake
         was_caught, said = plant(folder, mistake)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 import grader
+import grading
 from blanks import (
     ASSIGNMENTS,
     ROOT,
@@ -142,20 +143,20 @@ def test_a_line_of_a_solution_is_found(tmp_path):
 
 def test_points_are_given_for_whole_tests_and_a_named_mistake_is_named_once():
     first, second, *_ = grader.tests_of("masking")
-    named = f"wrong {grader.NAMED}"
+    named = f"wrong {grading.NAMED}"
     unnamed = "other numbers; no known mistake gives this"
-    rows = grader.rows_of(["masking"], {first: ("failed", named), second: ("failed", unnamed)})
+    rows = grading.rows_of(["masking"], {first: ("failed", named), second: ("failed", unnamed)})
     outputs = [row["output"] for _, row in rows]
     assert outputs[:2] == [named, "other numbers"]
-    alone = grader.rows_of(["masking"], {second: ("failed", unnamed), first: ("passed", "")})
+    alone = grading.rows_of(["masking"], {second: ("failed", unnamed), first: ("passed", "")})
     assert [row["output"] for _, row in alone][:2] == ["", unnamed]
     assert alone[0][1]["score"] == alone[0][1]["max_score"] == 3
     assert sum(row["score"] for _, row in alone) == 3, "what did not run gets no points"
 
 
 def test_a_report_has_the_keys_that_gradescope_reads(tmp_path):
-    rows = grader.rows_of(["masking"], {})
-    grader.write_report(tmp_path / "results.json", rows, 1.0)
+    rows = grading.rows_of(["masking"], {})
+    grading.write_report(tmp_path / "results.json", rows, 1.0)
     report = json.loads((tmp_path / "results.json").read_text())
     assert report["score"] == 0
     assert list(report["tests"][0]) == ("name number score max_score status output "
@@ -172,15 +173,15 @@ def test_a_report_has_the_keys_that_gradescope_reads(tmp_path):
     ("def f(x):\n    from tests.reference import attention\n    return attention(x)", "tests"),
     ("def f(x):\n    import reference\n    return reference.attention(x)", "reference")])
 def test_what_should_be_written_is_not_imported(code, words):
-    found = grader.refusals(code, ["f"], ["scaled_dot_product_attention"])
+    found = grading.refusals(code, ["f"], ["scaled_dot_product_attention"])
     assert words in found["f"]
 
 
 def test_the_packages_own_use_of_the_fused_attention_is_no_fault():
     for title, assignment in ASSIGNMENTS.items():
-        for module, names in grader.modules_of([title]).items():
+        for module, names in grading.modules_of([title]).items():
             text = (ROOT / "tinyprune" / f"{module}.py").read_text(encoding="utf-8")
-            assert not grader.refusals(text, names, assignment["refused"]), title
+            assert not grading.refusals(text, names, assignment["refused"]), title
 
 
 # the proof
