@@ -271,6 +271,18 @@ MASKING = [
     ("masking", "    shares = apportion(count, [sizes[kind] for kind in KINDS])",
      "    shares = [math.floor(ratio * sizes[kind] + 0.5) for kind in KINDS]",
      "test_the_count_is_rounded_once_and_then_shared", "rounded within each kind"),
+    ("masking", """    sizes = Counter(head.kind for head in scores)
+    shares = apportion(count, [sizes[kind] for kind in KINDS])
+    selected = set()
+    for kind, share in zip(KINDS, shares):
+        scores_of_kind = {head: scores[head] for head in scores if head.kind == kind}
+""", """    sizes = Counter(head[:2] for head in scores)
+    shares = apportion(count, list(sizes.values()))
+    selected = set()
+    for name, share in zip(sizes, shares):
+        scores_of_kind = {head: scores[head] for head in scores if head[:2] == name}
+""", "test_the_lowest_scores_of_each_kind_go_and_one_head_stays_in_a_layer",
+     "each layer was ranked alone"),
     ("masking", "    return selected\n", "    return list(selected)\n",
      "test_the_lowest_scores_of_each_kind_go_and_one_head_stays_in_a_layer", "a set"),
     ("masking", "math.floor(round(ratio * len(scores), 9) + 0.5)", "round(ratio * len(scores))",
@@ -417,4 +429,8 @@ MISTAKES = [*ATTENTION, *TRANSFORMER, *EQUATIONS, *CHECKER, *DECODING, *SCORES, 
             *DISTILLATION, *DYNAMIC]
 
 # Mutations that survive because they are the same function, or differ where no promise is made.
-EQUIVALENT = {}
+EQUIVALENT = {
+    "rotate: 64  ->  65": "the table is longer than needed, which costs memory alone",
+    "rotate: 1  ->  2": "the table is longer than needed, which costs memory alone",
+    "greedy: 2  ->  3": "complete rows are left out later, which costs time alone",
+}
