@@ -396,6 +396,7 @@ def test_an_answer_with_decimals_may_have_been_rounded_or_cut(equation, answer, 
     -1/8   | -13/100 | 2 | yes
     14/100 | 13/100  | 2 | no
     21/2   | 10      | 0 | no
+    11593/20 | 2898/5 | 1 | yes
     1/3    | 333333333333/1000000000000 | 17 | yes
 """))
 def test_a_value_rounds_or_is_cut_to_the_answer(value, answer, decimals, expected):

@@ -119,6 +119,12 @@ def test_lowest_heads_leave_one_in_each_attention():
             heads_of("encoder 1 0, encoder 1 2, encoder 1 3, encoder 0 0")})
     check(got, sorted(first) + sorted(fourth), "lowest_heads, the lowest first", {
         "a set has no order: return a list": set(got)})
+    equal = dict.fromkeys(reversed(scores), 0.5)
+    check(lowest_heads(equal, 4), sorted(heads_of(
+        "encoder 0 0, encoder 0 1, encoder 0 2, encoder 1 0")), "4 of 8 equal heads", {
+            "of equal heads those of the first layer go first, not those of the first index":
+                sorted(heads_of("encoder 0 0, encoder 1 0, encoder 0 1, encoder 1 1"),
+                       key=lambda head: (head.index, head.layer))})
     with pytest.raises(ValueError, match="7 heads.* 6 can go"):
         lowest_heads(scores, 7)
 

@@ -429,8 +429,17 @@ MISTAKES = [*ATTENTION, *TRANSFORMER, *EQUATIONS, *CHECKER, *DECODING, *SCORES, 
             *DISTILLATION, *DYNAMIC]
 
 # Mutations that survive because they are the same function, or differ where no promise is made.
+TABLE_SIZE = "the table of rotations is longer than needed, which costs memory alone"
+ZERO_EXPONENT = "an exponent of 0 was refused in the lines before, and exponents are whole"
 EQUIVALENT = {
-    "rotate: 64  ->  65": "the table is longer than needed, which costs memory alone",
-    "rotate: 1  ->  2": "the table is longer than needed, which costs memory alone",
-    "greedy: 2  ->  3": "complete rows are left out later, which costs time alone",
+    "rotate, size = 64 if end <= 64 else 1 << (end - 1).bit_length(): 64 -> 65": TABLE_SIZE,
+    "rotate, size = 64 if end <= 64 else 1 << (end - 1).bit_length(): 1 -> 2": TABLE_SIZE,
+    "power, if base == 0 and exponent < 0:: exponent < 0 -> exponent <= 0": ZERO_EXPONENT,
+    "power, if base == 0 and exponent < 0:: 0 -> 1": ZERO_EXPONENT,
+    "rounds_to, beyond = value - answer if answer > 0 else answer - value: "
+    "answer > 0 -> answer >= 0": "an answer of 0 is a whole number and never rounded",
+    "greedy, if 2 * len(unfinished) <= len(rows):: 2 -> 3":
+        "complete rows are left out later, which costs time alone",
+    "ratio_at, done = max(step - start, 0) / max(end - start, 1): 1 -> 2":
+        "where end - start is 1, no step lies between them",
 }

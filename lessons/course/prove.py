@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from blanks import ASSIGNMENTS, ROOT, blanks_of, functions, module_path
-from handout import write_copy
+from handout import code_of, write_copy
 from mistakes import EQUIVALENT, MISTAKES
 
 LIMIT = 60  # seconds for the tests of one change
@@ -138,8 +138,8 @@ def mutants_of(node):
 
 
 def commutes(function):
-    """Whether a call means the same with its arguments exchanged."""
-    return ast.unparse(function).rpartition(".")[2] in ("transpose", "min", "max")
+    """Whether a call means the same with its arguments exchanged (xlogy(p, p) in this package)."""
+    return ast.unparse(function).rpartition(".")[2] in ("transpose", "min", "max", "xlogy")
 
 
 class Replace(ast.NodeTransformer):
@@ -151,15 +151,21 @@ class Replace(ast.NodeTransformer):
         return self.new if node is self.old else self.generic_visit(node)
 
 
-def mutations_of(tree, blank):
+def mutations_of(text, tree, blank):
     """[(label, node, mutant)] of each one-token change within a blank of a module with markers."""
+    lines = text.splitlines()
     function = functions(tree)[blank.function]
     body = [part for part in function.body if blank.first < part.lineno < blank.last]
     nodes = [node for part in body for node in ast.walk(part)]
     errors = [node for node in nodes if isinstance(node, ast.Raise)]
     untested = {id(part) for error in errors for part in ast.walk(error)}  # words of messages
-    return [(f"{blank.function}: {ast.unparse(node)}  ->  {ast.unparse(mutant)}", node, mutant)
-            for node in nodes if id(node) not in untested for mutant in mutants_of(node)]
+    found = []
+    for node in nodes:
+        for mutant in () if id(node) in untested else mutants_of(node):
+            change = f"{ast.unparse(node)} -> {ast.unparse(mutant)}"
+            line = code_of(lines[node.lineno - 1])
+            found.append((f"{blank.function}, {line}: {change}", node, mutant))
+    return found
 
 
 def mutated(tree, node, mutant):
@@ -174,9 +180,10 @@ def chosen_mutations():
     tests_of = {name: list(tests) for assignment in ASSIGNMENTS.values()
                 for name, tests in assignment["blanks"].items()}
     for module, blanks in blanks_of(ROOT).items():
-        tree = ast.parse(module_path(ROOT, module).read_text(encoding="utf-8"))
+        text = module_path(ROOT, module).read_text(encoding="utf-8")
+        tree = ast.parse(text)
         for blank in blanks:
-            found = mutations_of(tree, blank)
+            found = mutations_of(text, tree, blank)
             step = max(len(found) / PER_BLANK, 1)
             tests = [f"tests/{test.replace('::', '.py::')}"
                      for test in tests_of[f"{module}.{blank.function}"]]
