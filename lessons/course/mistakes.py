@@ -442,4 +442,8 @@ EQUIVALENT = {
         "complete rows are left out later, which costs time alone",
     "ratio_at, done = max(step - start, 0) / max(end - start, 1): 1 -> 2":
         "where end - start is 1, no step lies between them",
+    "norm_qkvo, return torch.cat(weights, dim=1).flatten(1).norm(dim=1): 1 -> 2":
+        "the four parts have one shape, so the same entries stand together either way",
+    "prefix_to_infix, return token, max(PRECEDENCE.values()) + 1: 1 -> 2":
+        "an operand binds tighter than all operators either way",
 }
