@@ -209,13 +209,16 @@ def prove_mistakes(folder):
 
 def prove_mutations(folder):
     chosen = list(chosen_mutations())
+    killed = 0
     survivors = {}
     for module, tests, label, text in chosen:
         with changed(module_path(folder, module), text()):
-            if not outcome(folder, tests, ["-x"])[0]:
+            if outcome(folder, tests, ["-x"])[0]:
+                killed += 1
+            else:
                 survivors[f"{module}.{label}"] = EQUIVALENT.get(label, "not explained")
                 print(f"survives: {module}.{label}", flush=True)
-    return dict(mutations=len(chosen), killed=len(chosen) - len(survivors), survivors=survivors)
+    return dict(mutations=len(chosen), killed=killed, survivors=survivors)
 
 
 def main():

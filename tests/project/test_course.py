@@ -186,6 +186,12 @@ def test_the_packages_own_use_of_the_fused_attention_is_no_fault():
 
 # the proof
 
+def test_the_recorded_proof_holds():
+    found = json.loads((ROOT / "lessons" / "results" / "course.json").read_text(encoding="utf-8"))
+    assert found["planted"] == found["caught"] == found["named"] >= 100
+    assert found["killed"] >= 0.95 * found["mutations"] >= 190
+    assert "not explained" not in found["survivors"].values()
+
 def test_there_are_a_hundred_mistakes_and_two_hundred_mutations():
     assert len(MISTAKES) >= 100
     chosen = list(chosen_mutations())
