@@ -1,15 +1,25 @@
 """`check` compares a student's result with the reference and, on a difference, names the mistake.
 
 Each known mistake comes with the result that it would give. It is named only when the student's
-numbers are exactly those, so that a message is evidence and never a guess.
+numbers are exactly those, so that a message is evidence and never a guess. Where several mistakes
+give the same numbers, all of them are named.
 """
 import torch
 
 
+def kind(x):
+    """What sort of thing a result is, in a word."""
+    if not isinstance(x, torch.Tensor):
+        return {str: "text"}.get(type(x), type(x).__name__)
+    if x.dtype == torch.bool:
+        return "tensor of True and False"
+    return "tensor of floating point" if x.is_floating_point() else "tensor of whole numbers"
+
+
 def same(a, b):
-    """Equal in shape and, for floating point, to five digits."""
+    """Equal in shape and, for floating point, to five digits. True is not 1."""
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        if a.shape != b.shape:
+        if a.shape != b.shape or (torch.bool in (a.dtype, b.dtype) and a.dtype != b.dtype):
             return False
         return torch.allclose(a.double(), b.double(), rtol=1e-5, atol=1e-6, equal_nan=True)
     if isinstance(a, float) or isinstance(b, float):
@@ -23,17 +33,21 @@ def check(got, expected, what, mistakes=None):
     mistakes: sentence -> the wrong result itself, or a function of no arguments that computes it.
     Two are never named: None, which no mistake gives, and NaN alone, which too many mistakes give.
     """
-    if isinstance(expected, torch.Tensor):
-        assert isinstance(got, torch.Tensor), \
-            f"{what}: expected a tensor, got {type(got).__name__}"
     if same(got, expected):
         return
+    fitting = []
     for sentence, wrong in (mistakes or {}).items():
         wrong = wrong() if callable(wrong) else wrong
         nothing = wrong is None or isinstance(wrong, torch.Tensor) and wrong.isnan().all()
         if not nothing and same(got, wrong):
-            raise AssertionError(f"{what}: {sentence} "
-                                 "(your result is exactly what that mistake gives)")
+            fitting.append(sentence)
+    if fitting:
+        raise AssertionError(f"{what}: {'; or: '.join(fitting)} "
+                             "(your result is exactly what that mistake gives)")
+    kinds = kind(expected), kind(got)
+    of_sets = {kinds[0], kinds[1]} <= {"set", "list", "tuple"}
+    if isinstance(expected, torch.Tensor) or of_sets:
+        assert kinds[0] == kinds[1], f"{what}: expected a {kinds[0]}, got a {kinds[1]}"
     if not isinstance(expected, torch.Tensor):
         raise AssertionError(f"{what}: expected {expected!r}, got {got!r}; "
                              "no known mistake gives this")

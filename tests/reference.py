@@ -58,7 +58,8 @@ def attention(query, key, value, mask=None):
         keys = seen[b, n, t]
         weights = (key[b, n, keys] @ query[b, n, t] / K ** 0.5).exp()
         probabilities[b, n, t, keys] = weights / weights.sum()
-    return probabilities @ value, probabilities
+    z = probabilities @ value
+    return z, probabilities
 
 
 def multi_head(a, x, source=None, mask=None, gate=None, start=0, turned=("query", "key")):

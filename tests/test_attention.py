@@ -72,7 +72,13 @@ def test_padding_mask_hides_keys_not_queries():
         "it must have the shape (B, 1, 1, S), to fit (B, N, T, S) from the right":
             expected[:, 0, 0],
         "off by one: `<` keeps exactly `length` tokens": reference.padding_mask([4, 2], 4),
-        "True must mark real tokens, not padding": ~expected})
+        "True must mark real tokens, not padding": ~expected,
+        "the mask is additive (0 and -inf): here it is True and False": additive(expected)})
+
+
+def additive(mask):
+    """The other convention: 0 where a query may attend, -inf elsewhere."""
+    return torch.zeros(mask.shape).masked_fill(~mask, -math.inf)
 
 
 def test_causal_mask_lets_a_token_see_itself_and_the_past():
@@ -83,7 +89,10 @@ def test_causal_mask_lets_a_token_see_itself_and_the_past():
         "a token sees the next one, the very token it has to predict":
             torch.ones(4, 4).tril(1).bool(),
         "rows and columns are swapped: every token sees the future": expected.T,
-        "True must mark what may be seen": ~expected})
+        "True must mark what may be seen": ~expected,
+        "the mask is additive (0 and -inf): here it is True and False": additive(expected),
+        "the mask holds the numbers 1 and 0: `~` and masked_fill need True and False, dtype=bool":
+            expected.float()})
 
 
 def test_causal_mask_of_new_tokens_shows_them_all_the_cached_ones():
@@ -150,7 +159,7 @@ def test_first_pair_turns_one_radian_per_step():
         "it does not turn anything": turned(0, 0)})
 
 
-@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize("start", [0, 3, 61])
 def test_rotate_equals_complex_multiplication(start):
     x = randoms(B, N, T, K)
     expected = reference.rotate(x, start)
@@ -208,12 +217,19 @@ def test_attention_equals_torch(shape):
         "the scores are not divided by sqrt(K)": products,
         "the scores are divided by K, not by sqrt(K)": products / K,
         "the scores are multiplied by sqrt(K), not divided": products * K ** 0.5,
-        "the scores are divided by sqrt(S), not by sqrt(K)": products / S ** 0.5}
+        "the scores are divided by sqrt(S), not by sqrt(K)": products / S ** 0.5,
+        "the scores are divided by sqrt(T), not by sqrt(K)": products / T ** 0.5,
+        "the scores are divided by sqrt(N), not by sqrt(K)": products / N ** 0.5,
+        "the scores are divided by sqrt(N*K): K is the width of one head": products / D ** 0.5}
     hide = torch.where(seen, 0, -math.inf)  # added to the scores
     weights = {sentence: (wrong + hide).softmax(-1) for sentence, wrong in wrong_scores.items()}
     weights |= {
         "softmax runs over the queries (dim=-2); each query must spread 1 over its keys (dim=-1)":
             (scores + hide).softmax(-2),
+        "softmax runs over the heads (dim=1); each query must spread 1 over its keys (dim=-1)":
+            (scores + hide).softmax(1),
+        "the weights are divided by sqrt(K), not the scores: softmax comes last":
+            (products + hide).softmax(-1) / K ** 0.5,
         "the mask is applied after softmax, so the rest no longer sums to 1: mask the scores with "
         "-inf before it": scores.softmax(-1) * seen,
         "True means 'may attend' here; your mask is the wrong way round":

@@ -20,7 +20,9 @@ from tinyprune.checker import (
     evaluate_text,
     operate,
     outcome,
+    power,
     read_answer,
+    rounds_to,
     same_equation,
 )
 from tinyprune.quantities import EquationError
@@ -196,10 +198,60 @@ def test_value_reads_operands_in_order(operator, right_way, wrong_way):
         "the first operand is on the left: take it off the stack first": wrong_way})
 
 
+@pytest.mark.parametrize("operator, value, wrong", [
+    ("+", Rational(10, 3), None), ("-", Rational(-4, 3), Rational(4, 3)),
+    ("*", Rational(7, 3), Rational(10, 3)), ("/", Rational(3, 7), Rational(7, 3)),
+    ("^", None, None)])
+def test_an_operation_is_exact(operator, value, wrong):
+    one = Rational(1)
+    seven_thirds = Rational(7, 3)
+    if operator == "^":
+        check(operate("^", seven_thirds, Rational(2)), Rational(49, 9), "7/3 ^ 2", {
+            "the exponent is the right operand": Rational(2) ** 2})
+        check(refusal(operate, "/", one, Rational(0)).reason, "division by zero", "1 / 0")
+        return
+    got = operate(operator, one, seven_thirds)
+    check(got, value, f"1 {operator} 7/3", {"the operands are exchanged": wrong})
+    assert isinstance(got, Rational), f"1 {operator} 7/3 must be exact, got a {type(got).__name__}"
+
+
+@pytest.mark.parametrize("base, exponent, value", table("""
+    2    | 3    | 8
+    -2   | 3    | -8
+    -3/4 | 2    | 9/16
+    5    | 0    | 1
+    2    | -2   | 1/4
+    0    | 3    | 0
+    2    | 64   | 18446744073709551616
+    2    | -64  | 1/18446744073709551616
+    4    | 1/2  | exponent
+    2    | 65   | exponent
+    2    | -65  | exponent
+    0    | 0    | undefined
+    0    | -1   | division by zero
+"""))
+def test_a_power_has_an_exact_value_or_none(base, exponent, value):
+    pair = Rational(base), Rational(exponent)
+    what = f"{base} ^ {exponent}"
+    if value.isalpha() or " " in value:
+        check(refusal(power, *pair).reason, value, f"{what} has no value: the reason")
+        return
+    got = power(*pair)
+    check(got, Rational(value), what, {
+        "the two are multiplied": pair[0] * pair[1],
+        "base and exponent are exchanged": pair[1] ** pair[0] if pair[0].q == 1 else None,
+        "the sign of the exponent is ignored": pair[0] ** abs(pair[1])})
+    assert isinstance(got, Rational), f"{what} must be exact, got a {type(got).__name__}"
+
+
 def test_every_part_has_a_value_the_whole_last():
     got = evaluate_parts("- N0 * N1 3".split(), [Rational(7), Rational(2)])
-    assert sorted(got[:-1]) == [2, 3, 6, 7]
-    assert got[-1] == 1
+    what = "- N0 * N1 3 with N0 = 7, N1 = 2"
+    check(sorted(got), [1, 2, 3, 6, 7], f"the values of all parts of {what}", {
+        "the operands have values, too": [1, 6],
+        "the whole is a part, too": [2, 3, 6, 7],
+        "these are the operands; an operation has a value, too": [2, 3, 7]})
+    check(got[-1], Rational(1), f"the last part, the whole, of {what}")
 
 
 def test_values_equal_pythons_fractions():
@@ -218,9 +270,11 @@ def test_values_equal_pythons_fractions():
 def test_a_value_may_have_4000_bits_and_no_more():
     two = Rational(2)
     # The denominator, 1, has one bit too.
-    assert operate("*", two**3997, two).p.bit_length() == 3999
-    assert refusal(operate, "*", two**3998, two).reason == "too large"
-    assert refusal(operate, "^", two**63, Rational(64)).reason == "too large"
+    check(operate("*", two**3997, two), two**3998, "2 * 2^3997, which has 3999 bits and 1")
+    check(operate("/", 1 / two**3997, two), 1 / two**3998, "2^-3997 / 2: 3999 bits and 1")
+    check(refusal(operate, "*", two**3998, two).reason, "too large", "2 * 2^3998")
+    check(refusal(operate, "/", 1 / two**3998, two).reason, "too large", "2^-3998 / 2")
+    check(refusal(operate, "^", two**63, Rational(64)).reason, "too large", "(2^63)^64")
     assert str(refusal(operate, "/", Rational(1), Rational(0))) == "division by zero: 1 / 0"
 
 
@@ -325,6 +379,30 @@ def test_an_answer_with_decimals_may_have_been_rounded_or_cut(equation, answer, 
     prefix = infix_to_prefix(lex(equation))
     got = outcome(prefix, (), *read_answer(answer))
     check(got, letter, f"{equation} for {answer} ({why})")
+
+
+@pytest.mark.parametrize("value, answer, decimals, expected", table("""
+    1/3    | 33/100  | 2 | yes
+    2/3    | 67/100  | 2 | yes
+    2/3    | 66/100  | 2 | yes
+    2/3    | 68/100  | 2 | no
+    2/3    | 65/100  | 2 | no
+    1/8    | 13/100  | 2 | yes
+    1/8    | 12/100  | 2 | yes
+    1/3    | 34/100  | 2 | no
+    -2/3   | -67/100 | 2 | yes
+    -2/3   | -66/100 | 2 | yes
+    -2/3   | -68/100 | 2 | no
+    -1/8   | -13/100 | 2 | yes
+    14/100 | 13/100  | 2 | no
+    21/2   | 10      | 0 | no
+    11593/20 | 2898/5 | 1 | yes
+    1/3    | 333333333333/1000000000000 | 17 | yes
+"""))
+def test_a_value_rounds_or_is_cut_to_the_answer(value, answer, decimals, expected):
+    got = rounds_to(Rational(value), Rational(answer), int(decimals))
+    check(bool(got), expected == "yes",
+          f"whether {value}, rounded or cut to {decimals} decimals, is the answer {answer}")
 
 
 def test_rounding_is_what_pythons_decimals_say():

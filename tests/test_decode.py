@@ -6,12 +6,19 @@ from functools import partial
 import pytest
 import torch
 
-from builders import heads_of, row_of, tiny_batch, tiny_model
+from builders import heads_of, randoms, row_of, tiny_batch, tiny_model
 from checks import check
 from tinyprune import PAD, decode
 from tinyprune.attention import rotations
 from tinyprune.bidirectional import bidirectional_search
-from tinyprune.decode import Candidate, allowed_tokens, beam_search, greedy, token_slots
+from tinyprune.decode import (
+    Candidate,
+    allowed_log_probabilities,
+    allowed_tokens,
+    beam_search,
+    greedy,
+    token_slots,
+)
 from tinyprune.masking import gates_for, remove_heads
 from tinyprune.tokenizer import OPERATORS
 from tinyprune.vocabulary import Vocabulary
@@ -135,6 +142,27 @@ def test_every_well_formed_equation_can_be_reached_and_nothing_else(count, max_l
     assert not expected - reached, f"{min(expected - reached)} cannot be written"
 
 
+def test_what_is_allowed_has_probabilities_that_sum_to_one():
+    logits = 2 * randoms(3, 5, seed=1)
+    allowed = torch.tensor([[True, False, True, True, False], [False] * 3 + [True, False],
+                            [False] * 5])
+    among = logits.masked_fill(~allowed, -math.inf)
+    expected = among - among.exp().sum(-1, keepdim=True).log()
+    expected[2] = -math.inf
+    everywhere = logits.log_softmax(-1)
+    raw = logits.softmax(-1) * allowed
+    check(allowed_log_probabilities(logits, allowed), expected, "three rows of five tokens", {
+        "a row where nothing is allowed has -inf everywhere: its softmax is NaN":
+            among.log_softmax(-1),
+        "the tokens are masked after the softmax: what is allowed no longer sums to 1":
+            everywhere.masked_fill(~allowed, -math.inf),
+        "nothing is masked": everywhere,
+        "these are probabilities: their logarithms are needed": expected.exp(),
+        "these are logits: they must sum to 1 after exp": among,
+        "these are probabilities that no longer sum to 1": raw,
+        "True means: may be written": logits.masked_fill(allowed, -math.inf).log_softmax(-1)})
+
+
 # greedy
 
 class Scripted:
@@ -180,6 +208,20 @@ def test_greedy_takes_the_best_token_that_may_be_written(at_most):
     [equation] = written_by(Scripted(["+ + N6"], afterwards="+"))
     tokens = equation.split()
     assert is_well_formed(tokens) and tokens[0] == "+" and len(tokens) == 3, f"got {equation}"
+
+
+def test_greedy_scores_an_equation():
+    model = Scripted(["- N0 * N1 1"], afterwards="N0")
+    _, batch = case([2])
+    [[candidate]] = greedy(model, batch, LARGE)
+    # The preferred token has logit 1, the others 0; all 5 operators, 2 constants and 2 numbers may
+    # be written at each step.
+    step = 1 - math.log(math.e + 8)
+    check(candidate.score, 5 * step / math.sqrt(5), "log-probability / sqrt(length), 5 tokens", {
+        "only the last token counts": step / math.sqrt(5),
+        "the sum is not divided by sqrt(length)": 5 * step,
+        "the sum is divided by the length": step,
+        "the score is the probability, not its logarithm": math.exp(5 * step) / math.sqrt(5)})
 
 
 def test_a_model_that_has_decoded_can_be_trained():

@@ -24,6 +24,7 @@ from tinyprune.distill import (
     ensemble_probabilities,
     kd_loss,
     partner_heads,
+    soft_loss,
     task_loss,
 )
 from tinyprune.masking import gates_for, remove_heads
@@ -63,9 +64,9 @@ def test_a_student_equal_to_its_teacher_is_no_distance_away(loss, pair):
     check(loss(student, student.clone()).sum(), torch.tensor(0.0), "student = teacher")
 
 
-@BOTH
-def test_no_gradient_reaches_the_teacher(loss, pair):
-    student, teacher = (x.requires_grad_() for x in pair())
+def check_gradients(loss, pair):
+    """The student gets a gradient, the teacher none."""
+    student, teacher = (x.requires_grad_() for x in pair)
     distance = loss(student, teacher).sum()
     assert distance.requires_grad, "the student gets no gradient: was it detached?"
     distance.backward()
@@ -73,6 +74,14 @@ def test_no_gradient_reaches_the_teacher(loss, pair):
         "the student gets no gradient: was it detached?"
     assert teacher.grad is None or not teacher.grad.any(), \
         "the teacher gets a gradient: detach its logits and its probabilities"
+
+
+def test_kd_gives_the_teacher_no_gradient():
+    check_gradients(kd, logits_pair())
+
+
+def test_attention_kl_gives_the_teacher_no_gradient():
+    check_gradients(kl, attention_pair())
 
 
 # the outputs
@@ -109,6 +118,18 @@ def test_kd_equals_torch_kl():
         "padding is left out of the sum but counted in the mean": real.mean(),
         "divided by the number of problems (batchmean of (B, T, V)): flatten to the real tokens "
         "first": real.sum() / B,
+        "batchmean over (B, T, V) divides by B alone, and padding is counted": each.sum() / B,
+        "reduction='mean' divides by B, T and V, and counts padding": each.mean() / V,
+        "kl_div got the student's probabilities: its first argument is their logarithm":
+            t ** 2 * (log_q.exp() * (log_q - log_s.exp())).sum(-1)[REAL].mean(),
+        "kl_div got the teacher's logarithms: its second argument are probabilities, unless "
+        "log_target=True": t ** 2 * F.kl_div(log_s[REAL], log_q[REAL], reduction="batchmean"),
+        "softmax runs over the tokens (dim=1), not over the vocabulary (dim=-1)":
+            t ** 2 * torch.nan_to_num((teacher / t).softmax(1) * (
+                (teacher / t).log_softmax(1) - (student / t).log_softmax(1))).sum(-1)[REAL].mean(),
+        "softmax runs over the problems (dim=0), not over the vocabulary (dim=-1)":
+            t ** 2 * ((teacher / t).softmax(0) * (
+                (teacher / t).log_softmax(0) - (student / t).log_softmax(0))).sum(-1)[REAL].mean(),
         "a mean of the problems' means: divide once by all real tokens":
             (real.sum(1) / REAL.sum(1)).mean(),
         "averaged over the vocabulary too: sum over V, mean over tokens": right / V,
@@ -120,6 +141,27 @@ def test_kd_equals_torch_kl():
         "taken off": -t ** 2 * (log_q.exp() * log_s).sum(-1)[REAL].mean(),
         "the logits themselves are compared, not the distributions": F.mse_loss(s, q),
         "softmax was applied twice": torch_kd((s / t).softmax(-1), (q / t).softmax(-1), 1, 1)})
+
+
+def test_soft_loss_takes_probabilities_that_are_soft_already():
+    student, teacher = logits_pair()
+    soft = (teacher / t).softmax(-1)
+    s = student[REAL]
+    q = soft[REAL]
+    right = torch_kd(s, teacher[REAL])
+    check(soft_loss(student, soft, REAL, t), right, "soft_loss over 5 real tokens of 8, t = 3", {
+        "the probabilities were softened again": torch_kd(s, q),
+        "the student is not softened": torch_kd(s, teacher[REAL], 1, t),
+        "the factor t² is missing": right / t ** 2,
+        "the factor is t, not t²": right / t,
+        "this is the cross-entropy with the teacher, not KL: the teacher's own entropy is not "
+        "taken off": right + t ** 2 * torch.special.entr(q).sum(-1).mean(),
+        "KL is the wrong way round: KL(teacher || student) weighs by the teacher's probabilities":
+            torch_kd(teacher[REAL], s),
+        "padding is counted": torch_kd(student.flatten(0, 1), teacher.flatten(0, 1)),
+        "padding is left out of the sum but counted in the mean": right * 5 / (B * T)})
+    sure = F.one_hot(teacher.argmax(-1), V).double()
+    assert soft_loss(student, sure, REAL, t).isfinite(), "a teacher that is sure: 0 log 0 is 0"
 
 
 def test_kd_gradient_equals_torchs():
@@ -181,6 +223,10 @@ def test_attention_kl_of_a_head_is_a_mean_over_real_queries():
         "summed over queries, not averaged": right * 5,
         "averaged over the keys too: sum over keys, mean over queries": right / S,
         "a mean of the problems' means": (real.sum(2) / REAL.sum(1)[:, None]).mean(0),
+        "a mean over the heads, one number for each problem: a head has a number of its own":
+            (real.sum(2) / REAL.sum(1)[:, None]).mean(1),
+        "one number for all heads: the mean is over problems and queries": right.mean(),
+        "divided by the number of problems: divide by all real queries": real.sum((0, 2)) / B,
         "the mean square of the difference, not KL":
             ((student - teacher) ** 2).transpose(1, 2)[REAL].mean((0, 2))})
 

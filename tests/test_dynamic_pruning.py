@@ -27,7 +27,18 @@ def test_the_ratio_rises_from_zero_cubically_and_is_held():
     got = torch.tensor([ratio_at(step, 10, 50, 0.4) for step in steps])
     expected = torch.tensor([0, 0, 0.23125, 0.35, cubic(39, 40, 0.4), 0.4, 0.4, 0.4])
     slow_first = 0.4 * (39 / 40) ** 3
+    done = torch.tensor([0, 0, 0.25, 0.5, 39 / 40, 1, 41 / 40, 989 / 40])
+    held = done.clamp(max=1)
     check(got, expected, f"steps {steps} of a schedule from 10 to 50, ratio 0.4", {
+        "it is not held after the end: the cubic goes on": 0.4 * (1 - (1 - done) ** 3),
+        "it goes on after the end, where it must be held": 0.4 * done,
+        "after the end it is 0: it must be held": expected * (done <= 1),
+        "quadratic: it must be cubic": 0.4 * (1 - (1 - held) ** 2),
+        "to the fourth power: it must be cubic": 0.4 * (1 - (1 - held) ** 4),
+        "the ratio is missing: it rises to 1": expected / 0.4,
+        "it starts at the ratio and falls to 0": 0.4 * (1 - held) ** 3,
+        "the first step is counted as done: at `start` nothing is pruned":
+            0.4 * (1 - (1 - (done + (done > 0) / 40).clamp(max=1)) ** 3),
         "linear: it must be cubic, most heads go early, the last ones slowly":
             torch.tensor([0, 0, 0.1, 0.2, 0.39, 0.4, 0.4, 0.4]),
         "cubic the other way round: slow at first":
@@ -39,9 +50,13 @@ def test_the_ratio_rises_from_zero_cubically_and_is_held():
 
 @pytest.mark.parametrize("start, end", [(0, 1), (0, 7), (3, 4), (0, 0), (5, 5)])
 def test_the_ratio_is_reached_at_the_end_and_never_falls(start, end):
-    ratios = [ratio_at(step, start, end, 0.6) for step in range(20)]
+    try:
+        ratios = [ratio_at(step, start, end, 0.6) for step in range(20)]
+    except ZeroDivisionError as error:
+        raise AssertionError(f"a schedule from {start} to {end} divides by end - start = 0: all "
+                             "heads go at once there") from error
     assert ratios == sorted(ratios), f"from {start} to {end}: {ratios}"
-    assert ratios[:start] == [0] * start
+    assert ratios[:start] == [0] * start, f"before step {start} nothing is pruned: {ratios}"
     assert ratios[end] == max(ratios) == 0.6, f"from {start} to {end}: {ratios}"
 
 
@@ -60,8 +75,8 @@ class Script:
 
 
 def start(model, schedule, script=None, end=12, every=2, **options):
-    """An optimizer and a DynamicPruning of half of the heads."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.05, weight_decay=0.2)
+    """An optimizer, unless the model is None, and a DynamicPruning of half of the heads."""
+    optimizer = model and torch.optim.AdamW(model.parameters(), lr=0.05, weight_decay=0.2)
     script = script or Script(2)
     return optimizer, DynamicPruning(script, 0.5, end, every, schedule, **options)
 
@@ -102,8 +117,8 @@ def test_dynamic_prunes_the_lowest_smoothed_scores_and_heads_come_back():
         check(pruned[entry["step"]], expected, f"pruned heads at step {entry['step']}", {
             "the scores are not smoothed": select_heads(fresh, ratio)})
         check(entry["ratio"], ratio, "the ratio of the log")
-        assert entry["pruned"] == sorted(expected - before)
-        assert entry["returned"] == sorted(before - expected)
+        check(entry["pruned"], sorted(expected - before), "newly pruned heads, in the log")
+        check(entry["returned"], sorted(before - expected), "heads that returned, in the log")
         before = expected
     assert any(entry["returned"] for entry in pruning.log), "with these scores some heads come back"
     assert len(pruned[0]) == 0, "none at step 0"
@@ -113,16 +128,40 @@ def test_dynamic_prunes_the_lowest_smoothed_scores_and_heads_come_back():
 def test_smoothing_weighs_the_old_scores():
     model = tiny_model()
     head = Head("cross", 0, 1)
-    values = iter([2.0, 1.0])
-    optimizer, pruning = start(model, "dynamic", every=1, ema_decay=0.8,
-                               script=lambda model: dict.fromkeys(model.heads(), next(values)))
-    pruning.before_step(0, model, optimizer)
+    _, pruning = start(model, "dynamic", every=1, ema_decay=0.8)
+    pruning.update_average(dict.fromkeys(model.heads(), 2.0))
     check(pruning.scores[head], 2.0, "the first scores, 2", {
         "the average starts at 0: start it at the first scores": 0.4})
-    pruning.before_step(1, model, optimizer)
+    pruning.update_average(dict.fromkeys(model.heads(), 1.0))
     check(pruning.scores[head], 1.8, "0.8 of the old scores, 2, and 0.2 of the new ones, 1", {
         "ema_decay is the weight of the old scores, not of the new": 1.2,
-        "the scores are not smoothed": 1.0})
+        "the scores are not smoothed": 1.0,
+        "the new scores never count": 2.0,
+        "the old and the new scores weigh the same": 1.5,
+        "the old scores are not weighed down: the weights must sum to 1": 2.2})
+    pruning.update_average(dict.fromkeys(model.heads(), 1.0))
+    check(pruning.scores[head], 0.8 * 1.8 + 0.2, "the same new scores again")
+
+
+def test_heads_are_scored_every_few_steps_and_at_the_end():
+    def due(schedule, every=3, end=10):
+        pruning = start(None, schedule, end=end, every=every)[1]
+        return [step for step in range(20) if pruning.is_due(step)]
+
+    check(due("dynamic"), [0, 3, 6, 9, 10], "the steps with a scoring, every 3, to the end at 10", {
+        "not at the end: there the whole ratio is reached": [0, 3, 6, 9],
+        "it goes on after the end: there the mask is frozen": [0, 3, 6, 9, 10, 12, 15, 18],
+        "not at step 0: every 3 steps begins there": [3, 6, 9, 10],
+        "the last scoring is at the end, 10, not after it": [0, 3, 6, 9, 12],
+        "every step": list(range(11))})
+    check(due("monotone", end=9), [0, 3, 6, 9], "monotone, to the end at 9")
+    check(due("one-shot"), [0], "one-shot: at the first step and never again")
+    check(due("none"), [], "none: never")
+    pruning = start(None, "dynamic", end=10, every=3)[1]
+    pruning.log.append({"step": 3})
+    due_again = pruning.is_due(3)
+    assert not due_again, "a run that stopped within step 3 scores once, not again as it goes on"
+    assert pruning.is_due(6), "the log's last step is 3: step 6 is due"
 
 
 @pytest.mark.parametrize("scale", [1, 100])
@@ -134,17 +173,18 @@ def test_no_head_comes_back_in_monotone(scale):
         for step, (before, after) in enumerate(zip(pruned, pruned[1:]), 1):
             back = before - after
             assert not back, f"scores up to {scale}, step {step}: {back} came back"
-        assert not any(entry["returned"] for entry in pruning.log)
-        assert len(pruned[-1]) == 9
+        assert not any(entry["returned"] for entry in pruning.log), "the log says they did"
+        check(len(pruned[-1]), 9, "half of 18 heads at the end")
         returned += [entry["returned"] for entry in run("dynamic", seed=seed)[0].log]
     assert any(returned), "the same scores without `monotone`: heads come back"
 
 
 def test_one_shot_prunes_all_at_the_first_step_and_never_again():
     pruning, script, pruned = run("one-shot")
-    assert len(script.given) == 1
-    assert [(entry["step"], entry["ratio"]) for entry in pruning.log] == [(0, 0.5)]
-    assert pruned == [select_heads(script.given[0], 0.5)] * 14
+    check(len(script.given), 1, "how often the heads were scored")
+    entries = [(entry["step"], entry["ratio"]) for entry in pruning.log]
+    check(entries, [(0, 0.5)], "steps and ratios of the log")
+    check(pruned, [select_heads(script.given[0], 0.5)] * 14, "the pruned heads at each step")
 
 
 def test_none_prunes_nothing():
@@ -165,8 +205,8 @@ def test_there_are_no_gates_while_nothing_is_pruned(schedule):
 def test_from_the_end_on_the_mask_is_frozen(schedule):
     _, script, pruned = run(schedule, steps=30, every=4)
     assert len(script.given) == 4, "scored at 0, 4, 8 and at the end, 10, and never later"
-    assert pruned[10:] == [pruned[10]] * 20
-    assert len(pruned[10]) == 9
+    check(pruned[10:], [pruned[10]] * 20, "the pruned heads from step 10 on")
+    check(len(pruned[10]), 9, "half of 18 heads")
 
 
 # a pruned head stays as it was
@@ -227,13 +267,14 @@ def test_a_pruned_head_is_kept_bit_for_bit(schedule, removed):
             after = owned(head, model, optimizer)
             if head in kept:
                 names = moved(kept[head], after)
-                assert not names, (f"step {step}: {head} is pruned, yet {names} moved: weight "
-                                   "decay and momentum move what has no gradient")
+                assert not names, (f"step {step}: {head} is pruned, yet {names[0]} and "
+                                   f"{len(names) - 1} others moved: weight decay and momentum "
+                                   "move what has no gradient, and the moments move, too")
             else:
                 assert moved(before[head], after), f"step {step}: {head} is active and must learn"
-    assert len(kept) == len(model.heads()) / 2
-    assert returns > 0 or schedule != "dynamic"
-    assert masked_heads(model, pruning.gates) == set(kept)
+    check(len(kept), len(model.heads()) // 2, "how many heads are pruned at the end")
+    assert returns > 0 or schedule != "dynamic", "no head came back"
+    check(masked_heads(model, pruning.gates), set(kept), "the heads with gate 0")
     assert set(remove_heads(model, pruning.pruned).heads()) == set(model.heads()) - set(kept)
 
 

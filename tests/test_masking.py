@@ -75,13 +75,71 @@ def slow_choice(scores, count):
     return set(scores) - set(left)
 
 
+def ascending(counts):
+    """The lowest heads, as many of each kind, where every kind has one layer: a set of Heads"""
+    return {Head(kind, 0, index) for kind, count in zip(KINDS, counts) for index in range(count)}
+
+
+def test_the_count_is_rounded_once_and_then_shared():
+    scores = {head: head.index / 10 for head in ascending([8, 5, 5])}
+    check(select_heads(scores, 0.3), ascending([2, 2, 1]),
+          "30% of 8, 5 and 5 heads: 5 of 18 (exactly 5.4), that is 2, 2 and 1", {
+              "the count was rounded within each kind (2.4, 1.5, 1.5): round once, over all heads, "
+              "then share": ascending([2, 2, 2]),
+              "the count was rounded down within each kind": ascending([2, 1, 1]),
+              "the count was rounded up within each kind": ascending([3, 2, 2]),
+              "the count was rounded up to 6": ascending([3, 2, 1]),
+              "all kinds were ranked together": ascending([1, 2, 2])})
+    scores = {head: head.index / 10 for head in ascending([4, 3, 3])}
+    check(select_heads(scores, 0.55), ascending([2, 2, 2]),
+          "55% of 4, 3 and 3 heads: 6 of 10 (exactly 5.5, half a head is rounded up)", {
+              "the count was rounded down to 5": ascending([2, 2, 1]),
+              "the count was rounded down within each kind": ascending([2, 1, 1]),
+              "the count was rounded up within each kind": ascending([3, 2, 2])})
+
+
+def test_lowest_heads_leave_one_in_each_attention():
+    """Four of the encoder's eight heads; the fifth one has the fourth one's score."""
+    scores = {head: score for head, score in SCORES.items() if head.kind == "encoder"}
+    scores[Head("encoder", 1, 3)] = scores[Head("encoder", 1, 1)]
+    first = heads_of("encoder 0 1, encoder 0 2, encoder 0 3")
+    fourth = heads_of("encoder 1 1")
+    got = lowest_heads(scores, 4)
+    check(set(got), first | fourth, "the 4 lowest of 8 heads in two layers", {
+        "the last head of layer 0 was pruned: one must stay in every attention":
+            first | heads_of("encoder 0 0"),
+        "all heads up to the fourth one's score were pruned: of equal heads the first layers and "
+        "indices go, and no more than asked": first | fourth | heads_of("encoder 1 3"),
+        "of equal heads the last one was pruned": first | heads_of("encoder 1 3"),
+        "as many were pruned in each layer: the layers are ranked together":
+            heads_of("encoder 0 1, encoder 0 2, encoder 1 1, encoder 1 3"),
+        "the highest scores were pruned":
+            heads_of("encoder 1 0, encoder 1 2, encoder 1 1, encoder 0 0"),
+        "the ranking was read from its end, and the highest scores were pruned":
+            heads_of("encoder 1 0, encoder 1 2, encoder 1 3, encoder 0 0")})
+    check(got, sorted(first) + sorted(fourth), "lowest_heads, the lowest first", {
+        "a set has no order: return a list": set(got)})
+    equal = dict.fromkeys(reversed(scores), 0.5)
+    check(lowest_heads(equal, 4), sorted(heads_of(
+        "encoder 0 0, encoder 0 1, encoder 0 2, encoder 1 0")), "4 of 8 equal heads", {
+            "of equal heads those of the first layer go first, not those of the first index":
+                sorted(heads_of("encoder 0 0, encoder 1 0, encoder 0 1, encoder 1 1"),
+                       key=lambda head: (head.index, head.layer))})
+    with pytest.raises(ValueError, match="7 heads.* 6 can go"):
+        lowest_heads(scores, 7)
+
+
 def test_the_lowest_scores_of_each_kind_go_and_one_head_stays_in_a_layer():
     lowest = heads_of("encoder 0 1, encoder 0 2, encoder 0 3, decoder 0 2, cross 0 0")
     check(select_heads(SCORES, 0.3), lowest, "30% of 16 heads: 5, that is 3, 1 and 1", {
         "the highest scores were pruned":
             heads_of("encoder 1 0, encoder 1 2, encoder 1 3, decoder 0 0, cross 0 3"),
         "all kinds were ranked together": LOWEST_OF_ALL,
-        "30% of 16 heads is 5, the budget was rounded down to 4": lowest - heads_of("encoder 0 3")})
+        "each layer was ranked alone: heads of all layers of a kind are compared":
+            lowest - heads_of("encoder 0 3") | heads_of("encoder 1 1"),
+        "this is a list: the selected heads are a set": sorted(lowest),
+        "30% of 16 heads is 5: the count was rounded down, or rounded within each kind (2.4, 1.2 "
+        "and 1.2)": lowest - heads_of("encoder 0 3")})
     low = lowest | heads_of("decoder 0 3, cross 0 1")
     check(select_heads(SCORES, 0.5), low | heads_of("encoder 1 1"), "half of 16 heads", {
         "a layer lost its last head: nothing is left to attend": low | heads_of("encoder 0 0"),
@@ -91,7 +149,10 @@ def test_the_lowest_scores_of_each_kind_go_and_one_head_stays_in_a_layer():
 def test_all_kinds_may_be_ranked_together():
     check(select_heads(SCORES, 0.3, scope="all"), LOWEST_OF_ALL,
           "5 of 16 heads, the fourth of cross-attention must stay", {
-              "each kind was ranked alone": lambda: select_heads(SCORES, 0.3),
+              "each kind was ranked alone":
+                  heads_of("encoder 0 1, encoder 0 2, encoder 0 3, decoder 0 2, cross 0 0"),
+              "each layer was ranked alone":
+                  heads_of("encoder 0 1, encoder 0 2, encoder 1 1, decoder 0 2, cross 0 0"),
               "the last head of cross-attention was pruned":
                   LOWEST_OF_ALL - heads_of("encoder 0 2") | heads_of("cross 0 3")})
 
@@ -107,12 +168,16 @@ def test_every_ratio_prunes_exactly_its_share(sizes, scope):
         count = math.floor(exact + Fraction(1, 2))  # round half up
         if count > len(heads) - len(layers):
             break
-        scores = {head: rng.randrange(6) for head in heads}  # six different scores: many ties
-        pruned = select_heads(scores, percent / 100, scope)
-        check(len(pruned), count, f"{percent}% of {len(heads)} heads, halves rounded up", {
+        distinct = dict(zip(heads, rng.sample(range(999), len(heads))))
+        what = f"{percent}% of {len(heads)} heads, halves rounded up"
+        check(len(select_heads(distinct, percent / 100, scope)), count, what, {
             "the budget was rounded down, or half a head to the even number (Python's round)":
                 math.floor(exact),
             "the budget was rounded up": math.ceil(exact)})
+        scores = {head: rng.randrange(6) for head in heads}  # six different scores: many ties
+        pruned = select_heads(scores, percent / 100, scope)
+        assert len(pruned) == count, f"{what}: with equal scores {len(pruned)} heads go, " \
+            f"expected {count}: a threshold takes all heads of its score, so count instead"
         emptied = layers - {head[:2] for head in set(heads) - pruned}
         assert not emptied, f"{percent}%: {emptied} lost the last head"
         ranked_together = [KINDS] if scope == "all" else [[kind] for kind in KINDS]
@@ -140,6 +205,7 @@ EQUAL_SCORES = dict.fromkeys(all_heads(4, 2, 1), 0.5)
 @pytest.mark.parametrize("scope", ["kind", "all"])
 def test_of_equal_heads_the_first_layers_and_indices_go(scope):
     selected = select_heads(EQUAL_SCORES, 0.25, scope)
+    assert len(selected) == 4, f"4 of 16 equal heads go, got {len(selected)}"
     if scope == "kind":
         first = heads_of("encoder 0 0, encoder 0 1, decoder 0 0, cross 0 0")
         check(selected, first, "4 of 16 equal heads", {
@@ -233,8 +299,8 @@ def test_the_kept_heads_get_the_same_gradient():
 
 def assert_unchanged(model, before):
     """before: a copy of the model."""
-    assert model.config == before.config
-    assert model.heads() == before.heads()
+    check(model.config, before.config, "the config of the model itself")
+    check(model.heads(), before.heads(), "the heads of the model itself, which must stay")
     weights = model.state_dict()
     for name, tensor in before.state_dict().items():
         assert weights[name].shape == tensor.shape, f"{name} was cut in the model itself"
@@ -250,13 +316,14 @@ def test_removal_leaves_the_model_as_it_was():
         for parameter in smaller.parameters():
             parameter.add_(1)
     assert_unchanged(model, before)
-    assert model.config.heads_kept is None
+    check(model.config.heads_kept, None, "heads_kept in the config of the model itself")
 
 
 def test_the_config_of_a_smaller_model_rebuilds_it():
     smaller = remove_heads(tiny_model(4), heads_of(MANY))
-    assert smaller.config.heads_kept == {"encoder": [[1], [0, 1]], "decoder": [[0, 1, 2], [0, 2]],
-                                         "cross": [[1, 2], [0, 1, 2]]}
+    kept = {"encoder": [[1], [0, 1]], "decoder": [[0, 1, 2], [0, 2]],
+            "cross": [[1, 2], [0, 1, 2]]}
+    check(smaller.config.heads_kept, kept, "heads_kept in the smaller model's config")
     rebuilt = Transformer(smaller.config).to(BATCH.source.device).double().eval()
     rebuilt.load_state_dict(smaller.state_dict())
     assert torch.equal(logits(rebuilt), logits(smaller))

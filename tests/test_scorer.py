@@ -116,6 +116,8 @@ def test_entropy_is_a_share_of_its_maximum():
         "the sign is wrong: entropy is minus the sum of p log p": -right,
         "entropy runs over the keys (dim=-1), not over the queries":
             lambda: (torch.special.entr(p).sum(2) / math.log(T)).mean((0, 2)),
+        "entropy is a sum over the keys, not a mean": total(share) / S / 6,
+        "entropy in bits (log2) over log n (base e)": right / math.log(2),
         "all heads got the same number: average over problems and queries, not over heads":
             right.mean().expand(N)})
 

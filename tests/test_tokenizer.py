@@ -135,7 +135,7 @@ def test_infix_to_prefix(infix, prefix, mistakes):
 def test_a_broken_equation_is_refused_with_what_is_missing_and_where(infix, reason, says):
     error = refusal(infix_to_prefix, infix.split())
     check(error.reason, reason, infix)
-    assert says in str(error)
+    assert says in str(error), f"{infix}: the message must say {says!r}: {error}"
 
 
 def bracketed(depth):
@@ -189,7 +189,7 @@ def test_every_tree_survives_infix_and_no_pair_of_brackets_can_go():
     for _ in range(1500):
         prefix = random_prefix(rng, rng.randrange(9))
         tokens = infix_tokens(prefix_to_infix(prefix))
-        assert infix_to_prefix(tokens) == prefix
+        check(infix_to_prefix(tokens), prefix, f"{' '.join(tokens)}, and back")
         for fewer in without_a_pair(tokens):
             assert infix_to_prefix(fewer) != prefix, f"{tokens}: a pair of brackets can go"
 
@@ -241,6 +241,18 @@ def test_fold_meets_left_and_right_in_order():
         "- N0 N1 is N0 - N1, not N1 - N0: read the left operand first": "N1-N0"})
 
 
+@pytest.mark.parametrize("prefix, reason", table("""
+    + n0    | missing operand
+    -       | missing operand
+    n0 n1   | missing operator
+    n0 + n1 | missing operand
+    + 1 2 3 | missing operator
+"""))
+def test_a_fold_refuses_a_broken_prefix(prefix, reason):
+    error = refusal(fold_prefix, prefix.split(), str, lambda operator, left, right: "")
+    check(error.reason, reason, f"the reason why {prefix!r} is refused")
+
+
 # numbers of an equation -> names
 
 @pytest.mark.parametrize("equation, named, mistakes", with_mistakes("""
@@ -279,7 +291,7 @@ def test_a_mirrored_equation_has_its_operands_swapped(prefix, mirrored):
         "operands are swapped at every level, not at the top alone":
             " ".join([operator, *operands[-1:], *operands[:-1]]),
         "that is the equation read backwards: the operator must still come first": backwards})
-    assert mirror(mirror(tokens)) == tokens, "twice mirrored is the equation again"
+    check(mirror(mirror(tokens)), tokens, "twice mirrored, the equation again")
 
 
 def test_the_mirror_is_the_postfix_form_read_backwards():
@@ -288,4 +300,4 @@ def test_the_mirror_is_the_postfix_form_read_backwards():
 
     equation = "- * + N0 1 N1 / N2 ^ N3 2".split()
     postfix = fold_prefix(equation, lambda token: [token], join)
-    assert mirror(equation) == postfix[::-1]
+    check(mirror(equation), postfix[::-1], "the mirror, and the postfix form read backwards")

@@ -18,7 +18,9 @@ from torch.nn.functional import scaled_dot_product_attention
 
 def padding_mask(lengths, size):
     """Hides padded keys: lengths (B,), the number of real tokens of each text -> (B, 1, 1, size)"""
+    ### BEGIN SOLUTION
     return (torch.arange(size, device=lengths.device) < lengths[:, None])[:, None, None]
+    ### END SOLUTION
 
 
 def causal_mask(queries, start=0, device=None):
@@ -26,18 +28,24 @@ def causal_mask(queries, start=0, device=None):
 
     start: the position of the first query
     """
+    ### BEGIN SOLUTION
     return torch.ones(queries, start + queries, dtype=torch.bool, device=device).tril(start)
+    ### END SOLUTION
 
 
 def split_heads(x, heads):
     """(B, T, N*K) -> (B, N, T, K): head h gets columns h*K to (h+1)*K of every token."""
+    ### BEGIN SOLUTION
     B, T, _ = x.shape
     return x.view(B, T, heads, -1).transpose(1, 2)  # (B, T, N, K) -> (B, N, T, K)
+    ### END SOLUTION
 
 
 def merge_heads(z):
     """(B, N, T, K) -> (B, T, N*K): undoes split_heads."""
+    ### BEGIN SOLUTION
     return z.transpose(1, 2).flatten(-2)
+    ### END SOLUTION
 
 
 def rotate(x, start=0):
@@ -47,12 +55,14 @@ def rotate(x, start=0):
     positions, not on the positions themselves.
     x (B, N, T, K) with K even, the first token at position `start` -> (B, N, T, K)
     """
+    ### BEGIN SOLUTION
     T, K = x.shape[-2:]
     end = start + T
     size = 64 if end <= 64 else 1 << (end - 1).bit_length()  # few tables serve all lengths
     pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (B, N, T, K/2)
     turned = pairs * rotations(size, K, x.device, x.dtype)[start:end]
     return torch.view_as_real(turned).flatten(-2)  # (B, N, T, K)
+    ### END SOLUTION
 
 
 @functools.cache  # a table is made once, not in each layer and at each step
@@ -70,16 +80,20 @@ def attention(query, key, value, mask=None):
     query (B, N, T, K), key and value (B, N, S, K), mask broadcastable to (B, N, T, S)
     -> z (B, N, T, K), probabilities (B, N, T, S)
     """
+    ### BEGIN SOLUTION
     scores = query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])  # (B, N, T, S)
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf)
     probabilities = scores.softmax(dim=-1)
     return probabilities @ value, probabilities
+    ### END SOLUTION
 
 
 def head_rows(positions, head_width):
     """The rows of W_Q, W_K, W_V, and the columns of W_O, of the heads at these positions: [row]"""
+    ### BEGIN SOLUTION
     return [position * head_width + k for position in positions for k in range(head_width)]
+    ### END SOLUTION
 
 
 class MultiHeadAttention(nn.Module):
@@ -136,6 +150,7 @@ class MultiHeadAttention(nn.Module):
 
         With a cache, they are appended to it, and all that it then holds is returned.
         """
+        ### BEGIN SOLUTION
         key = split_heads(self.key(x), len(self.heads))
         value = split_heads(self.value(x), len(self.heads))
         if self.rotary:
@@ -147,6 +162,7 @@ class MultiHeadAttention(nn.Module):
             cache["key"] = key
             cache["value"] = value
         return key, value
+        ### END SOLUTION
 
     @torch.no_grad()
     def prune_heads(self, indices):
@@ -162,6 +178,7 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"cannot prune the heads {missing}: here are the heads {self.heads}")
         if not kept:
             raise ValueError(f"cannot prune all of the heads {self.heads}: at least one must stay")
+        ### BEGIN SOLUTION
         positions = [self.heads.index(index) for index in kept]
         rows = torch.tensor(head_rows(positions, self.head_width), device=self.query.weight.device)
         trained = self.output.weight.requires_grad  # a frozen model stays frozen
@@ -172,3 +189,4 @@ class MultiHeadAttention(nn.Module):
         self.output.weight = nn.Parameter(self.output.weight[:, rows], trained)
         self.output.in_features = len(rows)
         self.heads = kept
+        ### END SOLUTION

@@ -42,6 +42,7 @@ def evaluate_parts(prefix, numbers=()):
 
     Raises EquationError as evaluate_prefix does.
     """
+    ### BEGIN SOLUTION
     values = []
 
     def keep(value):
@@ -51,6 +52,7 @@ def evaluate_parts(prefix, numbers=()):
     fold_prefix(prefix, leaf=lambda token: keep(operand_value(token, numbers)),
                 join=lambda *operation: keep(operate(*operation)))
     return values
+    ### END SOLUTION
 
 
 def operand_value(token, numbers):
@@ -69,6 +71,7 @@ def operand_value(token, numbers):
 
 def operate(operator, left, right):
     """left operator right, for one of + - * / ^. Raises EquationError as evaluate_prefix does."""
+    ### BEGIN SOLUTION
     if operator == "+":
         value = left + right
     elif operator == "-":
@@ -84,6 +87,7 @@ def operate(operator, left, right):
     if value.p.bit_length() + value.q.bit_length() > MAX_BITS:
         raise EquationError("too large", f"a value of {operator} has more than {MAX_BITS} bits")
     return value
+    ### END SOLUTION
 
 
 def power(base, exponent):
@@ -91,6 +95,7 @@ def power(base, exponent):
 
     Others have no exact value, or none that is of any use. Raises EquationError.
     """
+    ### BEGIN SOLUTION
     if exponent.q != 1:
         raise EquationError("exponent", f"the exponent {shorten(exponent)} is not a whole number")
     if abs(exponent) > MAX_EXPONENT:
@@ -101,6 +106,7 @@ def power(base, exponent):
     if base == 0 and exponent < 0:
         raise EquationError("division by zero", f"division by zero: 0 ^ {exponent}")
     return base ** int(exponent)
+    ### END SOLUTION
 
 
 def shorten(value):
@@ -147,9 +153,11 @@ def read_answer(text):
 
 def rounds_to(value, answer, decimals):
     """Whether a value, rounded or cut to this many decimals, is the recorded answer."""
+    ### BEGIN SOLUTION
     last = Rational(1, 10 ** min(decimals, MAX_DECIMALS))  # a step of the last decimal
     beyond = value - answer if answer > 0 else answer - value  # how much further from 0
     return decimals > 0 and bool(-last / 2 <= beyond < last)
+    ### END SOLUTION
 
 
 def check_answer(prefix, numbers, answer, decimals):
@@ -160,6 +168,7 @@ def check_answer(prefix, numbers, answer, decimals):
               by rounding; with 0 the answer is exact.
     The reason why an equation has no value is an EquationError's.
     """
+    ### BEGIN SOLUTION
     try:
         value = evaluate_prefix(prefix, numbers)
     except EquationError as error:
@@ -167,6 +176,7 @@ def check_answer(prefix, numbers, answer, decimals):
     if value == answer:
         return "right"
     return "right by rounding" if rounds_to(value, answer, decimals) else "wrong"
+    ### END SOLUTION
 
 
 def outcome(prefix, numbers, answer, decimals):

@@ -31,10 +31,12 @@ def token_slots(vocabulary):
     -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR
        names (V,): i for Ni, -1 for every other token
     """
+    ### BEGIN SOLUTION
     slots = [1 if token in OPERATORS else -1 for token in vocabulary.tokens]
     slots[:MIRROR + 1] = [0] * (MIRROR + 1)
     names = [name_index(token) if is_name(token) else -1 for token in vocabulary.tokens]
     return torch.tensor(slots, device=DEVICE), torch.tensor(names, device=DEVICE)
+    ### END SOLUTION
 
 
 def allowed_tokens(open_slots, steps_left, counts, slots, names):
@@ -44,12 +46,14 @@ def allowed_tokens(open_slots, steps_left, counts, slots, names):
     names (V,) as above -> (B, V), True = may be written
     A complete row (no open slot) may write only PAD.
     """
+    ### BEGIN SOLUTION
     after = open_slots[:, None] + slots  # (B, V)
     can_end = after < steps_left
     has_number = names < counts[:, None]
     allowed = can_end & has_number & (slots != 0) & (open_slots > 0)[:, None]
     allowed[:, PAD] = open_slots == 0
     return allowed
+    ### END SOLUTION
 
 
 def allowed_log_probabilities(logits, allowed):
@@ -58,9 +62,11 @@ def allowed_log_probabilities(logits, allowed):
     logits and allowed (B, V) -> (B, V)
     The probabilities of what is allowed sum to 1, so a complete row goes on with PAD at no cost.
     """
+    ### BEGIN SOLUTION
     log_probability = logits.masked_fill(~allowed, -math.inf).log_softmax(dim=-1)
     # The softmax of a row where nothing is allowed is NaN: such a row has no candidate.
     return log_probability.masked_fill(~allowed, -math.inf)
+    ### END SOLUTION
 
 
 @torch.inference_mode()
@@ -68,6 +74,7 @@ def greedy(model, batch, vocabulary, gates=None):
     """Writes the likeliest allowed token at every step: Batch -> [[Candidate]], one a problem."""
     slots, names = token_slots(vocabulary)
     memory, mask = model.encode(batch.source, batch.lengths, gates)
+    ### BEGIN SOLUTION
     B = len(memory)
     written = torch.full((B, MAX_LENGTH), PAD, device=DEVICE)
     total = torch.zeros(B, device=DEVICE)  # log-probability
@@ -92,6 +99,7 @@ def greedy(model, batch, vocabulary, gates=None):
                 x[unfinished] for x in (rows, token, open_slots, counts, memory, mask))
             keep_rows(cache, unfinished, kinds=("decoder", "cross"))
     return candidates_of(vocabulary, written[:, None], total[:, None])
+    ### END SOLUTION
 
 
 @torch.inference_mode()
@@ -102,9 +110,10 @@ def beam_search(model, batch, vocabulary, beam=5, start=BOS):
     whatever they say. With start=MIRROR equations come mirrored.
     """
     slots, names = token_slots(vocabulary)
+    encoded = model.encode(batch.source, batch.lengths)
+    ### BEGIN SOLUTION
     B = len(batch.source)
     V = len(vocabulary)
-    encoded = model.encode(batch.source, batch.lengths)
     memory, mask, counts = (x.repeat_interleave(beam, dim=0) for x in (*encoded, batch.counts))
     first_row = torch.arange(0, B * beam, beam, device=DEVICE)[:, None]  # (B, 1), of each problem
     written = torch.full_like(counts, start)[:, None]  # (B*beam, steps so far)
@@ -130,6 +139,7 @@ def beam_search(model, batch, vocabulary, beam=5, start=BOS):
         if not open_slots.any():
             break
     return candidates_of(vocabulary, written[:, 1:].view(B, beam, -1), total)
+    ### END SOLUTION
 
 
 def keep_rows(cache, rows, kinds):

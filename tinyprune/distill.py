@@ -29,15 +29,19 @@ def kd_loss(student_logits, teacher_logits, real, temperature):
     logits (B, T, V), real (B, T), True for real target tokens -> a number
     The factor τ² keeps the gradient's size: softening shrinks it by 1/τ twice.
     """
+    ### BEGIN SOLUTION
     teacher = (teacher_logits / temperature).softmax(dim=-1).detach()
     return soft_loss(student_logits, teacher, real, temperature)
+    ### END SOLUTION
 
 
 def soft_loss(student_logits, probabilities, real, temperature):
     """kd_loss, where the teacher's probabilities (B, T, V) are softened already."""
+    ### BEGIN SOLUTION
     student = (student_logits / temperature).log_softmax(dim=-1)  # (B, T, V)
     terms = torch.xlogy(probabilities, probabilities) - probabilities * student
     return temperature**2 * masked_mean(terms.sum(dim=-1), real)
+    ### END SOLUTION
 
 
 def attention_kl(student, teacher, real):
@@ -45,6 +49,7 @@ def attention_kl(student, teacher, real):
 
     student and teacher (B, N, T, S), real (B, T), True for real queries -> (N,)
     """
+    ### BEGIN SOLUTION
     teacher = teacher.detach()
     # xlogy is 0 where the teacher's probability is 0 (a masked key); the floor keeps the student's
     # logarithm finite.
@@ -52,6 +57,7 @@ def attention_kl(student, teacher, real):
     divergence = terms.sum(dim=-1)  # (B, N, T)
     rows = real[:, None]  # (B, 1, T)
     return (divergence * rows).sum(dim=(0, 2)) / rows.sum()
+    ### END SOLUTION
 
 
 def partner_heads(student, teacher):
@@ -59,12 +65,14 @@ def partner_heads(student, teacher):
 
     -> {(kind, layer): [position in the teacher's layer]}
     """
+    ### BEGIN SOLUTION
     partners = {}
     teacher_layers = teacher.attention_layers()
     for name, layer in student.attention_layers().items():
         heads = teacher_layers[name].heads
         partners[name] = [heads.index(index) for index in layer.heads]
     return partners
+    ### END SOLUTION
 
 
 def attention_alignment(student, teacher, partners, real, gates=None):
@@ -76,6 +84,7 @@ def attention_alignment(student, teacher, partners, real, gates=None):
            active
     -> a number
     """
+    ### BEGIN SOLUTION
     total = 0
     count = 0
     for name, positions in partners.items():
@@ -86,6 +95,7 @@ def attention_alignment(student, teacher, partners, real, gates=None):
         total = total + (gate * distance).sum()
         count = count + gate.sum()
     return total / count
+    ### END SOLUTION
 
 
 @torch.no_grad()

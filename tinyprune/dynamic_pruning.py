@@ -18,10 +18,12 @@ def ratio_at(step, start, end, ratio):
 
     Cubic in between: fast at first, while much is to spare, and slower towards the end.
     """
+    ### BEGIN SOLUTION
     if step >= end:
         return ratio
     done = max(step - start, 0) / max(end - start, 1)
     return ratio * (1 - (1 - done) ** 3)
+    ### END SOLUTION
 
 
 @dataclass
@@ -51,15 +53,18 @@ class DynamicPruning:
 
     def is_due(self, step):
         """Whether the heads are scored before this step."""
+        ### BEGIN SOLUTION
         done = self.log and self.log[-1]["step"] == step  # a run stopped within this step goes on
         if done or step > self.end or self.schedule == "none":
             return False
         return step % self.every == 0 or step == self.end
+        ### END SOLUTION
 
     def before_step(self, step, model, optimizer):
         """Scores the heads and moves the gates, if this step is one of the schedule's."""
         if not self.is_due(step):
             return
+        ### BEGIN SOLUTION
         self.update_average(self.score(model))
         ratio = ratio_at(step, 0, self.end, self.ratio)
         ranked = self.scores
@@ -76,6 +81,7 @@ class DynamicPruning:
         for head in newly_pruned:
             parts = head_parts(head, model, optimizer)
             self.saved[head] = {name: part.clone() for name, part in parts.items()}
+        ### END SOLUTION
 
     def mask(self, heads, model):
         """Prunes these heads and no others."""
@@ -88,9 +94,11 @@ class DynamicPruning:
 
     def update_average(self, fresh):
         """Takes fresh scores into the moving average, which begins with the first ones."""
+        ### BEGIN SOLUTION
         old = self.scores or fresh
         self.scores = {head: self.ema_decay * old[head] + (1 - self.ema_decay) * fresh[head]
                        for head in fresh}
+        ### END SOLUTION
 
     @torch.no_grad()
     def after_step(self, model, optimizer):
@@ -99,10 +107,12 @@ class DynamicPruning:
         They get no gradient, but weight decay and momentum would still move them, and the head
         that returns must be the head that left.
         """
+        ### BEGIN SOLUTION
         for head, kept in self.saved.items():
             parts = head_parts(head, model, optimizer)
             for name, part in kept.items():
                 parts[name].copy_(part)
+        ### END SOLUTION
 
     def state(self):
         """What a checkpoint must keep."""

@@ -18,12 +18,14 @@ def apportion(total, sizes):
 
     apportion(3, [4, 2, 2]) -> [1, 1, 1]
     """
+    ### BEGIN SOLUTION
     shares = [total * size // sum(sizes) for size in sizes]
     remainders = [total * size % sum(sizes) for size in sizes]
     by_remainder = sorted(range(len(sizes)), key=lambda position: -remainders[position])
     for position in by_remainder[:total - sum(shares)]:
         shares[position] += 1
     return shares
+    ### END SOLUTION
 
 
 def lowest_heads(scores, count):
@@ -32,6 +34,7 @@ def lowest_heads(scores, count):
     One head always stays in each attention. scores: {Head: float}
     Raises ValueError if that many cannot go.
     """
+    ### BEGIN SOLUTION
     ranked = sorted(scores, key=lambda head: (scores[head], head[1:], head.kind))
     left = Counter(head[:2] for head in scores)  # of each (kind, layer)
     chosen = []
@@ -43,6 +46,7 @@ def lowest_heads(scores, count):
         raise ValueError(f"cannot prune {count} heads: only {len(chosen)} can go if one stays in "
                          "every attention")
     return chosen
+    ### END SOLUTION
 
 
 def select_heads(scores, ratio, scope="kind"):
@@ -53,6 +57,7 @@ def select_heads(scores, ratio, scope="kind"):
            alone; "all" ranks all heads together
     Raises ValueError if so many cannot go.
     """
+    ### BEGIN SOLUTION
     count = math.floor(round(ratio * len(scores), 9) + 0.5)  # 0.58 * 25 is 14.499999999999998
     if scope == "all":
         return set(lowest_heads(scores, count))
@@ -60,9 +65,10 @@ def select_heads(scores, ratio, scope="kind"):
     shares = apportion(count, [sizes[kind] for kind in KINDS])
     selected = set()
     for kind, share in zip(KINDS, shares):
-        of_kind = {head: score for head, score in scores.items() if head.kind == kind}
-        selected.update(lowest_heads(of_kind, share))
+        scores_of_kind = {head: scores[head] for head in scores if head.kind == kind}
+        selected.update(lowest_heads(scores_of_kind, share))
     return selected
+    ### END SOLUTION
 
 
 def check_heads(model, heads):
@@ -78,12 +84,14 @@ def gates_for(model, pruned):
     Raises ValueError for a head that the model does not have.
     """
     check_heads(model, pruned)
+    ### BEGIN SOLUTION
     device = model.classifier.weight.device
     gates = {}
     for name, attention in model.attention_layers().items():
         active = [Head(*name, index) not in pruned for index in attention.heads]
         gates[name] = torch.tensor(active, dtype=torch.float, device=device)
     return gates
+    ### END SOLUTION
 
 
 def remove_heads(model, pruned):
@@ -93,8 +101,10 @@ def remove_heads(model, pruned):
     last head.
     """
     check_heads(model, pruned)
+    ### BEGIN SOLUTION
     smaller = copy.deepcopy(model)
     for name, attention in smaller.attention_layers().items():
         attention.prune_heads([head.index for head in pruned if head[:2] == name])
     smaller.config = replace(model.config, heads_kept=smaller.heads_kept())
     return smaller
+    ### END SOLUTION

@@ -32,12 +32,14 @@ def entropy_sums(probabilities, mask, real):
     that are no padding -> sum (N,), count ()
     Divide once, over the whole set: a mean of batch means would weigh short batches more.
     """
+    ### BEGIN SOLUTION
     B, _, T, S = probabilities.shape
     keys = mask.expand(B, 1, T, S).sum(dim=-1)  # (B, 1, T): how many keys each query may see
     counted = real[:, None] & (keys >= 2)  # a query with one key has no choice, and log 1 = 0
     entropy = torch.special.entr(probabilities).sum(dim=-1)  # (B, N, T)
     share = entropy / keys.clamp(min=2).log()
     return (share * counted).sum(dim=(0, 2)), counted.sum()
+    ### END SOLUTION
 
 
 @torch.no_grad()
@@ -72,8 +74,10 @@ def norm_qkvo(query, key, value, output, head_width):
 
     It is the plain reading of the paper. query, key, value (N*K, D), output (D, N*K) -> (N,)
     """
+    ### BEGIN SOLUTION
     weights = [per_head(weight, head_width) for weight in (query, key, value, output.T)]
     return torch.cat(weights, dim=1).flatten(1).norm(dim=1)
+    ### END SOLUTION
 
 
 def norm_ov(query, key, value, output, head_width):
@@ -82,9 +86,11 @@ def norm_ov(query, key, value, output, head_width):
     It does not change when W_V is scaled up and W_O down, as the head's function does not.
     query, key, value (N*K, D), output (D, N*K) -> (N,)
     """
+    ### BEGIN SOLUTION
     read = per_head(value, head_width)  # (N, K, D)
     write = per_head(output.T, head_width)  # (N, K, D)
     return (write.transpose(1, 2) @ read).flatten(1).norm(dim=1)  # of (N, D, D)
+    ### END SOLUTION
 
 
 @torch.no_grad()
@@ -112,18 +118,22 @@ def head_norms(model, norm=norm_qkvo):
 
 def min_max(values):
     """Scales a list of numbers to [0, 1]; all equal -> 0.5, since 0/0 says nothing."""
+    ### BEGIN SOLUTION
     low = min(values)
     high = max(values)
     return [(value - low) / (high - low) if high > low else 0.5 for value in values]
+    ### END SOLUTION
 
 
 def scale_within_kinds(scores):
     """min_max over all heads of one kind of attention at a time: {Head: float} -> {Head: float}"""
+    ### BEGIN SOLUTION
     scaled = {}
     for kind in KINDS:
         heads = [head for head in scores if head.kind == kind]
         scaled.update(zip(heads, min_max([scores[head] for head in heads])))
     return scaled
+    ### END SOLUTION
 
 
 def norm_score(model, batches, norm=norm_qkvo):
@@ -139,9 +149,11 @@ def entropy_score(model, batches, entropy_sign=1):
 
 def paper_score(model, batches, alpha=0.5, entropy_sign=1, norm=norm_qkvo):
     """The score of arXiv 2511.17577."""
+    ### BEGIN SOLUTION
     norms = norm_score(model, batches, norm)
     entropies = entropy_score(model, batches, entropy_sign)
     return {head: alpha * norms[head] + (1 - alpha) * entropies[head] for head in norms}
+    ### END SOLUTION
 
 
 # all criteria

@@ -86,6 +86,7 @@ def infix_to_prefix(tokens):
     Raises EquationError (empty, too long, too deep, unbalanced, missing operator, missing operand).
     """
     check_length(tokens)
+    ### BEGIN SOLUTION
     waiting = []  # operators and opening brackets that are not finished
     operands = []  # prefix lists that are finished
     opened = []  # (opening bracket, its position)
@@ -121,6 +122,7 @@ def infix_to_prefix(tokens):
     while waiting:
         _apply_last(waiting, operands)
     return operands[0]
+    ### END SOLUTION
 
 
 def _check_turn(token, position, operand_is_next, opened):
@@ -167,6 +169,7 @@ def fold_prefix(prefix, leaf, join):
     join raise.
     """
     check_length(prefix)
+    ### BEGIN SOLUTION
     stack = []
     for position in reversed(range(len(prefix))):
         token = prefix[position]
@@ -183,6 +186,7 @@ def fold_prefix(prefix, leaf, join):
         raise EquationError("missing operator", f"{len(stack)} operands stand side by side: "
                                                 "an operator is missing at token 1")
     return stack[0]
+    ### END SOLUTION
 
 
 def prefix_to_infix(prefix):
@@ -190,6 +194,7 @@ def prefix_to_infix(prefix):
 
     Raises EquationError as fold_prefix does.
     """
+    ### BEGIN SOLUTION
     def leaf(token):
         return token, max(PRECEDENCE.values()) + 1  # an operand never needs brackets
 
@@ -200,6 +205,7 @@ def prefix_to_infix(prefix):
         return f"{left_text} {operator} {right_text}", PRECEDENCE[operator]
 
     return fold_prefix(prefix, leaf, join)[0]
+    ### END SOLUTION
 
 
 def _bracketed(text, precedence, operator, on_equal):
@@ -217,6 +223,7 @@ def name_numbers(prefix, literals):
     0 of a unary minus.
     prefix must be well-formed. Raises EquationError (not a number) for an operand that is none.
     """
+    ### BEGIN SOLUTION
     values = [read_number(literal) for literal in literals]
     used = set()
     in_exponent = [False]  # for each operand still to come, the next one last
@@ -237,6 +244,7 @@ def name_numbers(prefix, literals):
         named.append(f"N{index}")
         used.add(index)
     return named
+    ### END SOLUTION
 
 
 def mirror(prefix):
@@ -245,7 +253,9 @@ def mirror(prefix):
     The result is the equation read from the right, in the same grammar. mirror(mirror(p)) is p.
     Mirror an equation back before you compute its value. Raises EquationError as fold_prefix does.
     """
+    ### BEGIN SOLUTION
     def join(operator, left, right):
         return [operator, *right, *left]
 
     return fold_prefix(prefix, lambda token: [token], join)
+    ### END SOLUTION

@@ -55,11 +55,13 @@ def mix_neighbours(x, weight, real):
     x (B, S, D), weight: three (D,), real (B, S, 1), 1 for words and 0 for padding, which counts as
     nothing -> (B, S, D)
     """
+    ### BEGIN SOLUTION
     x = x * real
     mixed = x * weight[1]
     mixed[:, 1:].addcmul_(x[:, :-1], weight[0])  # += left * weight[0]; the first word has no left
     mixed[:, :-1].addcmul_(x[:, 1:], weight[2])
     return mixed
+    ### END SOLUTION
 
 
 def shift_right(target, start=None):
@@ -67,8 +69,10 @@ def shift_right(target, start=None):
 
     target (B, T), start (B,), the token to read first, by default BOS -> (B, T)
     """
+    ### BEGIN SOLUTION
     first = torch.full_like(target[:, :1], BOS) if start is None else start[:, None]  # (B, 1)
     return torch.cat([first, target[:, :-1]], dim=1)
+    ### END SOLUTION
 
 
 def masked_mean(values, real):
@@ -87,11 +91,13 @@ def token_loss(logits, target, label_smoothing=0.0):
     label_smoothing: the share of the target that is spread evenly over the vocabulary (Szegedy et
     al. 2016)
     """
+    ### BEGIN SOLUTION
     real = target != PAD
     log_probability = logits.log_softmax(dim=-1)  # (B, T, V)
     of_target = log_probability.gather(2, target[..., None])[..., 0]  # (B, T)
     smoothed = (1 - label_smoothing) * of_target + label_smoothing * log_probability.mean(dim=-1)
     return -masked_mean(smoothed, real)
+    ### END SOLUTION
 
 
 class ChannelDropout(nn.Dropout):

@@ -1,0 +1,201 @@
+"""Where the solutions stand in the package, and how they are taken out and put back.
+
+A solution is a block of a function's body between two marker lines, as deep as the body itself:
+
+    ### BEGIN SOLUTION
+    ### END SOLUTION
+
+Signature and docstring stay outside. assignments.json says which assignment a function belongs to.
+"""
+import ast
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSIGNMENTS = json.loads((Path(__file__).parent / "assignments.json").read_text(encoding="utf-8"))
+BEGIN = "### BEGIN SOLUTION"
+END = "### END SOLUTION"
+LIKE_A_MARKER = re.compile(r"(?i:^\s*#+ *(begin|end)\b *s\w*)|SOLUTION")
+
+
+class CourseError(ValueError):
+    """One line that says what is wrong, and in which file and line."""
+
+
+class Blank(NamedTuple):
+    function: str  # its name within the module: "attention", "MultiHeadAttention.prune_heads"
+    first: int  # line of the first marker, counted from 1
+    last: int
+
+
+def module_path(root, module):
+    return Path(root) / "tinyprune" / f"{module}.py"
+
+
+def parse(text, path):
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise CourseError(f"{path}, line {error.lineno}: {error.msg}") from error
+
+
+def functions(tree):
+    """The functions of a module and the methods of its classes: {name: node}"""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            found[node.name] = node
+        elif isinstance(node, ast.ClassDef):
+            methods = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+            found.update({f"{node.name}.{method.name}": method for method in methods})
+    return found
+
+
+def find_blanks(text, path):
+    """[Blank] of a module. Raises CourseError for a marker that breaks the rules above."""
+    lines = text.splitlines()
+    found = []
+    begin = None  # the line of a BEGIN that waits for its END
+    for number, line in enumerate(lines, 1):
+        if not LIKE_A_MARKER.search(line):
+            continue
+        where = f"{path}, line {number}"
+        if line.strip() not in (BEGIN, END):
+            raise CourseError(f"{where}: {line.strip()!r} is no marker: write {BEGIN!r} or {END!r}")
+        if line.strip() == BEGIN:
+            if begin:
+                raise CourseError(f"{where}: the solution of line {begin} has not ended yet")
+            begin = number
+            continue
+        if not begin:
+            raise CourseError(f"{where}: no solution has begun")
+        found.append(Blank(function_around(text, begin, number, where), begin, number))
+        begin = None
+    if begin:
+        raise CourseError(f"{path}, line {begin}: the solution never ends")
+    return found
+
+
+def function_around(text, first, last, where):
+    """The name of the function whose body the markers cut cleanly. Raises CourseError."""
+    lines = text.splitlines()
+    for name, node in functions(parse(text, where)).items():
+        if not node.lineno < first < last <= node.end_lineno + 1:
+            continue
+        within = [part for part in node.body if first < part.lineno <= part.end_lineno < last]
+        cut = [part for part in node.body if part.lineno < last and part.end_lineno > first]
+        depths = {len(lines[line - 1]) - len(lines[line - 1].lstrip()) for line in (first, last)}
+        if depths != {node.body[0].col_offset}:
+            raise CourseError(f"{where}: the markers must be as deep as the body of {name}")
+        if cut != within or not within:
+            raise CourseError(f"{where}: the markers must hold whole statements of {name}")
+        if within[0] is node.body[0]:
+            raise CourseError(f"{where}: the docstring of {name} must stay before the marker")
+        return name
+    raise CourseError(f"{where}: the solution does not lie within one function")
+
+
+def blanks_of(root):
+    """{module: [Blank]} of a package. Raises CourseError, also where the table says otherwise."""
+    found = {}
+    for path in sorted((Path(root) / "tinyprune").glob("*.py")):
+        blanks = find_blanks(path.read_text(encoding="utf-8"), f"tinyprune/{path.name}")
+        if blanks:
+            found[path.stem] = blanks
+    marked = [f"{module}.{blank.function}" for module, blanks in found.items() for blank in blanks]
+    listed = [name for assignment in ASSIGNMENTS.values() for name in assignment["blanks"]]
+    for name in sorted(set(marked) ^ set(listed)):
+        lacks = "has no entry in assignments.json" if name in marked else "has no markers"
+        raise CourseError(f"{name} {lacks}")
+    for names in (marked, listed):
+        twice = sorted(name for name in set(names) if names.count(name) > 1)
+        if twice:
+            raise CourseError(f"{twice[0]} is marked or listed twice")
+    return found
+
+
+def exercise(name):
+    """What a blank says where its solution stood; name: "module.function" """
+    for title, assignment in ASSIGNMENTS.items():
+        for number, other in enumerate(assignment["blanks"], 1):
+            if other == name:
+                written = name.split(".")[-1]
+                return (f"Exercise {number} of {title}: write {written}; then run: "
+                        f"python -m pytest --assignment {title}")
+    raise CourseError(f"{name} is in no assignment")
+
+
+def student_text(text, blanks, stubs):
+    """A module without its markers; in place of each solution in `stubs` stands its sentence.
+
+    blanks: [Blank]; stubs: {function: sentence}
+    """
+    lines = text.splitlines()
+    for blank in reversed(blanks):
+        body = lines[blank.first:blank.last - 1]
+        if blank.function in stubs:
+            depth = " " * (len(lines[blank.first - 1]) - len(BEGIN))
+            sentence = stubs[blank.function].replace("; then", ';"\n' + depth + '    " then')
+            body = f'{depth}raise NotImplementedError(\n{depth}    "{sentence}")'.splitlines()
+        lines[blank.first - 1:blank.last] = body
+    return "\n".join(lines) + "\n"
+
+
+def with_functions(text, other, names, path):
+    """A module's text with these functions taken from another version of the module.
+
+    What the other version alone defines or imports at its top level comes along, at the end.
+    Raises CourseError if the other version does not parse or lacks one of the functions.
+    """
+    tree = parse(text, path)
+    own = functions(tree)
+    other_tree = parse(other, path)
+    others = functions(other_tree)
+    lines = text.splitlines()
+    for name in sorted(names, key=lambda name: -own[name].lineno):
+        if name not in others:
+            raise CourseError(f"{path}: the function {name} is missing")
+        node = others[name]
+        first = min([node.lineno, *(part.lineno for part in node.decorator_list)])
+        start = min([own[name].lineno, *(part.lineno for part in own[name].decorator_list)])
+        body = other.splitlines()[first - 1:node.end_lineno]
+        lines[start - 1:own[name].end_lineno] = body
+    known = set().union(*map(bound_names, tree.body))
+    for node in other_tree.body:
+        if bound_names(node) - known:
+            lines += other.splitlines()[node.lineno - 1:node.end_lineno]
+    return "\n".join(lines) + "\n"
+
+
+def bound_names(node):
+    """The names that a statement at the top level of a module gives to something."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name for alias in node.names}
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return {node.name}
+    return {part.id for part in ast.walk(node)
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+
+
+def assemble(folder, submission, modules):
+    """Fills a folder with this tree's package and tests, and the submission's functions.
+
+    modules: {module: [function]}
+    Raises CourseError where the submission has no such module or function, or does not parse.
+    """
+    for pattern in ("tinyprune/*.py", "tests/*.py", "pyproject.toml", "lessons/course/*.json"):
+        for path in ROOT.glob(pattern):
+            copy = folder / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    for module, names in modules.items():
+        own = module_path(folder, module)
+        theirs = module_path(submission, module)
+        if not theirs.exists():
+            raise CourseError(f"{theirs} is missing")
+        text = with_functions(own.read_text(encoding="utf-8"), theirs.read_text(encoding="utf-8"),
+                              names, f"tinyprune/{module}.py")
+        own.write_text(text, encoding="utf-8")
