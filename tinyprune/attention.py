@@ -179,8 +179,8 @@ class MultiHeadAttention(nn.Module):
         if not kept:
             raise ValueError(f"cannot prune all of the heads {self.heads}: at least one must stay")
         ### BEGIN SOLUTION
-        positions = [self.heads.index(index) for index in kept]
-        rows = torch.tensor(head_rows(positions, self.head_width), device=self.query.weight.device)
+        rows = head_rows(list(map(self.heads.index, kept)), self.head_width)
+        rows = torch.tensor(rows, device=self.query.weight.device)  # a list would be read 8 times
         trained = self.output.weight.requires_grad  # a frozen model stays frozen
         for projection in (self.query, self.key, self.value):
             projection.weight = nn.Parameter(projection.weight[rows], trained)

@@ -63,9 +63,12 @@ def without_heads(model, pruned):
     layers = model.attention_layers()
     whole = {name: (attention.heads, dict(attention.named_parameters()))
              for name, attention in layers.items()}
+    gone = {name: [] for name in layers}
+    for head in pruned:
+        gone[head.kind, head.layer].append(head.index)
     try:
-        for name, attention in layers.items():
-            attention.prune_heads([head.index for head in pruned if head[:2] == name])
+        for name, indices in gone.items():
+            layers[name].prune_heads(indices)
         yield
     finally:
         for name, attention in layers.items():

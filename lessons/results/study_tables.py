@@ -31,6 +31,11 @@ def by_problem(rows):
     return {fold: np.mean(correct, axis=0) for fold, correct in seeds.items()}
 
 
+def accuracy_of(rows):
+    """The mean over seeds, then over the problems of all folds."""
+    return np.concatenate(list(by_problem(rows).values())).mean()
+
+
 def spread(rows):
     """The standard deviation of the seeds' accuracies, or None for one seed."""
     seeds = defaultdict(list)
@@ -154,8 +159,7 @@ def curves_table(rows, ratios=(0.1, 0.3, 0.5, 0.7)):
     for choice, name in (CHECKED | {"lot": "by lot, mean of five draws"}).items():
         curve = curve_of(rows, choice)
         if curve:
-            shares = [np.concatenate(list(by_problem(curve[ratio]).values())).mean()
-                      for ratio in ratios]
+            shares = [accuracy_of(curve[ratio]) for ratio in ratios]
             lines.append([name, *(f"{share:.1%}" for share in shares)])
     lines.sort(key=lambda cells: -float(cells[2].rstrip("%")))
     whole = curve_of(rows, "paper")[0.0]
@@ -168,12 +172,9 @@ def draw_curves(axes, rows):
     rows = select(rows, split="test", decoding=GREEDY)
     for choice, name in CHECKED.items():
         curve = curve_of(rows, choice)
-        values = [np.concatenate(list(by_problem(found).values())).mean()
-                  for found in curve.values()]
-        axes.plot(list(curve), values, marker=".", label=name)
+        axes.plot(list(curve), list(map(accuracy_of, curve.values())), marker=".", label=name)
     draws = [curve_of(rows, f"lot {draw}") for draw in range(5)]
-    means = np.array([[np.concatenate(list(by_problem(found).values())).mean()
-                       for found in draw.values()] for draw in draws])
+    means = np.array([list(map(accuracy_of, draw.values())) for draw in draws])
     axes.fill_between(list(draws[0]), means.min(axis=0), means.max(axis=0), color="grey",
                       alpha=0.3, label="by lot, five draws")
     axes.set_xlabel("share of all heads removed, no training after")
@@ -224,24 +225,22 @@ def alpha_table(files):
     for alpha in (0, 0.25, 0.5, 0.75, 1):
         cells = [f"{alpha:g}"]
         for sign in (1, -1):
-            values = [np.mean([mixed_correlation(found, kind, alpha, sign) for kind in KINDS])
-                      for found in files]
+            values = [mixed_correlation(found, alpha, sign) for found in files]
             cells.append(shown_correlation(values))
         lines.append(cells)
     return markdown(["α", "high entropy kept (the paper)", "low entropy kept"], lines)
 
 
-def mixed_correlation(found, kind, alpha, sign):
-    """The criterion of scorer.py with another α or sign, on the heads of one kind."""
-    def scaled(values):
-        values = np.array(values)
-        return (values - values.min()) / (values.max() - values.min())
-
-    norm = scaled(of_kind(found, found["scores"]["norm_qkvo"], kind))
-    entropy = scaled(of_kind(found, found["scores"]["entropy"], kind))
-    entropy = entropy if sign == 1 else 1 - entropy
-    oracle = of_kind(found, found["scores"]["leave-one-out"], kind)
-    return spearman(alpha * norm + (1 - alpha) * entropy, oracle)
+def mixed_correlation(found, alpha, sign):
+    """The paper's score with another α or sign against leave-one-out: a mean over kinds."""
+    values = []
+    for kind in KINDS:
+        norm, entropy, oracle = (np.array(of_kind(found, found["scores"][name], kind))
+                                 for name in ("norm_qkvo", "entropy", "leave-one-out"))
+        mixed = alpha * (norm - norm.min()) / np.ptp(norm)
+        mixed += sign * (1 - alpha) * (entropy - entropy.min()) / np.ptp(entropy)
+        values.append(spearman(mixed, oracle))
+    return np.mean(values)
 
 
 def stability_table(files):
