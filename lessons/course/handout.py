@@ -37,7 +37,7 @@ from grading import run_tests  # noqa: E402
 
 FILES = """README.md pyproject.toml requirements.txt .gitignore tinyprune/*.py tests/*.py
 data/README.md data/download.py data/train_own.py data/sample/**/* data/teachers/*
-lessons/[0-9]*.py lessons/data_errors.json lessons/results/*
+lessons/[0-9]*.py lessons/data_errors.json lessons/results/* lessons/results/study/*
 lessons/course/assignments.json""".split()
 TEACHERS = ["lessons/results/course.json"]
 MIN_LINE = 26  # characters: shorter lines of a solution say too little to give it away
