@@ -404,15 +404,15 @@ print(f"  probabilities (B, N, T, S) = {tuple(probabilities.shape)}")
 r"""
 ## Exercises
 
-1. By hand: the query (2, 0, 0, 0) meets the keys (1, 5, 5, 5) and (0, 0, 0, 0). The values are 10
-   and 20. Which scores does the division leave, and what is the result, to one digit? Check your
-   answer with the library's `attention`.
-2. Write `causal_mask(queries, start)`. What does the row of a single new token look like when four
-   tokens are cached? `pytest tests/test_attention.py -k causal_mask`
-3. Write `attention` with its mask, for any leading dimensions. Return the probabilities too.
-   `pytest tests/test_attention.py -k "attention_equals_torch or gradients"`
-4. Find the mistake. This gate should switch heads off, and all tests with gates of 1 pass. What
-   does it do instead?
+1. (★, 10 minutes) By hand: the query (2, 0, 0, 0) meets the keys (1, 5, 5, 5) and (0, 0, 0, 0). The
+   values are 10 and 20. Which scores does the division leave, and what is the result, to one digit?
+   Check your answer with the library's `attention`.
+2. (★, 20 minutes) Write `causal_mask(queries, start)`. What does the row of a single new token look
+   like when four tokens are cached? `pytest tests/test_attention.py -k causal_mask`
+3. (★★, 40 minutes) Write `attention` with its mask, for any leading dimensions. Return the
+   probabilities too. `pytest tests/test_attention.py -k "attention_equals_torch or gradients"`
+4. (★★, 20 minutes) Find the mistake. This gate should switch heads off, and all tests with gates of
+   1 pass. What does it do instead?
 
        def forward(self, x, gate):
            z = self.heads(x)                        # (B, N, T, K)
@@ -420,7 +420,7 @@ r"""
 
    `pytest tests/test_attention.py -k gate` names the mistake. Then find the one gate vector that
    shows it without any reference: for this vector you know the output beforehand.
-5. Open: find a sentence of eight words and a task that two heads can do and one head cannot,
-   however you train it. Show it with `teach`: extend it to a value of your choice, train both, and
-   report the loss over five seeds.
+5. (★★★, 90 minutes) Open: find a sentence of eight words and a task that two heads can do and one
+   head cannot, however you train it. Show it with `teach`: extend it to a value of your choice,
+   train both, and report the loss over five seeds.
 """

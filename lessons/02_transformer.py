@@ -524,16 +524,16 @@ assert difference < 1e-5
 r"""
 ## Exercises
 
-1. By hand: five target tokens, the causal mask and the shift. Which target tokens has the decoder
-   read when it predicts the third one? Which ones has it read if it learns with the mask and
-   without the shift? `pytest tests/test_transformer.py -k "one_step_later or future"`
-2. Write `rotate`: pair i of the token at position p turns by p * 10000^(-2i/K).
+1. (★, 10 minutes) By hand: five target tokens, the causal mask and the shift. Which target tokens
+   has the decoder read when it predicts the third one? Which ones has it read if it learns with the
+   mask and without the shift? `pytest tests/test_transformer.py -k "one_step_later or future"`
+2. (★★, 40 minutes) Write `rotate`: pair i of the token at position p turns by p * 10000^(-2i/K).
    `pytest tests/test_attention.py -k "rotate or first_pair"`
-3. Write the cache of `MultiHeadAttention.forward`, for one new token and for several. Which of
-   query, key and value does it rotate before it keeps them?
+3. (★★★, 60 minutes) Write the cache of `MultiHeadAttention.forward`, for one new token and for
+   several. Which of query, key and value does it rotate before it keeps them?
    `pytest tests/test_attention.py -k cache`
-4. Find the mistake. A colleague measures an accuracy of 100% on training digits and on new digits,
-   and the model is useless.
+4. (★★, 20 minutes) Find the mistake. A colleague measures an accuracy of 100% on training digits
+   and on new digits, and the model is useless.
 
        written = predict(model, variant, source, lengths, target).argmax(dim=-1)
        accuracy = (written == target).all(dim=1).float().mean()
@@ -541,7 +541,7 @@ r"""
    Which of our four models would this accuracy praise? Measure it beside `write`. For the right
    model both numbers agree to the digit, even after 100 steps of training: why must they agree? And
    why do they no longer agree when you count single digits instead of all six?
-5. Open: the models have seen six digits only. Ask the right model for five digits and for eight.
-   Train another one on lengths 4 to 7. What breaks first: the first digits, the last digits, or the
-   end? Report the accuracy by length and position, with three seeds.
+5. (★★★, 90 minutes) Open: the models have seen six digits only. Ask the right model for five digits
+   and for eight. Train another one on lengths 4 to 7. What breaks first: the first digits, the last
+   digits, or the end? Report the accuracy by length and position, with three seeds.
 """

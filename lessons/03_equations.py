@@ -461,16 +461,17 @@ operands back before you compute a value: in a mirrored `- a b`, a is subtracted
 
 ## Exercises
 
-1. By hand: write the prefix forms of `2 * (3 + 4) - 5`, `24 / 4 / 2` and `2 ^ 3 ^ 2`, and the infix
-   form of `- a - b c`. How many slots are still open after `+ * a b`? Check with
-   `infix_to_prefix(lex(...))` and `prefix_to_infix`.
+1. (★, 10 minutes) By hand: write the prefix forms of `2 * (3 + 4) - 5`, `24 / 4 / 2` and
+   `2 ^ 3 ^ 2`, and the infix form of `- a - b c`. How many slots are still open after `+ * a b`?
+   Check with `infix_to_prefix(lex(...))` and `prefix_to_infix`.
    `pytest tests/test_tokenizer.py -k infix_to_prefix`
-2. Write `mask_numbers`: names in reading order, and all that the first table of 3.2 shows.
-   `pytest tests/test_quantities.py -k "numbers or english or words"`
-3. Write `infix_to_prefix` for all operators and brackets, in one pass: a - b - c, 2 ^ 3 ^ 2,
-   -2 ^ 2, and errors that say what is missing and where.
+2. (★★, 60 minutes) Write `mask_numbers`: names in reading order, and all that the first table of
+   3.2 shows. `pytest tests/test_quantities.py -k "numbers or english or words"`
+3. (★★★, 60 minutes) Write `infix_to_prefix` for all operators and brackets, in one pass: a - b - c,
+   2 ^ 3 ^ 2, -2 ^ 2, and errors that say what is missing and where.
    `pytest tests/test_tokenizer.py -k "infix or shunting or broken or limits"`
-4. Find the mistake. In `fold_prefix` (tinyprune/tokenizer.py) somebody has exchanged two names:
+4. (★★, 20 minutes) Find the mistake. In `fold_prefix` (tinyprune/tokenizer.py) somebody has
+   exchanged two names:
 
        right = stack.pop()
        left = stack.pop()
@@ -479,8 +480,8 @@ operands back before you compute a value: in a mirrored `- a b`, a is subtracted
    then count: compare `evaluate_prefix(problem.equation, problem.numbers)` with `problem.answer`.
    On the sample every answer is a recorded number, and this fold does not read it.
    `pytest tests/test_tokenizer.py -k fold_meets_left_and_right`
-5. Open: words that name a number, but are not read. On ASDiv-A: "half", "twice", "dozen", "pair",
-   "third". On Math23k: 八折 (80%), 两倍 (2 times), 一半 (1/2), 百分之四十五 (45%). Read at least
-   one of them, and count. How many training equations gain a number? How many texts gain a number
-   that no equation needs? How does "new in test" change?
+5. (★★★, 90 minutes) Open: words that name a number, but are not read. On ASDiv-A: "half", "twice",
+   "dozen", "pair", "third". On Math23k: 八折 (80%), 两倍 (2 times), 一半 (1/2), 百分之四十五 (45%).
+   Read at least one of them, and count. How many training equations gain a number? How many texts
+   gain a number that no equation needs? How does "new in test" change?
 """

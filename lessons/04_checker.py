@@ -398,15 +398,15 @@ because none of them alone is enough.
 
 ## Exercises
 
-1. By hand, in floats: 0.1 + 0.2 == 0.3, 0.5 + 0.25 == 0.75, 0.1 * 3 == 0.3, 1 / 3 * 3 == 1. Two of
-   them are true. Which one has a reason, and which one is true by luck of rounding? Then do the
-   same with fractions. `pytest tests/test_checker.py -k exact_value`
-2. Write `evaluate_parts` on a prefix equation: the values of all its parts, the whole last.
-   `pytest tests/test_checker.py -k "operands_in_order or values"`
-3. Write `operate` and `power` with the errors that are answers: division by zero, 0 ^ 0, exponents
-   that give no value, values without end.
+1. (★, 10 minutes) By hand, in floats: 0.1 + 0.2 == 0.3, 0.5 + 0.25 == 0.75, 0.1 * 3 == 0.3, 1 / 3 *
+   3 == 1. Two of them are true. Which one has a reason, and which one is true by luck of rounding?
+   Then do the same with fractions. `pytest tests/test_checker.py -k exact_value`
+2. (★★, 40 minutes) Write `evaluate_parts` on a prefix equation: the values of all its parts, the
+   whole last. `pytest tests/test_checker.py -k "operands_in_order or values"`
+3. (★★, 40 minutes) Write `operate` and `power` with the errors that are answers: division by zero,
+   0 ^ 0, exponents that give no value, values without end.
    `pytest tests/test_checker.py -k "broken or refused or 4000"`
-4. Find the mistake. This checker reports an accuracy that is too high:
+4. (★★, 20 minutes) Find the mistake. This checker reports an accuracy that is too high:
 
        def outcome(prefix, numbers, answer, decimals):
            try:
@@ -416,13 +416,13 @@ because none of them alone is enough.
 
    Which row of 4.5 shows the mistake? Which equations would a model have to write to gain from it?
    `pytest tests/test_checker.py -k broken_equations_are_wrong`
-5. Improve the rule of 4.6. Where the recorded equation gives exactly the recorded answer, nobody
-   has rounded. Treat such an answer as exact, and print the last row again. How many wrong
-   equations does it let in now, and does it save fewer right ones?
+5. (★★, 30 minutes) Improve the rule of 4.6. Where the recorded equation gives exactly the recorded
+   answer, nobody has rounded. Treat such an answer as exact, and print the last row again. How many
+   wrong equations does it let in now, and does it save fewer right ones?
    `pytest tests/test_checker.py -k rounded` checks the function that you build on.
-6. Open: how much does equality up to order find? Train the teacher of lesson 05. Compare its
-   equation accuracy, the same up to order, and its answer accuracy. Some equations have a right
-   answer and are still different up to order: how many of them are right by algebra, and how many
-   by accident? Read twenty of them and give the counts.
+6. (★★★, 60 minutes) Open: how much does equality up to order find? Train the teacher of lesson 05.
+   Compare its equation accuracy, the same up to order, and its answer accuracy. Some equations have
+   a right answer and are still different up to order: how many of them are right by algebra, and
+   how many by accident? Read twenty of them and give the counts.
    `pytest tests/test_checker.py -k "equal or canonical"` checks the functions that you build on.
 """

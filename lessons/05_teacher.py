@@ -371,14 +371,16 @@ print(f"  written: {path}")
 r"""
 ## Exercises
 
-1. By hand: what is the loss of a model that gives 12 tokens the same probability? What is the loss
-   of a model that knows that the token is `+` or `-`, but not which of the two?
-2. Write `token_loss` (tinyprune/transformer.py). `pytest tests/test_transformer.py`.
-3. Write `greedy` (tinyprune/decode.py): rows end at different steps. `pytest tests/test_decode.py`.
-4. Find the mistake: `(loss.sum(dim=1) / tokens).mean()`, where `loss` is (B, T) with 0 at padding,
-   and `tokens` (B,) is the number of real tokens of each equation. In which equations does a token
-   have more weight than in the others?
-5. Open: change one setting and gain a point on validation. Was it noise? Train three seeds with
-   each setting and give an interval. (ASDiv-A has no validation problems unless it is loaded with
-   tuning=True, as in lesson 11.)
+1. (★, 5 minutes) By hand: what is the loss of a model that gives 12 tokens the same probability?
+   What is the loss of a model that knows that the token is `+` or `-`, but not which of the two?
+2. (★★, 30 minutes) Write `token_loss` (tinyprune/transformer.py).
+   `pytest tests/test_transformer.py`.
+3. (★★★, 60 minutes) Write `greedy` (tinyprune/decode.py): rows end at different steps.
+   `pytest tests/test_decode.py`.
+4. (★, 10 minutes) Find the mistake: `(loss.sum(dim=1) / tokens).mean()`, where `loss` is (B, T)
+   with 0 at padding, and `tokens` (B,) is the number of real tokens of each equation. In which
+   equations does a token have more weight than in the others?
+5. (★★★, 120 minutes) Open: change one setting and gain a point on validation. Was it noise? Train
+   three seeds with each setting and give an interval. (ASDiv-A has no validation problems unless it
+   is loaded with tuning=True, as in lesson 11.)
 """

@@ -704,25 +704,26 @@ do better in your table, distance is what the copy lacks.
 
 Stars give the difficulty, from ★ to ★★★.
 
-1. ★, 10 min. By hand: the KL divergence of two coins, (1/2, 1/2) and (1/4, 3/4), both ways round,
-   in nats. Then the gradient of KL(p || q) with respect to the two logits of q, for p = (1/2, 1/2),
-   q = (1/4, 3/4) and t = 1. Check it with autograd.
-2. ★★, 25 min. Write `soft_loss` and `kd_loss` so that padding counts nowhere. The mean is over real
-   tokens, not over problems and not over the vocabulary. `pytest tests/test_distill.py -k kd`
-3. ★★, 40 min. Write `attention_kl`, `partner_heads` and `attention_alignment`: 8.6 has the formula
-   and the pairs. `pytest tests/test_distill.py -k "partner or align"`
-4. ★★, 15 min. Find the mistake: someone deletes the teacher's `eval()` from the loss, and the loss
-   still falls. What does the teacher's dropout do to the target?
+1. (★, 10 minutes) By hand: the KL divergence of two coins, (1/2, 1/2) and (1/4, 3/4), both ways
+   round, in nats. Then the gradient of KL(p || q) with respect to the two logits of q, for p =
+   (1/2, 1/2), q = (1/4, 3/4) and t = 1. Check it with autograd.
+2. (★★, 25 minutes) Write `soft_loss` and `kd_loss` so that padding counts nowhere. The mean is over
+   real tokens, not over problems and not over the vocabulary. `pytest tests/test_distill.py -k kd`
+3. (★★, 40 minutes) Write `attention_kl`, `partner_heads` and `attention_alignment`: 8.6 has the
+   formula and the pairs. `pytest tests/test_distill.py -k "partner or align"`
+4. (★★, 15 minutes) Find the mistake: someone deletes the teacher's `eval()` from the loss, and the
+   loss still falls. What does the teacher's dropout do to the target?
    `pytest tests/test_distill.py -k teacher`
-5. ★, 10 min. Find the mistake: to save time, someone computes the teacher's probabilities for the
-   training problems in shuffled order, keeps them in a list, and trains on the problems in file
+5. (★, 10 minutes) Find the mistake: to save time, someone computes the teacher's probabilities for
+   the training problems in shuffled order, keeps them in a list, and trains on the problems in file
    order. Which student of 8.8 is this, and how many points does it cost?
-6. ★★★, 90 min. Open: the placebo experiment with three seeds. Change one thing: another t, a new
-   permutation at every step, `--ratio 0.5`, or ASDiv-A. First find your noise: with `kd_weight=0`
-   in `ensemble_loss` the result must not depend on t, and its spread over three values of t and
-   three seeds is your error bar. A gain must also survive a second control: the equations alone
-   with their loss doubled. (AdamW divides by the gradient's size, so guess what doubling does.)
-7. ★★, 45 min. Open: does the student copy its teacher's errors? Take the problems that both answer
-   wrongly, and count how often they write the same equation. Compare with two models that are not
-   teacher and student.
+6. (★★★, 90 minutes) Open: the placebo experiment with three seeds. Change one thing: another t, a
+   new permutation at every step, `--ratio 0.5`, or ASDiv-A. First find your noise: with
+   `kd_weight=0` in `ensemble_loss` the result must not depend on t, and its spread over three
+   values of t and three seeds is your error bar. A gain must also survive a second control: the
+   equations alone with their loss doubled. (AdamW divides by the gradient's size, so guess what
+   doubling does.)
+7. (★★, 45 minutes) Open: does the student copy its teacher's errors? Take the problems that both
+   answer wrongly, and count how often they write the same equation. Compare with two models that
+   are not teacher and student.
 """

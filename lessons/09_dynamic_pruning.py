@@ -668,23 +668,23 @@ in large groups of problems with one choice. The study has the figures of the re
 
 Stars give the difficulty, from ★ to ★★★.
 
-1. ★, 10 min. By hand: the cubic schedule at one half and at three quarters of the way, for a ratio
-   of 0.4 and 24 heads. How many heads leave in between? How many with the linear schedule?
-2. ★, 15 min. Write `ratio_at(step, start, end, ratio)`: 0 before `start`, `ratio` from `end` on,
-   cubic in between. What if start = end? `pytest tests/test_dynamic_pruning.py -k ratio`
-3. ★★, 30 min. Write `DynamicPruning.update_average` and `is_due`.
+1. (★, 10 minutes) By hand: the cubic schedule at one half and at three quarters of the way, for a
+   ratio of 0.4 and 24 heads. How many heads leave in between? How many with the linear schedule?
+2. (★, 15 minutes) Write `ratio_at(step, start, end, ratio)`: 0 before `start`, `ratio` from `end`
+   on, cubic in between. What if start = end? `pytest tests/test_dynamic_pruning.py -k ratio`
+3. (★★, 30 minutes) Write `DynamicPruning.update_average` and `is_due`.
    `pytest tests/test_dynamic_pruning.py -k "smooth or frozen or one_shot"`
-4. ★★★, 60 min. Write `DynamicPruning.before_step` and `after_step`. What must be put back: the
+4. (★★★, 60 minutes) Write `DynamicPruning.before_step` and `after_step`. What must be put back: the
    weights alone? `pytest tests/test_dynamic_pruning.py`
-5. ★★, 20 min. Find the mistake: someone scores the heads while some are masked. Under which
+5. (★★, 20 minutes) Find the mistake: someone scores the heads while some are masked. Under which
    criteria of lesson 06 can a pruned head never return? For which criteria does the head's own gate
    change nothing?
-6. ★★, 20 min. Find the mistake: a colleague starts the moving average at 0 and prunes every head
-   whose average is below 0.3. The true scores are 0.4 and more, and d = 0.9. What does the first
-   scoring prune, and when would the last wrongly pruned head return?
-7. ★★, 40 min. Rewrite `my_score` in 9.7: take your score of lesson 06, or one that ignores the
+6. (★★, 20 minutes) Find the mistake: a colleague starts the moving average at 0 and prunes every
+   head whose average is below 0.3. The true scores are 0.4 and more, and d = 0.9. What does the
+   first scoring prune, and when would the last wrongly pruned head return?
+7. (★★, 40 minutes) Rewrite `my_score` in 9.7: take your score of lesson 06, or one that ignores the
    model. By how much can a criterion move the student's accuracy at this ratio?
-8. ★★★, 90 min. Open: a schedule of your own (linear, or one-shot after some steps of training)
+8. (★★★, 90 minutes) Open: a schedule of your own (linear, or one-shot after some steps of training)
    against the controls above: three seeds, with intervals. Say before you run it what would change
    your mind.
 """

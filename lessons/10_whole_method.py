@@ -373,16 +373,17 @@ this with several seeds, from copies and from the start, with one teacher and wi
 
 ## Exercises
 
-1. By hand: an encoder layer has width 192, 6 heads of width 32, and a feed-forward layer of width
-   192. What share of its matrices do you save if you remove 30% of its heads? Compare with the
-   ledger, which also counts decoder layers: each has two attentions.
-2. Write the ledger's first two rows for the encoder alone: its parameters, and the FLOPs of reading
-   a problem.
-3. Predict the student's accuracy for `--ratio 0.5`, then run it. How many heads, masked without
-   training (10.3), cost as much accuracy as this student lost?
-4. Someone tries the ratios 0.1 to 0.7 and reports the one with the best test accuracy. What is
-   wrong, and how large can the error become? Suppose all seven models answer 75% of all possible
-   problems correctly. Draw seven rows of a thousand outcomes, take the best row, and repeat this
-   often.
-5. Open: reproduce one claim of another paper on head pruning with these tools. Give an interval.
+1. (★, 15 minutes) By hand: an encoder layer has width 192, 6 heads of width 32, and a feed-forward
+   layer of width 192. What share of its matrices do you save if you remove 30% of its heads?
+   Compare with the ledger, which also counts decoder layers: each has two attentions.
+2. (★★, 30 minutes) Write the ledger's first two rows for the encoder alone: its parameters, and the
+   FLOPs of reading a problem.
+3. (★★, 20 minutes) Predict the student's accuracy for `--ratio 0.5`, then run it. How many heads,
+   masked without training (10.3), cost as much accuracy as this student lost?
+4. (★★, 30 minutes) Someone tries the ratios 0.1 to 0.7 and reports the one with the best test
+   accuracy. What is wrong, and how large can the error become? Suppose all seven models answer 75%
+   of all possible problems correctly. Draw seven rows of a thousand outcomes, take the best row,
+   and repeat this often.
+5. (★★★, 180 minutes) Open: reproduce one claim of another paper on head pruning with these tools.
+   Give an interval.
 """

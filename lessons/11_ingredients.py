@@ -278,16 +278,18 @@ the operations themselves take the time.
 
 ## Exercises
 
-1. By hand: two models answer 98 validation problems and differ on 12 of them, 9 to 3. How probable
-   is a difference at least as large, in either direction, if a coin decides each of the 12?
-2. Write the variant with torch's element-wise dropout (`nn.Dropout`) in place of `ChannelDropout`.
-   Which one is faster? And is there a difference in accuracy that you would defend?
-3. Write the subwords of an English word: its first five letters and its last two. What do they do
-   on ASDiv-A's validation problems? (We tried; it did not pay.)
-4. Find the mistake in the reasoning: each of two ingredients costs nothing when it is missing, so
-   someone removes both, and loses four points.
-5. Open: add an ingredient of your own, or try one that we removed because it did not pay: use a
-   moving average of the weights, in which each step keeps 0.999 of the average and adds 0.001 of
-   the new weights. Why should this change little where the learning rate falls to 0? Fix the number
-   of seeds before you begin.
+1. (★, 10 minutes) By hand: two models answer 98 validation problems and differ on 12 of them, 9 to
+   3. How probable is a difference at least as large, in either direction, if a coin decides each of
+   the 12?
+2. (★★, 40 minutes) Write the variant with torch's element-wise dropout (`nn.Dropout`) in place of
+   `ChannelDropout`. Which one is faster? And is there a difference in accuracy that you would
+   defend?
+3. (★★, 60 minutes) Write the subwords of an English word: its first five letters and its last two.
+   What do they do on ASDiv-A's validation problems? (We tried; it did not pay.)
+4. (★, 10 minutes) Find the mistake in the reasoning: each of two ingredients costs nothing when it
+   is missing, so someone removes both, and loses four points.
+5. (★★★, 180 minutes) Open: add an ingredient of your own, or try one that we removed because it did
+   not pay: use a moving average of the weights, in which each step keeps 0.999 of the average and
+   adds 0.001 of the new weights. Why should this change little where the learning rate falls to 0?
+   Fix the number of seeds before you begin.
 """

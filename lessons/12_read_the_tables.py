@@ -201,13 +201,13 @@ figures.table(rows, ["", "found", ""])
 r"""
 ## Exercises
 
-1. (*, 10 minutes) By hand: 9% of a model's numbers are removed, and it becomes 25% faster. Which
+1. (★, 10 minutes) By hand: 9% of a model's numbers are removed, and it becomes 25% faster. Which
    part of the 25% can the removal explain, if time is in proportion to numbers?
-2. (*, 10 minutes) By hand: 200 problems, an accuracy of 0.9. What is the standard error of the
+2. (★, 10 minutes) By hand: 200 problems, an accuracy of 0.9. What is the standard error of the
    accuracy, and which difference from 0.9 could be chance?
-3. (**, 20 minutes) Write a function `suspicious(rows)` that says whether two rows of a table agree
+3. (★★, 20 minutes) Write a function `suspicious(rows)` that says whether two rows of a table agree
    in every digit. Which of the eight tables does it find?
-4. (**, 20 minutes) Find the mistake: a table shows the pruned models of five ratios, each at the
+4. (★★, 20 minutes) Find the mistake: a table shows the pruned models of five ratios, each at the
    epoch where its test accuracy was highest.
-5. (***, open) Make a ninth table with a fault that a fellow student does not find in ten minutes.
+5. (★★★, open) Make a ninth table with a fault that a fellow student does not find in ten minutes.
 """

@@ -296,6 +296,20 @@ def draw_cost(axes, cpu):
     axes.legend(fontsize=8)
 
 
+# the course
+
+def course_table(found):
+    """What lessons/course/prove.py found."""
+    lines = [["mistakes planted in the solutions", f"{found['planted']}"],
+             ["of these, caught by the test meant for them; named in its message",
+              f"{found['caught']}; {found['named']}"],
+             ["one-token mutations of the solutions; of these, caught",
+              f"{found['mutations']}; {found['killed']} "
+              f"({found['killed'] / found['mutations']:.1%})"]]
+    survivors = [[f"`{name}`", why] for name, why in found["survivors"].items()]
+    return markdown(["tried", "found"], lines) + "\n\n" + markdown(["survivor", "why"], survivors)
+
+
 # pages
 
 def put_tables(text, tables):
@@ -314,8 +328,8 @@ def put_tables(text, tables):
 def main():
     whole_method = rows_of("whole-method-*-seed0-ratio0.3.json")
     teachers = rows_of("teacher-*-seed0.json")
-    trust, cpu, gpu = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-                       for name in ("trust", "speed", "gpu"))
+    trust, cpu, gpu, course = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+                               for name in ("trust", "speed", "gpu", "course"))
     pages = {ROOT / "README.md": {"summary": summary_table(whole_method)},
              RESULTS / "README.md": {
                  "teacher": teacher_table(teachers),
@@ -325,7 +339,8 @@ def main():
                  "math23k": whole_method_table(select(whole_method, data="math23k")),
                  "reliability": reliability_table(rows_of("shipped.json")),
                  "trust": trust_table(trust),
-                 "speed": speed_table(cpu, gpu)}}
+                 "speed": speed_table(cpu, gpu)},
+             ROOT / "lessons" / "course" / "README.md": {"proof": course_table(course)}}
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
         print(f"{page}: {', '.join(tables)}")

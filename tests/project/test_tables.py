@@ -71,7 +71,8 @@ def test_the_pages_hold_what_the_result_files_make(monkeypatch):
     monkeypatch.setattr(tables, "write_text", written.__setitem__)
     monkeypatch.setattr(tables, "save_picture", lambda *_: None)
     tables.main()
-    assert set(written) == {ROOT / "README.md", RESULTS / "README.md"}
+    course = ROOT / "lessons" / "course" / "README.md"
+    assert set(written) == {ROOT / "README.md", RESULTS / "README.md", course}
     for path, text in written.items():
         message = f"{path} is out of date: python lessons/results/make_tables.py"
         assert path.read_text(encoding="utf-8") == text, message
