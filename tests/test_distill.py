@@ -3,6 +3,7 @@ paired by their original index; a teacher that stays as it is.
 """
 import copy
 import math
+from dataclasses import replace
 from functools import partial
 from statistics import fmean
 
@@ -13,7 +14,7 @@ from torch.nn import functional as F
 import reference
 from builders import heads_of, model_for, problems_of, randoms, tiny_batch, tiny_model
 from cases import small_problem
-from checks import check
+from checks import check, same
 from tinyprune import MIRROR, PAD
 from tinyprune.batching import make_batch, pad_soft
 from tinyprune.distill import (
@@ -23,11 +24,14 @@ from tinyprune.distill import (
     ensemble_loss,
     ensemble_probabilities,
     kd_loss,
+    live_ensemble_loss,
+    mean_probabilities,
     partner_heads,
     soft_loss,
     task_loss,
 )
 from tinyprune.masking import gates_for, remove_heads
+from tinyprune.train import drop_words
 from tinyprune.transformer import Head, token_loss
 from tinyprune.vocabulary import Vocabularies
 
@@ -494,3 +498,27 @@ def test_a_student_of_several_teachers_is_aligned_with_its_origin():
     expected = distillation_loss(student, batch, teacher=teacher, temperature=t, alignment=0.3,
                                  kd_weight=0.7)
     check(got, expected, "one teacher, which is the origin")
+
+
+def test_live_teachers_say_of_a_clean_text_what_they_said_before():
+    teachers, problems, words = ensemble()
+    student = model_for(words, seed=3)
+    batch = make_batch(problems, words, mirrored=True)
+    live = live_ensemble_loss(student, batch, teachers=teachers, temperature=t, kd_weight=0.7)
+    batch.soft = pad_soft(ensemble_probabilities(teachers, problems, words, temperature=t))
+    kept = ensemble_loss(student, batch, temperature=t, kd_weight=0.7)
+    check(live, kept, "the loss with teachers that are asked now")
+
+
+def test_live_teachers_do_not_see_a_hidden_word():
+    teachers, problems, words = ensemble()
+    student = model_for(words, seed=3)
+    batch = make_batch(problems, words, mirrored=True)
+    hidden = replace(batch, source=drop_words(batch.source, share=1.0))
+    clean, masked = (live_ensemble_loss(student, shown, teachers=teachers, ce_weight=0,
+                                        temperature=t) for shown in (batch, hidden))
+    asked = mean_probabilities(teachers, hidden, t)
+    logits = student(hidden.source, hidden.lengths, hidden.target, start=hidden.start)
+    expected = soft_loss(logits, asked, hidden.target != PAD, t)
+    check(masked, expected, "student and teachers read the same hidden words")
+    assert not same(clean, masked)

@@ -99,6 +99,15 @@ def attention_alignment(student, teacher, partners, real, gates=None):
 
 
 @torch.no_grad()
+def mean_probabilities(teachers, batch, temperature):
+    """The mean over teachers of their softened probabilities on a batch: (2B, T, V)"""
+    total = 0
+    for teacher in teachers:
+        logits = teacher.eval()(batch.source, batch.lengths, batch.target, start=batch.start)
+        total = total + (logits / temperature).softmax(dim=-1)
+    return total / len(teachers)
+
+
 def ensemble_probabilities(teachers, problems, vocabularies, temperature=3.0):
     """What several teachers say together of each token of each equation, as it is and mirrored.
 
@@ -108,11 +117,8 @@ def ensemble_probabilities(teachers, problems, vocabularies, temperature=3.0):
     found = [None] * len(problems)
     for group in group_by_length(problems, 100):
         batch = make_batch([problems[i] for i in group], vocabularies, mirrored=True)
-        total = 0
-        for teacher in teachers:
-            logits = teacher.eval()(batch.source, batch.lengths, batch.target, start=batch.start)
-            total = total + (logits / temperature).softmax(dim=-1)  # (2B, T, V)
-        both_ways = (total / len(teachers)).unflatten(0, (2, -1)).cpu()  # (2, B, T, V)
+        mean = mean_probabilities(teachers, batch, temperature)
+        both_ways = mean.unflatten(0, (2, -1)).cpu()  # (2, B, T, V)
         for row, position in enumerate(group):
             found[position] = both_ways[:, row, :len(problems[position].equation)].clone()
     return found
@@ -124,11 +130,7 @@ def live_ensemble_loss(model, batch, gates=None, *, teachers, temperature=3.0, *
     It costs a pass of every teacher at each step. Teachers that have learned the clean texts by
     heart agree on them; on a text with hidden words they must read.
     """
-    total = 0
-    for teacher in teachers:
-        logits, _ = ask_teacher(teacher, batch)
-        total = total + (logits / temperature).softmax(dim=-1)  # (2B, T, V)
-    batch = replace(batch, soft=total / len(teachers))
+    batch = replace(batch, soft=mean_probabilities(teachers, batch, temperature))
     return ensemble_loss(model, batch, gates, temperature=temperature, **options)
 
 

@@ -56,6 +56,8 @@ LIVE = {f"{start}, {name}, live teachers, {hidden:.0%} hidden": Plan(
         for start in ("scratch", "copy")
         for name, pruned in (("not pruned", {}), ("30% pruned", THIRTY))
         for hidden in (0.1, 0.3)}
+# Is it the teachers, or the hidden words alone?
+LIVE["scratch, not pruned, equations, 30% hidden"] = Plan(word_dropout=0.3)
 
 # Named before the reported runs, by the trials.
 MAIN = {"asdiv-a": "copy, 30% pruned", "math23k": "scratch, 30% pruned"}
