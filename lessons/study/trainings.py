@@ -25,6 +25,7 @@ class Plan:
     ratio: float = 0.0
     schedule: str = "none"
     criterion: str = "paper"
+    origin: str | None = None  # a plan: what a copy is copied from, by default the plain teacher
     live: bool = False  # whether the teachers read texts with hidden words
     word_dropout: float | None = None  # by default the data set's share of hidden words
     calibration: int | None = None  # problems to score heads on, by default the data set's number
@@ -58,9 +59,13 @@ LIVE = {f"{start}, {name}, live teachers, {hidden:.0%} hidden": Plan(
         for hidden in (0.1, 0.3)}
 # Is it the teachers, or the hidden words alone?
 LIVE["scratch, not pruned, equations, 30% hidden"] = Plan(word_dropout=0.3)
+WHOLE = "scratch, not pruned, live teachers, 30% hidden"
+LIVE["live, then pruned and trained on"] = replace(
+    LIVE[WHOLE], start="copy", origin=WHOLE, ratio=0.3, schedule="one-shot",
+    criterion="greedy 30%")
 
 # Named before the reported runs, by the trials.
-MAIN = {"asdiv-a": "copy, 30% pruned", "math23k": "scratch, 30% pruned"}
+MAIN = {"asdiv-a": "live, then pruned and trained on", "math23k": "scratch, 30% pruned"}
 
 
 def trials(data):
@@ -76,8 +81,9 @@ def rounds(data):
     for fold in folds_of(data):
         runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs.append(Run("rounds", data, fold, TOGETHER, 0))
+    names = dict.fromkeys([*TRIALS, WHOLE, MAIN.get(data, WHOLE)])  # each once
     return runs + [Run("rounds", data, fold, name, seed) for seed in range(SEEDS)
-                   for fold in folds_of(data) for name in TRIALS]
+                   for fold in folds_of(data) for name in names]
 
 
 def factorial(data):
@@ -142,6 +148,8 @@ def train_plan(run, splits):
     if run.plan == "teacher":
         return origin, vocabularies, config
     teachers = [origin]
+    if plan.origin:
+        origin, _, _ = train_plan(replace(run, plan=plan.origin), splits)
     if plan.teachers != 1:
         teachers = [teacher_of(run, splits, seed)[0] for seed in range(plan.teachers)]
     trained = recipe.load_or_train_ensemble_student(
@@ -165,7 +173,8 @@ def execute(run):
     if plan is TEACHER:
         facts["model"] = "teacher"
     settings = {"round": 1 if plan is TEACHER else 2, "teachers": plan.teachers,
-                "start": plan.start, "shape": plan.shape, "live": plan.live,
+                "start": plan.start, "origin": plan.origin,
+                "shape": plan.shape, "live": plan.live,
                 "word_dropout": plan.word_dropout,
                 "batch": recipe.EXPERIMENTS[run.data].teacher.batch_size}
     if run.plan == TOGETHER:
