@@ -607,6 +607,13 @@ The paper calls its distillation *recursive* and does not say what recurs. We ma
   clean text, and kept. The students see texts with hidden words (lesson 05), the teachers do not.
 - Round 3: the students of round 2 may be the teachers.
 
+There is a second way to ask in round 2. The teachers know the training problems by heart, so on
+clean texts they say little more than the recorded equation. *Live* teachers are asked at each step,
+on the text that the student sees, with the same hidden words. Then they must read, and they
+disagree where the text allows more than one reading. It costs a pass of every teacher at each step
+(`live_ensemble_loss`). On ASDiv-A's validation problems live teachers with 30% of the words hidden
+helped, and kept ones did not (`lessons/results/study.md`).
+
 In the loss, the mean takes the place of one teacher's probabilities; nothing else changes
 (`ensemble_loss`). Probabilities are averaged, not logits. Guess why: teacher A gives three tokens
 (0.90, 0.099, 0.001), teacher B gives them (0.001, 0.099, 0.90). Which token is best by the mean of
