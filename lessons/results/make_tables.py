@@ -7,6 +7,7 @@ draws accuracy.png. No figure is typed by hand.
 import json
 
 import numpy as np
+from study_tables import study_tables
 from tables import SETS, accuracy, against, difference, markdown, mean, rows_of, select
 
 from tinyprune.figures import save_picture
@@ -206,7 +207,7 @@ def reliability_table(rows):
     for name, low, high in bands:
         cells = [name]
         for data in SETS:
-            [row] = select(rows, data=data, decoding=BEST)
+            [row] = select(rows, data=data, model="teacher", decoding=BEST)
             sure = np.array(row["settings"]["confidence"])
             chosen = (low <= sure) & (sure < high)
             right = is_correct(row["verdicts"])[chosen]
@@ -340,7 +341,8 @@ def main():
                  "reliability": reliability_table(rows_of("shipped.json")),
                  "trust": trust_table(trust),
                  "speed": speed_table(cpu, gpu)},
-             ROOT / "lessons" / "course" / "README.md": {"proof": course_table(course)}}
+             ROOT / "lessons" / "course" / "README.md": {"proof": course_table(course)},
+             RESULTS / "study.md": study_tables()}
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
         print(f"{page}: {', '.join(tables)}")

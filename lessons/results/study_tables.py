@@ -110,7 +110,17 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           "scratch": "round 2: from the start, not pruned",
           "scratch, 30% pruned": "round 2: from the start, 30% pruned while it learns",
           "copy": "round 2: a copy trains on, not pruned",
-          "copy, 30% pruned": "round 2: a copy trains on, 30% pruned meanwhile"}
+          "copy, 30% pruned": "round 2: a copy trains on, 30% pruned meanwhile",
+          "scratch, not pruned, equations, 30% hidden":
+              "control: from the start, no teacher, 30% of the words hidden",
+          "copy, 30% pruned, live teachers, 30% hidden":
+              "round 2: a copy trains on with live teachers, 30% pruned meanwhile",
+          "scratch, 30% pruned, live teachers, 30% hidden":
+              "round 2: from the start with live teachers, 30% pruned while it learns",
+          "scratch, not pruned, live teachers, 30% hidden":
+              "round 2: from the start with live teachers, not pruned",
+          "live, then pruned and trained on":
+              "**main student**: the model above, then 30% pruned at once, and trained on"}
 LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
            "five teachers": "and five teachers",
            "five teachers and alignment": "and five, attention aligned"}

@@ -1,7 +1,8 @@
-"""Puts the main students of both sets beside the teachers, in half precision.
+"""Puts a data set's main student beside the teachers, in half precision.
 
-`python lessons/study/ship.py` trains them if the study has not (lessons/study/run.py rounds).
+`python lessons/study/ship.py asdiv-a` trains it if the study has not (lessons/study/run.py rounds).
 """
+import argparse
 import sys
 
 from trainings import MAIN, train_plan
@@ -11,19 +12,20 @@ from tinyprune import cli, recipe
 from tinyprune.checkpoint import save_model
 
 
-def ship(data, plan):
+def ship(data):
     """Saves the student of seed 0, on ASDiv-A the one that has not seen fold 0."""
-    run = Run("rounds", data, 0 if data == "asdiv-a" else None, plan, seed=0)
+    run = Run("rounds", data, 0 if data == "asdiv-a" else None, MAIN[data], seed=0)
     model, vocabularies, _ = train_plan(run, run.splits())
     path = recipe.shipped_student(data)
     save_model(model.half(), vocabularies, path)
     print(f"  {path.name}: {path.stat().st_size / 1e6:.1f} MB")
 
 
-def main(students=MAIN):
+def main():
     sys.excepthook = cli.show_error
-    for data, plan in students.items():
-        ship(data, plan)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", choices=MAIN)
+    ship(parser.parse_args().data)
 
 
 if __name__ == "__main__":
