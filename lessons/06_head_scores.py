@@ -26,7 +26,7 @@ A head gives every query a distribution over n keys: p_1, …, p_n, all at least
 
 It is 0 if one key has all the attention, and log n if all n keys have the same share. With the
 natural logarithm its unit is the *nat*. Order the five rows of the next cell by their entropy
-before you run it. Which of them has more after the division by log n?
+before you run it. For which of them do the divisions by log 4 and by log n differ?
 """
 
 # %% 6.1 Entropy
@@ -136,8 +136,8 @@ their product, a matrix (D, D):
 
     norm_ov[h] = ‖W_O,h W_V,h‖
 
-Biases are left out. The next cell draws the blocks of head 1 and breaks the norm in two ways. Which
-of the wrong ways gives a smaller number than the right one?
+Biases are left out. The next cell draws the blocks of head 1 and breaks the norm in two ways. Is
+the number of a wrong way smaller or larger than the right one?
 """
 
 # %% 6.3 Rows and columns
@@ -215,7 +215,7 @@ print(f"  the outputs differ by at most {difference:.1e}")
 # %% [markdown]
 r"""
 The function is the same, and `norm_qkvo` has changed: it looks at the matrices one by one. The
-product does not change. Neither norm is free of all defects. The LayerNorm before an attention
+product does not change. Both norms can still be fooled. The LayerNorm before an attention
 multiplies each channel by a learned gain, and a larger gain is the same function as larger weights.
 So the library first multiplies the weights by the gain.
 
@@ -349,8 +349,9 @@ the loss rises. So every example gets a gate of its own, (B, N) for a layer: fir
 value of each, then the mean.
 
 **Activation.** How long is the vector that the head adds to the residual stream? For one query the
-head's result is z_h, with K numbers. W_O,h turns it into D numbers. The score is the mean over real
-queries of ‖W_O,h z_h‖. It sees the values, which entropy does not.
+head's result is z_h, with K numbers, times its gate, which is 1 while heads are scored. W_O,h turns
+it into D numbers. The score is the mean over real queries of ‖W_O,h z_h‖. It sees the values, which
+entropy does not.
 
 **Leave-one-out**, the *oracle*. Close this head alone and see how much the mean loss rises:
 
@@ -399,7 +400,7 @@ of one kind, and take the mean of the three.
 How large is it by chance? For n heads in random order it lies within ±1.96/√(n - 1) in about 95 of
 100 cases. For the mean of three kinds, divide by √3 once more. Which criterion comes closest to the
 oracle? And does a head that attends everywhere (high entropy) matter more, as the paper says, or
-less, as HIES says (arXiv 2510.13832, here "entropy reversed": 1 - entropy)?
+less, as another paper says (HIES, arXiv 2510.13832; here "reversed entropy": 1 - entropy)?
 """
 
 # %% 6.9 Rank correlations
@@ -427,7 +428,7 @@ def correlations(scores):
 
 
 criteria = {"paper": paper_score,
-            "paper, entropy reversed": partial(paper_score, entropy_sign=-1),
+            "paper with reversed entropy": partial(paper_score, entropy_sign=-1),
             "weight norm": CRITERIA["norm_qkvo"],
             "norm of W_O W_V": CRITERIA["norm_ov"],
             "entropy": CRITERIA["entropy"],
@@ -455,6 +456,9 @@ print(f"  closest to the oracle: {first} (it {apart} the next)")
 finding = "matter neither more nor less, as far as chance allows to say"
 if abs(means["entropy"]) > by_chance:
     finding = "matter more" if means["entropy"] > 0 else "matter less"
+signs = {value > 0 for value in found["entropy"][:-1] if abs(value) > of_kind_by_chance}
+if len(signs) == 2:
+    finding = "matter more in one kind and less in another"
 print(f"  heads with high entropy {finding}")
 luck = "beyond chance, as one draw in twenty is" if "random" in beyond else "within chance"
 print(f"  random is {luck}")
@@ -636,7 +640,7 @@ print(f"  the two heads of the best pair are {place}")
 
 # %% [markdown]
 r"""
-The calibration problems choose, and other problems judge: a pair that was chosen among hundreds
+The calibration problems choose, and other problems judge: a pair that was chosen among many
 looks worse on the problems that chose it than it is. That is why a verdict of the table may be "not
 ruinous".
 
@@ -683,9 +687,10 @@ print(f"  {half} heads, again minus once: {100 * gained.mean():+.1f} points "
 
 # %% [markdown]
 r"""
-The interval is a 95% interval over the problems. Asking again has a price: each closed head costs
-a pass for every head that is left. Lesson 09 asks again at less cost. While a student trains, it
-scores all heads again and again, and a closed head may come back.
+The interval is a 95% interval over the problems: would other problems say the same? (Lesson 08
+explains how it is made.) Asking again has a price: each closed head costs a pass for every head
+that is left. Lesson 09 asks again at less cost. While a student trains, it scores all heads again
+and again, and a closed head may come back.
 
 ## Exercises
 
@@ -701,9 +706,9 @@ scores all heads again and again, and a closed head may come back.
    `pytest tests/test_scorer.py -k "norm or min_max"`
 4. (★★, 20 minutes) Find two mistakes. The first one computes the entropy of a set of batches by
    `torch.stack([entropy(batch) for batch in batches]).mean(dim=0)`, where entropy(batch) is (N,).
-   `pytest tests/test_scorer.py -k batched` The second one scores a head by
-   `loss.mean().backward()` and then `gate.grad.abs()`, with one gate (N,) for the whole batch.
-   Which number of 6.7 does it compute?
+   `pytest tests/test_scorer.py -k batched` The second one scores a head by `loss.mean().backward()`
+   and then `gate.grad.abs()`, with one gate (N,) for the whole batch. Which number of 6.7 does it
+   compute?
 5. (★★★, 45 minutes) Hand in a pair: each head harmless alone, both ruinous together. Start with
    `excess`, and let `check_pair` judge. Try `--data asdiv-a` or another `--seed` if your teacher
    has none. Then open: what do the two heads do for each other? Look at their attention (lesson 05,

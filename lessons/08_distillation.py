@@ -8,9 +8,9 @@ a *student*, a smaller model that learns. It asks which way round a distance bet
 goes, what the temperature does, and why the square of the temperature stands before the loss. At
 the end two false teachers stand beside the true one. Does the student notice the difference?
 
-You need lesson 02, and from 8.6 on lessons 06 and 07. The teacher of lesson 05 is loaded, or
-trained now. Reading takes about 50 minutes, the run a minute, the exercises four hours. "The
-library" is the package `tinyprune`, as in all lessons.
+You need lessons 02, 03 (mirrored equations) and 05, and from 8.6 on lessons 06 and 07. The teacher
+of lesson 05 is loaded, or trained now. Reading takes about 50 minutes, the run a minute, the
+exercises four hours. "The library" is the package `tinyprune`, as in all lessons.
 
 ## A distance between distributions
 
@@ -432,7 +432,8 @@ sure. Medicine has a control for this question, the *placebo*: it looks like the
 nothing in it. We make two, out of the teacher's probabilities for every training equation:
 
 - `permute_the_rest` keeps the best token and its probability, and shuffles the probabilities of all
-  other tokens. The confidence is the same, the entropy is the same. The second thoughts are gone.
+  other tokens. The confidence is the same, the entropy is the same. The order of the other tokens
+  is lost.
 - `someone_elses` gives each problem the probabilities of another problem, whose equation has as
   many tokens. This teacher is well informed, about something else.
 
@@ -542,7 +543,7 @@ difference. It does so two thousand times, and reports the range of the middle 9
 The verdict follows from the interval alone, and we fix the rule before we look:
 
 - BEATS: the whole interval is above 0.
-- DOES NOT BEAT: the whole interval is below +1 point, so a gain worth having is excluded.
+- DOES NOT BEAT: the whole interval is below +1 point, so the gain is less than one point.
 - INCONCLUSIVE: neither. These problems cannot tell.
 """
 
@@ -563,8 +564,9 @@ def compare(first, second):
     low, high = bootstrap_interval(gain)
     loss_low, loss_high = bootstrap_interval(losses[first] - losses[second])
     words = "lower" if loss_high < 0 else "higher" if loss_low > 0 else "not told apart"
-    return (f"{first} - {second}", f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f})",
-            verdict(low, high), f"{loss_low:+.3f} to {loss_high:+.3f}, {words}")
+    points = f"{100 * gain.mean():+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
+    return (f"{first} - {second}", points, verdict(low, high),
+            f"{loss_low:+.3f} to {loss_high:+.3f} {words}")
 
 
 QUESTIONS = {("true teacher", "equations alone"): "a teacher against none",
@@ -572,7 +574,7 @@ QUESTIONS = {("true teacher", "equations alone"): "a teacher against none",
              ("permuted teacher", "equations alone"): "what softness alone adds",
              ("true teacher", "mismatched teacher"): "the right problem's teacher"}
 rows = [compare(*pair) for pair in QUESTIONS]
-figures.table(rows, ["difference", "answers right (95%)", "verdict", "loss (95%)"])
+figures.table(rows, ["difference", "points (95%)", "verdict", "loss (95%)"])
 ANSWERS = {"BEATS": "yes, the first one beats the second",
            "DOES NOT BEAT": "no gain of a point or more",
            "INCONCLUSIVE": "these problems cannot tell"}
@@ -582,8 +584,9 @@ for question, row in zip(QUESTIONS.values(), rows):
 # %% [markdown]
 r"""
 Read the lines like this. If the true teacher beats the equations and the permuted one does not,
-knowledge was passed on. If both beat the equations alike, softness was enough. If neither does, the
-equations alone say all that a student of this size and this many steps can use. The mismatched
+knowledge was passed on. If both beat the equations alike, softness was enough. If both verdicts are
+DOES NOT BEAT, the equations alone say all that a student of this size and this many steps can use.
+INCONCLUSIVE says nothing about the teacher: it asks for more problems or more seeds. The mismatched
 teacher is the check of the experiment itself: if even this one did no harm, the student would not
 listen at all.
 
@@ -650,7 +653,8 @@ r"""
 The mean of the probabilities says: one of the two, each with 45%. This is the truth about two
 teachers who disagree. The mean of the logits prefers the middle token, in which neither of them
 believes: a small probability has a large negative logit, so each teacher has a veto. Logits of
-different teachers also have different sizes, and the louder teacher would count more.
+different teachers also have different sizes, and the teacher with the larger logits would count
+more.
 
 A round takes several trainings of full length, so it is not part of this lesson: a study makes the
 runs (`lessons/study`). Where its result files are there (`lessons/results/study/`), we show them
@@ -702,10 +706,10 @@ else:
 
 # %% [markdown]
 r"""
-Each line says in its last words how it compares with the plain teachers. The *plan* says where a
-student began: from random weights ("scratch") or from a copy of a teacher. A copy begins near the
-teacher, and a short training at a low learning rate does not take it far. If students from scratch
-do better in your table, distance is what the copy lacks.
+If a table stands above, each line says in its last words how it compares with the plain teachers.
+The *plan* says where a student began: from random weights ("scratch") or from a copy of a teacher.
+A copy begins near the teacher, and a short training at a low learning rate does not take it far. If
+students from scratch do better in your table, distance is what the copy lacks.
 
 ## Exercises
 

@@ -44,7 +44,7 @@ from tinyprune.decode import greedy
 from tinyprune.distill import ensemble_loss, ensemble_probabilities
 from tinyprune.dynamic_pruning import DynamicPruning, ratio_at
 from tinyprune.evaluate import evaluate_model, grade
-from tinyprune.masking import gates_for, lowest_heads, remove_heads, select_heads
+from tinyprune.masking import gates_for, remove_heads, select_heads
 from tinyprune.measure import (
     attention_flops,
     forced_decoding,
@@ -53,7 +53,7 @@ from tinyprune.measure import (
     seconds_of,
 )
 from tinyprune.results import bootstrap_interval, is_correct
-from tinyprune.rivals import gradient_score, leave_one_out_score, random_score
+from tinyprune.rivals import gradient_score, random_score
 from tinyprune.router import fit_router, problem_importance, route, without_heads
 from tinyprune.scorer import paper_score, score_heads
 from tinyprune.train import Training, steps_of
@@ -97,10 +97,10 @@ print(f"  of the pruned heads {first_quarter:.0%} go in the first quarter, {last
 # %% [markdown]
 r"""
 Why cubic (Zhu and Gupta 2017), and not linear? The heads go in the order of their scores. The first
-ones are those that matter least, so many can go at once. The last ones matter more, and each of
-them leaves work that other heads must learn. After an early rise the mask is nearly final for most
-of the time, and the student trains with the heads that it will keep. With the linear schedule a
-quarter of the heads would leave in the last quarter.
+ones matter less than those that follow, so many can go at once. The last ones matter more, and each
+of them leaves work that other heads must learn. After an early rise the mask is nearly final for
+most of the time, and the student trains with the heads that it will keep. With the linear schedule
+a quarter of the heads would leave in the last quarter.
 
 ## A score with a memory
 
@@ -351,54 +351,13 @@ flicker: out, in, out. Only a comparison can tell.
 
 Why should a second scoring know more than the first one? Because the worth of a head depends on the
 others. Two heads may do the same work. Either of them can go, but not both, and a ranking that was
-made once prunes both. The best criterion that we have is *leave-one-out* (lesson 06): mask a head
-alone, and see how much the loss rises. The next cell uses it in two ways on the teacher, without
-any training:
-
-- *once*: score all heads, and prune the lowest ones together;
-- *asked again*: prune the lowest head, score the heads that are left, prune the lowest one, and so
-  on. This is the *greedy backward* method.
-
-Both prune as many heads as the students above. The price: one pass for each head and scoring.
-Guess: in how many heads do both differ, and by how many points?
-"""
-
-# %% 9.5 Once, or asked again
-figures.heading("9.5 Leave-one-out, once and asked again, no training (test, greedy)")
-COUNT = len(by_gradient.pruned)
-few = recipe.calibration_batches(splits.train, vocabularies, 64)
-
-
-def accuracy_of_choice(pruned):
-    """The teacher's accuracy with these heads masked, without any training."""
-    gates = gates_for(teacher, pruned)
-    report = evaluate_model(teacher, splits.test, vocabularies, gates=gates)
-    return report.answer_accuracy
-
-
-once = set(lowest_heads(score_heads(teacher, few, leave_one_out_score), COUNT))
-again = set()
-while len(again) < COUNT:
-    rises = score_heads(remove_heads(teacher, again), few, leave_one_out_score)
-    again.update(lowest_heads(rises, 1))  # one head always stays in each attention
-choices = {"nothing pruned": set(), "once": once, "asked again": again}
-accuracies = {name: accuracy_of_choice(pruned) for name, pruned in choices.items()}
-rows = []
-for name, accuracy in accuracies.items():
-    change = 100 * (accuracy - accuracies["nothing pruned"])
-    rows.append((name, len(choices[name]), accuracy, f"{change:+.1f} points"))
-figures.table(rows, ["leave-one-out", "heads pruned", "answers right", "change"])
-bought = 100 * (accuracies["asked again"] - accuracies["once"])
-print(f"  heads in both choices: {len(once & again)} of {COUNT}; asking again brings "
-      f"{bought:+.1f} points")
-
-# %% [markdown]
-r"""
-If asking again brings points here, the reason for dynamic pruning is sound: the worth of a head
-depends on the heads beside it. This is re-scoring at its best: the score is the loss itself, and
-each decision waits for the one before. The schedule asks a cheaper score, prunes several heads
-between two scorings, and always scores with all heads active. And the student trains, which may
-repair what a worse choice has broken. So the next table must decide.
+made once prunes both. Lesson 06 (section 6.14) has closed half of the heads by leave-one-out in two
+ways: ranked once, and asked again after each head. If asking again did better there, the reason for
+dynamic pruning is sound. That was re-scoring at its best: the score was the loss itself, and each
+decision waited for the one before (`greedy_score` in `tinyprune/rivals.py`). The schedule asks a
+cheaper score, prunes several heads between two scorings, and always scores with all heads active.
+And the student trains, which may repair what a worse choice has broken. So the next table must
+decide.
 
 ## Is it worth the effort?
 
@@ -420,15 +379,24 @@ heads in both, divided by the number in at least one. Two random choices of half
 Jaccard index of about 1/3.
 """
 
-# %% 9.6 Controls
-figures.heading(f"9.6 The same steps, other schedules: answers right ({len(splits.test)} test "
+# %% 9.5 Controls
+figures.heading(f"9.5 The same steps, other schedules: answers right ({len(splits.test)} test "
                 "problems, greedy)")
 by_lot = partial(random_score, seed=args.seed)
+
+
+def accuracy_of_choice(pruned):
+    """The teacher's accuracy with these heads masked, without any training."""
+    gates = gates_for(teacher, pruned)
+    report = evaluate_model(teacher, splits.test, vocabularies, gates=gates)
+    return report.answer_accuracy
+
+
 students = {"dynamic": by_gradient,
             "no way back": train_student("monotone") if returns(by_gradient) else by_gradient,
             "one-shot": train_student("one-shot"),
-            "by lot, one-shot": train_student("one-shot", by_lot),
-            "paper's score, dynamic": by_paper,
+            "one-shot by lot": train_student("one-shot", by_lot),
+            "dynamic by the paper's score": by_paper,
             "nothing pruned": train_student("none", ratio=0.0)}  # the last one
 
 
@@ -496,13 +464,14 @@ the way back corrected them.
 an advantage of its own: its student trains with its final heads from the first step on. *It did
 worse*: the scores at the start were not the scores that count later.
 
-*By lot cannot be told apart, or did better*: the choice of the heads hardly counts at this ratio
-and this length of training. The first column does not contradict this. The heads that remain can
-learn the work of those that left, because every head reads the same stream and writes to the same
-stream. A criterion can earn at most what this repair leaves. And look at the first column: a
-criterion that is worse than the mean of five lots there measures something other than what the
-model needs. *It did worse*: the criterion is worth its price here. Then ask whether a longer
-training would close the gap.
+*By lot* must be compared with *one-shot*, which differs from it in the choice of the heads alone:
+the line below the table does it. *They cannot be told apart, or the lot did better*: the choice of
+the heads hardly counts at this ratio and this length of training. The first column does not
+contradict this. The heads that remain can learn the work of those that left, because every head
+reads the same stream and writes to the same stream. A criterion helps only where training cannot
+repair the damage. And look at the first column: a criterion that is worse than the mean of five
+lots there measures something other than what the model needs. *One-shot did better than the lot*:
+the criterion is worth its price here. Then ask whether a longer training would close the gap.
 
 *Nothing pruned*: the gap between it and the best pruned student is the price of pruning. The draw
 by lot is one draw. Another `--seed` draws other heads, and trains another teacher first. The
@@ -513,12 +482,13 @@ for it.
 ## A criterion of your own
 
 A criterion is any function from (model, batches) to {Head: float}, where high means keep (lesson
-06). The schedule takes yours as it is. Break something on purpose: turn the gradient score upside
-down, so that the heads with the *highest* scores are pruned. Guess both accuracies first.
+06). You can give your own function to the schedule. Break something on purpose: turn the gradient
+score upside down, so that the heads with the *highest* scores are pruned. Guess both accuracies
+first.
 """
 
-# %% 9.7 Prune by your own score
-figures.heading("9.7 The same steps, your own score")
+# %% 9.6 Prune by your own score
+figures.heading("9.6 The same steps, your own score")
 
 
 def my_score(model, batches):
@@ -557,8 +527,8 @@ query, W_K and W_V per key. Guess: which share of a problem's FLOPs can such a g
 it skips half of the encoder's heads?
 """
 
-# %% 9.8 The ceiling of a gate at inference
-figures.heading("9.8 What a gate at inference could save at most, of a problem's FLOPs")
+# %% 9.7 The ceiling of a gate at inference
+figures.heading("9.7 What a gate at inference could save at most, of a problem's FLOPs")
 lengths = problem_lengths(splits.test)
 source_lengths, _ = zip(*lengths)
 S = round(np.mean(source_lengths))
@@ -590,12 +560,13 @@ So build one and look at the clock. The *router* (`tinyprune/router.py`) is one 
 mean embedding of a problem's words to a number for each head. It is fitted by least squares to the
 size of each gate's gradient on training problems: the gradient score, problem by problem. At
 inference the lowest heads are left out before the problem is read (`without_heads`), as many as
-above. The oracle knows the gradients of the problem itself, so it knows its equation. Guess: is the
+above. The "oracle" knows the gradients of the problem itself, so it knows its equation. (It is no
+upper limit: a gradient with all gates open does not know what the heads do together.) Guess: is the
 router nearer to removal, where all problems lose the same heads, or to the oracle? Is it faster?
 """
 
-# %% 9.9 A router, on the clock
-figures.heading("9.9 One problem at a time: the same heads for all, or heads for each problem")
+# %% 9.8 A router, on the clock
+figures.heading("9.8 One problem at a time: the same heads for all, or heads for each problem")
 problems = [problem for problem in splits.test if vocabularies.can_write(problem)][:50]
 singles = batches(problems, vocabularies, 1)
 router = fit_router(teacher, calibration)
@@ -650,6 +621,8 @@ for name, (model, choose) in WAYS.items():
         speed = f"×{times:.2f}"
     rows.append((name, ask(model, choose).mean(), speed))
 figures.table(rows, [f"{RATIO:.0%} of the heads left out", "answers right", "speed"])
+gain, words = compare(ask(*WAYS["chosen by the router"]), ask(*WAYS["the same heads removed"]))
+print(f"  the router against removal: {gain}, {words}")
 slower = float(rows[2][2][1:]) < float(rows[1][2][1:])
 print(f"  the router's model is {'slower' if slower else 'faster'} than the one with the same "
       "heads removed")
@@ -682,7 +655,7 @@ Stars give the difficulty, from ★ to ★★★.
 6. (★★, 20 minutes) Find the mistake: a colleague starts the moving average at 0 and prunes every
    head whose average is below 0.3. The true scores are 0.4 and more, and d = 0.9. What does the
    first scoring prune, and when would the last wrongly pruned head return?
-7. (★★, 40 minutes) Rewrite `my_score` in 9.7: take your score of lesson 06, or one that ignores the
+7. (★★, 40 minutes) Rewrite `my_score` in 9.6: take your score of lesson 06, or one that ignores the
    model. By how much can a criterion move the student's accuracy at this ratio?
 8. (★★★, 90 minutes) Open: a schedule of your own (linear, or one-shot after some steps of training)
    against the controls above: three seeds, with intervals. Say before you run it what would change

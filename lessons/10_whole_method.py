@@ -71,7 +71,7 @@ print(f"  {len(splits.train)} training problems, {len(test)} test problems; "
 
 # %% [markdown]
 r"""
-Which heads would you miss least? Guess before you run the next cell. We take the paper's score
+Which heads does the model need least? Guess before you run the next cell. We take the paper's score
 (lesson 06): half weight norm, half entropy, each scaled to [0, 1] within its kind of attention. The
 entropy is measured on the *calibration problems*, a few hundred training problems.
 """
@@ -233,7 +233,8 @@ figures.table(
       f"{gained.mean():.1%}", f"{low:.1%} … {high:.1%}")],
     ["", "paper", f"ours, {args.ratio:.0%}, {args.data}", "arithmetic allows"])
 print("  last row, last column: the 95% interval of the difference, paired over problems")
-print(f"  answers: the paper's figure {verdict(PAPER['accuracy'], low, high)}")
+print(f"  answers: the paper's figure (Math23k) {verdict(PAPER['accuracy'], low, high)} "
+      f"({args.data})")
 possible = "allow this" if PAPER["speed"] <= paper_fastest else "do not explain all of it"
 print(f"  speed: the paper's {PAPER['FLOPs']:.1%} fewer FLOPs allow {paper_fastest:.1%}, and it is "
       f"{PAPER['speed']:.1%} faster: FLOPs {possible}")
@@ -363,9 +364,11 @@ figures.table(table, ["", "question", "points", "95%", "the first is"])
 
 # %% [markdown]
 r"""
-Read the table from the top of each group. Training after pruning is the large effect. The other two
-are small, and small effects need many problems: with n problems and two models that differ on a
-tenth of them, the interval is about ±0.6 / √n wide, which is ±2 points for a thousand problems.
+Read the table from the top of each group. On the real sets training after pruning is the large
+effect. On the sample the search repairs much of the damage before any training: compare the columns
+"greedy" and "bidirectional" of the pruned teacher in 10.5. The other two effects are small, and
+small effects need many problems: with n problems and two models that differ on a tenth of them, the
+interval is the difference ± 0.6 / √n: ± 2 points for a thousand problems.
 
 One seed stands behind each group, so another seed would move every line. The study repeats all of
 this with several seeds, from copies and from the start, with one teacher and with five

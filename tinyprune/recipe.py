@@ -112,7 +112,7 @@ def load_or_train(path, name, make):
     make: (checkpoint path) -> model, vocabularies, log, pruning log
     """
     if path.exists():
-        print(f"  {name}: loaded {path.name} (after a change of the code delete it, to train anew)")
+        print(f"  {name}: loaded {path.name} (delete it after a change of the code)")
     else:
         checkpoint = path.with_suffix(".checkpoint")
         model, vocabularies, log, pruning_log = make(checkpoint)
