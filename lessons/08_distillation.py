@@ -658,7 +658,7 @@ more.
 
 A round takes several trainings of full length, so it is not part of this lesson: a study makes the
 runs (`lessons/study`). Where its result files are there (`lessons/results/study/`), we show them
-and compares each kind of model with the plain teachers of round 1, paired over the same problems.
+and compare each kind of model with the plain teachers of round 1, paired over the same problems.
 Guess: does a student of several teachers do better than a teacher?
 """
 

@@ -440,11 +440,10 @@ after = [row[2] for row in rows[:-1]]
 print(f"  between the best and the worst of the pruned students: {max(before) - min(before):.3f} "
       f"untrained, {max(after) - min(after):.3f} trained")
 ranked = sorted(rows, key=lambda row: -row[2])
-print(f"  trained, from the best to the worst: {'; '.join(row[0] for row in ranked)}")
-CHANCE = {"cannot be told apart": "the dynamic choice cannot be told from a choice by lot",
-          "did better": "a choice by lot did better than the dynamic one",
-          "did worse": "the dynamic choice did better than one by lot"}
-print(f"  {CHANCE[dict((row[0], row[-1]) for row in rows)['by lot, one-shot']]}")
+print(f"  the best trained one: {ranked[0][0]}; the worst: {ranked[-1][0]}")
+gain, words = compare(correct_answers(students["one-shot"]),
+                      correct_answers(students["one-shot by lot"]))
+print(f"  one-shot by the gradient against one-shot by lot: {gain}, {words}")
 if not returns(by_gradient):
     print("  no head came back, so \"no way back\" is the same training")
 elif students["no way back"].pruned == by_gradient.pruned:

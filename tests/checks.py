@@ -44,6 +44,8 @@ def check(got, expected, what, mistakes=None):
     if fitting:
         raise AssertionError(f"{what}: {'; or: '.join(fitting)} "
                              "(your result is exactly what that mistake gives)")
+    assert got is not None or expected is None, \
+        f"{what}: your function returned nothing (None): is there a `return`?"
     kinds = kind(expected), kind(got)
     of_sets = {kinds[0], kinds[1]} <= {"set", "list", "tuple"}
     if isinstance(expected, torch.Tensor) or of_sets:
@@ -55,9 +57,15 @@ def check(got, expected, what, mistakes=None):
         f"{what}: expected the shape {tuple(expected.shape)}, got {tuple(got.shape)}"
     nan = got.isnan().sum().item() if got.is_floating_point() else 0
     assert not nan, f"{what}: {nan} of {got.numel()} values are NaN; " \
-        "a row with every key masked, 0 * inf, 0 / log 1?"
+        "0 * inf, 0 / 0, or the logarithm of 0?"
     distance = (got.double() - expected.double()).abs()
     too_far = distance > 1e-6 + 1e-5 * expected.double().abs()
     first = tuple(too_far.nonzero()[0].tolist())
-    raise AssertionError(f"{what}: first differs at {first}: expected {expected[first].item():.6g},"
-                         f" got {got[first].item():.6g}; no known mistake gives these numbers")
+    place = f"first differs at {first}: " if first else ""
+    raise AssertionError(f"{what}: {place}expected {shown(expected[first])}, got "
+                         f"{shown(got[first])}; no known mistake gives these numbers")
+
+
+def shown(number):
+    """A tensor of one number, or of True or False, as a text."""
+    return str(number.item()) if number.dtype == torch.bool else f"{number.item():.6g}"

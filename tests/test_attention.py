@@ -122,6 +122,8 @@ def test_split_heads_gives_each_head_its_columns():
         "heads and width are swapped: view as (B, T, N, K), not (B, T, K, N)":
             x.view(B, T, K, N).permute(0, 3, 1, 2),
         "heads and tokens are not transposed: (B, N, T, K) is needed": x.view(B, T, N, K)})
+    assert split_heads(x.requires_grad_(), N).requires_grad, \
+        "the result has no gradient: was it detached?"
 
 
 def test_merge_heads_undoes_split_heads():
@@ -207,6 +209,8 @@ def test_attention_equals_torch(shape):
     inputs = [part for part in (query, key, value, mask) if part is not None]
     before = copy.deepcopy(inputs)
     got = attention(*inputs)
+    assert isinstance(got, tuple) and len(got) == 2, \
+        "attention must return two things: z, and the probabilities"
     for name, now, old in zip(("query", "key", "value", "mask"), inputs, before):
         assert same(now, old), \
             f"attention changed its {name} in place; an operation ending in _ or += on it?"

@@ -166,6 +166,8 @@ def test_soft_loss_takes_probabilities_that_are_soft_already():
         "padding is left out of the sum but counted in the mean": right * 5 / (B * T)})
     sure = F.one_hot(teacher.argmax(-1), V).double()
     assert soft_loss(student, sure, REAL, t).isfinite(), "a teacher that is sure: 0 log 0 is 0"
+    assert soft_loss(student.requires_grad_(), soft, REAL, t).requires_grad, \
+        "the student gets no gradient: was it detached?"
 
 
 def test_kd_gradient_equals_torchs():
@@ -274,12 +276,19 @@ def test_alignment_is_a_mean_over_active_heads_and_their_partners():
         "masked heads are aligned too": every,
         "masked heads are left out of the sum but counted in the mean": (2 * encoder + cross) / 5,
         "summed over the heads, not averaged": 2 * encoder + cross,
+        "heads were paired by position, not by `partners`": (
+            2 * reference.attention_kl(first[:, [0, 2]], second[:, [0, 2]], REAL)
+            + reference.attention_kl(second[:, [1]], first[:, [0]], ~REAL)) / 3,
         "a mean of the attentions' means: heads in small layers weigh more": (encoder + cross) / 2,
         "the encoder's real queries were taken for cross-attention too":
             (2 * encoder + reference.attention_kl(*pair, REAL)) / 3})
     encoder = reference.attention_kl(first, second[:, [2, 0, 1]], REAL)
     cross = reference.attention_kl(second[:, [1, 0]], first[:, [2, 1]], ~REAL)
     check(every, (3 * encoder + 2 * cross) / 5, "without gates all heads are active")
+    learning = {name: probabilities.requires_grad_() for name, probabilities in student.items()}
+    distance = attention_alignment(learning, teacher, partners, real, gates)
+    assert isinstance(distance, torch.Tensor) and distance.requires_grad, \
+        "the student gets no gradient: was it detached, or is this a plain number?"
 
 
 # the whole loss

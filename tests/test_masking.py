@@ -171,9 +171,11 @@ def test_every_ratio_prunes_exactly_its_share(sizes, scope):
         distinct = dict(zip(heads, rng.sample(range(999), len(heads))))
         what = f"{percent}% of {len(heads)} heads, halves rounded up"
         check(len(select_heads(distinct, percent / 100, scope)), count, what, {
-            "the budget was rounded down, or half a head to the even number (Python's round)":
+            "a head too few: the budget was rounded down, or half a head to the even number "
+            "(Python's round), or each kind was rounded alone, or exercise 1 loses one":
                 math.floor(exact),
-            "the budget was rounded up": math.ceil(exact)})
+            "a head too many: the budget was rounded up, or each kind was rounded alone":
+                math.ceil(exact)})
         scores = {head: rng.randrange(6) for head in heads}  # six different scores: many ties
         pruned = select_heads(scores, percent / 100, scope)
         assert len(pruned) == count, f"{what}: with equal scores {len(pruned)} heads go, " \
@@ -193,7 +195,8 @@ def test_half_a_head_is_rounded_up():
     """Exactly half, also where floating point falls short of it."""
     scores = dict.fromkeys(all_heads(7, 3, 1), 0.1)
     check(len(select_heads(scores, 0.3)), 11, "30% of 35 heads, exactly 10.5", {
-        "rounded down, or to the even neighbour as Python's round does: halves go up here": 10})
+        "a head too few: rounded down, to the even neighbour as Python's round does, or within "
+        "each kind; halves go up here": 10})
     scores = dict.fromkeys(all_heads(5, 3, 1), 0.1)
     check(len(select_heads(scores, 0.58)), 15, "58% of 25 heads, exactly 14.5", {
         "0.58 * 25 is 14.499999999999998 in floating point": 14})
@@ -242,12 +245,18 @@ def logits(model, gates=None):
 def test_gates_are_zero_for_pruned_heads_and_one_for_others():
     model = tiny_model(decoder_layers=1)
     gates = gates_for(model, heads_of("encoder 1 0, encoder 1 2, cross 0 1"))
-    assert list(gates) == [("encoder", 0), ("encoder", 1), ("decoder", 0), ("cross", 0)]
+    names = [("encoder", 0), ("encoder", 1), ("decoder", 0), ("cross", 0)]
+    assert isinstance(gates, dict) and list(gates) == names, \
+        f"expected a dict with the keys (kind, layer), in order {names}, got {str(gates)[:200]}"
+    assert all(isinstance(gate, torch.Tensor) for gate in gates.values()), \
+        "expected a tensor (N,) for each attention"
     expected = torch.tensor([[1., 1, 1], [0, 1, 0], [1, 1, 1], [1, 0, 1]])
-    check(torch.stack(list(gates.values())).cpu(), expected, "the gates", {
+    got = torch.stack(list(gates.values())).cpu()
+    check(got, expected, "the gates, a row for each attention", {
         "a pruned head has gate 0, an active one 1": 1 - expected})
     smaller = remove_heads(model, heads_of("encoder 0 1"))
-    assert gates_for(smaller, set())["encoder", 0].tolist() == [1, 1], "one for each head there is"
+    assert gates_for(smaller, set())["encoder", 0].tolist() == [1, 1], \
+        "an attention that has lost a head has one gate less: one for each head that is there"
     gate = gates_for(smaller, heads_of("encoder 0 2"))["encoder", 0]
     check(gate.tolist(), [1, 0], "head 2 is the second of the heads 0 and 2")
 

@@ -23,24 +23,29 @@ from tinyprune.transformer import masked_mean, token_loss
 LABEL_SMOOTHING = 0.1
 
 
-def kd_loss(student_logits, teacher_logits, real, temperature):
-    """τ² * KL(teacher || student), both softened by the temperature τ: a mean over real tokens.
+def soft_loss(student_logits, probabilities, real, temperature):
+    """τ² * KL(probabilities || student at temperature τ): a mean over real tokens.
 
-    logits (B, T, V), real (B, T), True for real target tokens -> a number
+    student_logits (B, T, V); probabilities (B, T, V), a teacher's at this temperature; real (B, T),
+    True for real target tokens -> a number
     The factor τ² keeps the gradient's size: softening shrinks it by 1/τ twice.
     """
-    ### BEGIN SOLUTION
-    teacher = (teacher_logits / temperature).softmax(dim=-1).detach()
-    return soft_loss(student_logits, teacher, real, temperature)
-    ### END SOLUTION
-
-
-def soft_loss(student_logits, probabilities, real, temperature):
-    """kd_loss, where the teacher's probabilities (B, T, V) are softened already."""
     ### BEGIN SOLUTION
     student = (student_logits / temperature).log_softmax(dim=-1)  # (B, T, V)
     terms = torch.xlogy(probabilities, probabilities) - probabilities * student
     return temperature**2 * masked_mean(terms.sum(dim=-1), real)
+    ### END SOLUTION
+
+
+def kd_loss(student_logits, teacher_logits, real, temperature):
+    """τ² * KL(teacher || student), both softened by the temperature τ: a mean over real tokens.
+
+    logits (B, T, V), real (B, T), True for real target tokens -> a number
+    No gradient reaches the teacher.
+    """
+    ### BEGIN SOLUTION
+    teacher = (teacher_logits / temperature).softmax(dim=-1).detach()
+    return soft_loss(student_logits, teacher, real, temperature)
     ### END SOLUTION
 
 

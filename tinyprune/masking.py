@@ -17,6 +17,8 @@ def apportion(total, sizes):
     """Splits `total` in proportion to `sizes` into whole numbers, by the largest remainder.
 
     apportion(3, [4, 2, 2]) -> [1, 1, 1]
+    Of equal remainders the first wins. Remainders are compared as whole numbers, total * size %
+    sum(sizes): as floats, equal ones may differ in the last digit.
     """
     ### BEGIN SOLUTION
     shares = [total * size // sum(sizes) for size in sizes]
@@ -29,10 +31,10 @@ def apportion(total, sizes):
 
 
 def lowest_heads(scores, count):
-    """The `count` heads with the lowest scores, ties by (layer, index): [Head]
+    """The `count` heads with the lowest scores: [Head], the lowest first
 
-    One head always stays in each attention. scores: {Head: float}
-    Raises ValueError if that many cannot go.
+    scores: {Head: float}; ties go by layer, then index, then the name of the kind
+    One head always stays in each attention. Raises ValueError if that many cannot go.
     """
     ### BEGIN SOLUTION
     ranked = sorted(scores, key=lambda head: (scores[head], head[1:], head.kind))
@@ -42,17 +44,18 @@ def lowest_heads(scores, count):
         if len(chosen) < count and left[head[:2]] > 1:
             left[head[:2]] -= 1
             chosen.append(head)
+    ### END SOLUTION
     if len(chosen) < count:
         raise ValueError(f"cannot prune {count} heads: only {len(chosen)} can go if one stays in "
                          "every attention")
     return chosen
-    ### END SOLUTION
 
 
 def select_heads(scores, ratio, scope="kind"):
     """Which heads to prune: round-half-up(ratio * all) of them, the lowest scores first.
 
-    scores: {Head: float} -> a set of Heads
+    scores: {Head: float}; ratio: a decimal number, so 0.58 of 25 heads is 14.5 and rounds to 15,
+    though 0.58 * 25 is 14.499999999999998 in floating point -> a set of Heads
     scope: "kind" shares the number among the kinds of attention in proportion, and ranks each kind
            alone; "all" ranks all heads together
     Raises ValueError if so many cannot go.

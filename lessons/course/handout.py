@@ -61,7 +61,41 @@ def write_copy(folder, assignments):
     for path in white_list(ROOT):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, folder / path)
+    page = folder / "README.md"
+    page.write_text(student_page(page.read_text(encoding="utf-8"), assignments), encoding="utf-8")
     write_package(folder, blanks, assignments)
+
+
+def student_page(text, assignments):
+    """The README with the assignments first, and without the part for teachers."""
+    title, rest = text.split("\n", 1)
+    before, _, after = rest.partition("## Teaching with it\n")
+    rest = before + "## " + after.partition("\n## ")[2]
+    parts = [title]
+    for assignment in assignments:
+        table = ASSIGNMENTS[assignment]
+        parts.append(f"""
+## Your assignment: {assignment}
+
+Read lesson `lessons/{table["lesson"]}.py`. Then write these functions, in this order. Each has a
+docstring, and in place of its body a line that names the exercise:
+
+{listed(table["blanks"])}
+
+`python -m pytest --assignment {assignment}` shows your points, a line for each test. It takes about
+half a minute. With `--report=results.json` it also writes them to a file. Tests of other functions
+that need yours are skipped until it is written. `tests/reference.py` holds slow versions, which
+your functions must not import.""")
+    return "\n".join([*parts, "\n## The project", rest])
+
+
+def listed(blanks):
+    """The exercises as lines: number, function, file."""
+    lines = []
+    for number, blank in enumerate(blanks, 1):
+        module, _, name = blank.partition(".")
+        lines.append(f"{number}. `{name}` in `tinyprune/{module}.py`")
+    return "\n".join(lines)
 
 
 def write_package(folder, blanks, assignments):
