@@ -219,6 +219,17 @@ def reliability_table(rows):
     return markdown(header, lines)
 
 
+def shipped_table(rows):
+    """Rows of shipped.json -> each model that came with the project; costs against its teacher."""
+    lines = []
+    for row in select(rows, decoding=BEST):
+        [teacher] = select(rows, data=row["data"], model="teacher", decoding=BEST)
+        lines.append([f"{SETS[row['data']]}, {row['model']}", accuracy([row]), f"{row['heads']}",
+                      against([row], [teacher], "parameters_without_embeddings"),
+                      against([row], [teacher], "flops")])
+    return markdown(["shipped model", "answers right (95%)", "heads", "parameters", "FLOPs"], lines)
+
+
 # trust
 
 def trust_table(found):
@@ -338,6 +349,7 @@ def main():
                  "ingredients": ingredients_table(rows_of("ingredients-*.json")),
                  "asdiv-a": whole_method_table(select(whole_method, data="asdiv-a")),
                  "math23k": whole_method_table(select(whole_method, data="math23k")),
+                 "shipped": shipped_table(rows_of("shipped.json")),
                  "reliability": reliability_table(rows_of("shipped.json")),
                  "trust": trust_table(trust),
                  "speed": speed_table(cpu, gpu)},

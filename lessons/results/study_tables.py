@@ -70,9 +70,12 @@ def shown_difference(rows, others):
 
 def counted(rows):
     """How many seeds and folds stand behind a row: a cell."""
-    seeds = len({row["seed"] for row in rows})
-    folds = len({row["fold"] for row in rows})
-    return f"{seeds}" if folds == 1 else f"{seeds} × {folds} folds"
+    seeds = defaultdict(set)
+    for row in rows:
+        seeds[row["fold"]].add(row["seed"])
+    numbers = sorted({len(of_fold) for of_fold in seeds.values()})
+    text = "–".join(map(str, [numbers[0], *numbers[1:][-1:]]))
+    return text if len(seeds) == 1 else f"{text} × {len(seeds)} folds"
 
 
 def relative(rows, whole, key):

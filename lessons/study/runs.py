@@ -4,7 +4,6 @@ from functools import partial
 
 from tinyprune import recipe
 from tinyprune.bidirectional import bidirectional_search
-from tinyprune.data import load
 from tinyprune.decode import greedy
 from tinyprune.evaluate import best_equations, find_candidates, grade
 from tinyprune.measure import mean_flops, parameters, problem_lengths
@@ -42,7 +41,7 @@ class Run:
         return self.study.startswith("trials")
 
     def splits(self):
-        return load(self.data, self.fold, tuning=self.tuning)
+        return recipe.load(self.data, self.fold, tuning=self.tuning)
 
     def asked(self):
         """The names of the splits whose problems are asked."""

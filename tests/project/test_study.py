@@ -2,6 +2,7 @@
 import json
 import runpy
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,6 +20,7 @@ from tinyprune.results import BEST, KEYS
 from tinyprune.transformer import shift_right
 from tinyprune.vocabulary import Vocabularies
 
+PRUNED = "scratch, 30% pruned"
 SCRIPT = ROOT / "lessons" / "study" / "run.py"
 
 
@@ -28,6 +30,7 @@ def study(small, monkeypatch, capsys):
     def study(line):
         monkeypatch.setattr(sys, "argv", ["run.py", *line.split(), "--out", str(small / "study")])
         monkeypatch.setattr(trainings, "TEACHERS", 2)
+        monkeypatch.setitem(trainings.PLANS, PRUNED, replace(trainings.PLANS[PRUNED], teachers=2))
         runpy.run_path(str(SCRIPT))["main"]()
         return capsys.readouterr().out
 
@@ -44,7 +47,7 @@ def test_a_run_writes_its_rows_and_is_not_made_twice(study, small):
     assert all(list(row) == KEYS for row in rows)
     best = next(row for row in rows if row["settings"]["decoding"] == BEST)
     facts = (best["model"], best["ratio"], best["settings"]["round"], best["settings"]["teachers"])
-    assert facts == ("scratch", 0.3, 2, 5)
+    assert facts == ("scratch", 0.3, 2, 2)
     teacher = study("rounds --run 0")
     assert "rounds-sample-teacher-seed0" in teacher
     assert study(f"trials --run {number}") == "", "a run that is there is left alone"
