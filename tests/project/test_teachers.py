@@ -24,7 +24,7 @@ from tinyprune.results import BEST, BIDIRECTIONAL
 from tinyprune.transformer import Head
 from tinyprune.vocabulary import Vocabularies
 
-TEACHERS = sorted((ROOT / "data" / "teachers").glob("*.pt"))
+TEACHERS = sorted((ROOT / "data" / "teachers").glob("teacher-*.pt"))
 SCRIPT = ROOT / "data" / "teachers" / "make_teachers.py"
 make_teachers = SimpleNamespace(**runpy.run_path(str(SCRIPT)))
 
