@@ -412,7 +412,7 @@ shares = {}
 for name, model in (("whole", teacher), ("heads removed", removed)):
     forced_decoding(model, timed_batches[0])  # not timed: it warms up
     with torch.autograd.profiler.profile(use_kineto=False) as profile:
-        for timed_batch in 3 * timed_batches:
+        for timed_batch in timed_batches:
             forced_decoding(model, timed_batch)
     times = dict.fromkeys([*KINDS_OF_WORK, "the rest"], 0.0)
     operations = 0
@@ -421,7 +421,7 @@ for name, model in (("whole", teacher), ("heads removed", removed)):
         times[[*fitting, "the rest"][0]] += event.self_cpu_time_total
         operations += event.count
     shares[name] = [took / sum(times.values()) for took in times.values()]
-    each = operations // (3 * len(timed_batches))
+    each = operations // len(timed_batches)
     print(f"  {name}: {each} operations for a batch, those that call others included")
 figures.table(list(zip(times, *shares.values())), ["share of the time", *shares])
 products = {name: values[0] for name, values in shares.items()}

@@ -1,4 +1,6 @@
 """What figures.py prints: text that says the same with and without matplotlib."""
+import importlib.util
+
 import pytest
 
 from tinyprune import figures
@@ -7,14 +9,15 @@ from tinyprune.transformer import Head
 SCORES = {Head("encoder", 0, 0): 0.2, Head("encoder", 0, 2): 1.0, Head("cross", 1, 3): 0.5}
 
 
-@pytest.fixture(params=["with matplotlib", "without"])
+MATPLOTLIB = ["with matplotlib"] if importlib.util.find_spec("matplotlib") else []
+
+
+@pytest.fixture(params=["without", *MATPLOTLIB])
 def pictures(request, monkeypatch, tmp_path):
     """The folder of pictures; it stays empty without matplotlib."""
     monkeypatch.setattr(figures, "PICTURES", tmp_path)
     if request.param == "without":
         monkeypatch.setattr(figures, "pyplot", lambda: None)
-    else:
-        pytest.importorskip("matplotlib")
     return tmp_path
 
 
