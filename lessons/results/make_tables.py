@@ -7,9 +7,9 @@ draws accuracy.png. No figure is typed by hand.
 import json
 
 import numpy as np
+
 from study_tables import study_tables
 from tables import SETS, accuracy, against, difference, markdown, mean, rows_of, select
-
 from tinyprune.figures import save_picture
 from tinyprune.files import ROOT, write_text
 from tinyprune.results import (

@@ -8,8 +8,8 @@ import math
 from collections import defaultdict
 
 import numpy as np
-from tables import SETS, markdown, rows_of, select
 
+from tables import SETS, markdown, rows_of, select
 from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, is_correct, verdict
 
 KINDS = ("encoder", "decoder", "cross")

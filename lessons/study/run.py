@@ -10,12 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+import torch
+
 import criteria
 import curves
 import inference
-import torch
 import trainings
-
 from tinyprune import cli, files, recipe
 from tinyprune.data import DATA
 from tinyprune.results import write_findings, write_result

@@ -5,11 +5,10 @@
 import argparse
 import sys
 
-from trainings import MAIN, train_plan
-
 from runs import Run
 from tinyprune import cli, recipe
 from tinyprune.checkpoint import save_model
+from trainings import MAIN, train_plan
 
 
 def ship(data):

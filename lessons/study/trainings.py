@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from committee import Committee
-
 from runs import CHOICES, TEACHERS, Run, answers, costs_of, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.rivals import greedy_score

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-import trainings
-from committee import Committee
 
+import trainings
 from builders import model_for, tiny_batch, tiny_model
 from cases import small_problem
 from checks import check
+from committee import Committee
 from tinyprune.batching import make_batch
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.decode import greedy

@@ -2,8 +2,8 @@
 import math
 
 import numpy as np
-import study_tables as tables
 
+import study_tables as tables
 from tinyprune.evaluate import Report
 from tinyprune.results import BEST, GREEDY, result_row
 

@@ -1,7 +1,7 @@
 """The tables' promises: means over folds, paired intervals, pages that come from files alone."""
-import make_tables as tables
 import pytest
 
+import make_tables as tables
 from tinyprune.evaluate import Report
 from tinyprune.files import ROOT
 from tinyprune.results import BEST, MAJORITY, RESULTS, result_row
