@@ -42,7 +42,7 @@ from tinyprune.attention import MultiHeadAttention
 from tinyprune.evaluate import evaluate_model
 from tinyprune.masking import gates_for, lowest_heads, select_heads
 from tinyprune.results import bootstrap_interval, is_correct
-from tinyprune.rivals import example_losses
+from tinyprune.rivals import mean_loss
 from tinyprune.scorer import (
     CRITERIA,
     entropy_sums,
@@ -536,23 +536,17 @@ gates to 0 (`gates_for`) and compares the mean loss with that of the whole model
 figures.heading("6.12 The same heads closed together: the sum of the rises, and the joint rise")
 
 
-@torch.no_grad()
-def mean_loss(heads):
+def loss_without(heads):
     """The mean loss of the few problems with these heads masked."""
-    gates = gates_for(teacher, heads)
-    losses = []
-    for batch in few:
-        logits = teacher(batch.source, batch.lengths, batch.target, gates)  # (B, T, V)
-        losses.append(example_losses(logits, batch.target))  # (B,)
-    return torch.cat(losses).mean().item()
+    return mean_loss(teacher, few, gates_for(teacher, heads)).item()
 
 
-whole_loss = mean_loss([])
+whole_loss = loss_without([])
 
 
 def joint_rise(heads):
     """How much the mean loss rises when these heads are masked together."""
-    return mean_loss(heads) - whole_loss
+    return loss_without(heads) - whole_loss
 
 
 rows = []
@@ -661,7 +655,7 @@ def greedy_backward(size):
     while len(closed) < size:
         active = [head for head in alone if head not in closed]
         left = Counter(head[:2] for head in active)  # one stays in each attention
-        losses = {head: mean_loss([*closed, head]) for head in active if left[head[:2]] > 1}
+        losses = {head: loss_without([*closed, head]) for head in active if left[head[:2]] > 1}
         closed.append(min(losses, key=losses.get))
     return closed
 

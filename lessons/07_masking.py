@@ -345,11 +345,10 @@ RATIOS = [tenth / 10 for tenth in range(8)]
 def recorded_accuracies(data):
     """The recorded greedy accuracy at each ratio, a mean over folds: {ratio: float}"""
     found = {}
-    for path in sorted(results.RESULTS.glob(f"whole-method-{data}-*.json")):
-        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
-            greedy = row["settings"].get("decoding") == results.GREEDY
-            if greedy and row["model"] in ("teacher", "pruned"):
-                found.setdefault(row["ratio"], []).append(row["answer_accuracy"])
+    for row in results.read_rows(f"whole-method-{data}-*.json"):
+        greedy = row["settings"].get("decoding") == results.GREEDY
+        if greedy and row["model"] in ("teacher", "pruned"):
+            found.setdefault(row["ratio"], []).append(row["answer_accuracy"])
     return {ratio: sum(values) / len(values) for ratio, values in sorted(found.items())}
 
 

@@ -31,7 +31,6 @@ KL(p || q) the same as KL(q || p)?
 
 # %% 8.1 One pair by hand
 import copy
-import json
 import time
 from dataclasses import replace
 
@@ -53,7 +52,6 @@ from tinyprune.distill import (
     task_loss,
 )
 from tinyprune.evaluate import evaluate_model
-from tinyprune.files import read_text
 from tinyprune.masking import remove_heads, select_heads
 from tinyprune.results import bootstrap_interval, is_correct
 from tinyprune.rivals import example_losses
@@ -664,16 +662,13 @@ Guess: does a student of several teachers do better than a teacher?
 
 # %% 8.10 Recorded rounds
 figures.heading("8.10 Rounds on the real sets, as recorded")
-paths = [path for study in ("rounds", "trials")
-         for path in sorted(results.RESULTS.glob(f"study/{study}-*.json"))]
 groups = {}  # {what was trained: its rows}
-for path in paths:
-    for row in json.loads(read_text(path))["rows"]:
-        settings = row["settings"]
-        if settings["decoding"] == results.BEST:
-            key = (row["data"], row["split"], row["study"], settings["round"],
-                   settings["teachers"], settings.get("plan", ""), f"{row['ratio']:.0%}")
-            groups.setdefault(key, []).append(row)
+for row in results.read_rows("study/rounds-*.json") + results.read_rows("study/trials-*.json"):
+    settings = row["settings"]
+    if settings["decoding"] == results.BEST:
+        key = (row["data"], row["split"], row["study"], settings["round"],
+               settings["teachers"], settings.get("plan", ""), f"{row['ratio']:.0%}")
+        groups.setdefault(key, []).append(row)
 
 
 def share_right(rows, fold):
@@ -687,11 +682,9 @@ def against_teachers(key):
     if key[3:5] == (1, 0) or not plain:
         return ""
     folds = {row["fold"] for row in groups[key]} & {row["fold"] for row in plain[0]}
-    gains = [share_right(groups[key], fold) - share_right(plain[0], fold) for fold in folds]
-    gain = np.concatenate(gains)  # (problems,)
-    low, high = bootstrap_interval(gain)
-    words = "did better" if low > 0 else "did worse" if high < 0 else "cannot be told apart"
-    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f}) {words}"
+    students = np.concatenate([share_right(groups[key], fold) for fold in folds])  # (problems,)
+    teachers = np.concatenate([share_right(plain[0], fold) for fold in folds])
+    return " ".join(results.compare(students, teachers))
 
 
 rows = []

@@ -28,7 +28,6 @@ all pruned heads goes in the first quarter, and which in the last?
 """
 
 # %% 9.1 The schedule
-import contextlib
 import copy
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -48,13 +47,19 @@ from tinyprune.masking import gates_for, remove_heads, select_heads
 from tinyprune.measure import (
     attention_flops,
     forced_decoding,
+    interleaved,
     mean_flops,
     problem_lengths,
-    seconds_of,
 )
-from tinyprune.results import bootstrap_interval, is_correct
+from tinyprune.results import compare, is_correct
 from tinyprune.rivals import gradient_score, random_score
-from tinyprune.router import fit_router, problem_importance, route, without_heads
+from tinyprune.router import (
+    fit_router,
+    least_important,
+    problem_importance,
+    route,
+    without_heads,
+)
 from tinyprune.scorer import paper_score, score_heads
 from tinyprune.train import Training, steps_of
 from tinyprune.transformer import Transformer
@@ -410,14 +415,6 @@ def jaccard(a, b):
     return len(a & b) / len(a | b)
 
 
-def compare(first, second):
-    """The difference of two arrays of answers, its 95% interval, and what it allows to say."""
-    gain = first - second
-    low, high = bootstrap_interval(gain)
-    words = "did better" if low > 0 else "did worse" if high < 0 else "cannot be told apart"
-    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f})", words
-
-
 def row_of(name, student):
     """A row of the table: both accuracies, and the comparison with the dynamic student."""
     answers = correct_answers(student)
@@ -578,8 +575,7 @@ def by_router(batch):
 
 
 def by_oracle(batch):
-    importance = problem_importance(teacher, batch)[0].tolist()
-    return select_heads(dict(zip(teacher.heads(), importance)), RATIO)
+    return least_important(teacher, problem_importance(teacher, batch), RATIO)[0]
 
 
 def nothing(batch):
@@ -600,24 +596,20 @@ def ask(model, choose):
 def read_all(model, choose):
     """The same work for all: the recorded equations are written."""
     for batch in singles:
-        with without_heads(model, choose(batch)) if choose else contextlib.nullcontext():
+        with without_heads(model, choose(batch)):
             forced_decoding(model, batch)
 
 
 WAYS = {"whole model": (teacher, nothing), "the same heads removed": (smaller, nothing),
         "chosen by the router": (teacher, by_router), "chosen by the oracle": (teacher, by_oracle)}
-clocks = {name: [] for name in WAYS if "oracle" not in name}  # nobody has gradients at inference
-for _ in range(4):
-    for name, seconds in clocks.items():
-        model, choose = WAYS[name]
-        work = partial(read_all, model, choose if choose is by_router else None)
-        seconds.append(seconds_of(work))
+timed = {name: partial(read_all, *way) for name, way in WAYS.items()
+         if "oracle" not in name}  # nobody has gradients at inference
+seconds = interleaved(timed, rounds=3)
 rows = []
 for name, (model, choose) in WAYS.items():
     speed = ""
-    if name in clocks:
-        times = min(clocks["whole model"][1:]) / min(clocks[name][1:])  # the first warms up
-        speed = f"×{times:.2f}"
+    if name in seconds:
+        speed = f"×{seconds['whole model'] / seconds[name]:.2f}"
     rows.append((name, ask(model, choose).mean(), speed))
 figures.table(rows, [f"{RATIO:.0%} of the heads left out", "answers right", "speed"])
 gain, words = compare(ask(*WAYS["chosen by the router"]), ask(*WAYS["the same heads removed"]))

@@ -17,7 +17,6 @@ Options: --data sample, asdiv-a or math23k, --fold 0 to 4, --ratio 0.3, --seed 0
 """
 
 # %% 10.1 The teacher
-import json
 import time
 
 import torch
@@ -43,9 +42,9 @@ from tinyprune.results import (
     GREEDY,
     MAJORITY,
     NEAREST,
-    RESULTS,
     bootstrap_interval,
     is_correct,
+    read_rows,
     result_path,
     result_row,
     verdict,
@@ -339,13 +338,6 @@ def right_answers(rows):
                           and row["settings"].get("decoding") == BEST)
         found[name] = is_correct(letters)
     return found
-
-
-def read_rows(pattern):
-    rows = []
-    for file in sorted(RESULTS.glob(pattern)):
-        rows += json.loads(file.read_text(encoding="utf-8"))["rows"]
-    return rows
 
 
 table = []

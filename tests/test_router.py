@@ -3,8 +3,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from builders import heads_of, row_of, tiny_batch, tiny_model
+from builders import heads_of, row_of, tiny_model
 from checks import check
+from test_scorer import BATCHES
 from tinyprune import masking
 from tinyprune.rivals import gradient_score
 from tinyprune.router import (
@@ -15,7 +16,6 @@ from tinyprune.router import (
     without_heads,
 )
 
-BATCHES = [tiny_batch((6, 3), (2, 5), seed=1), tiny_batch((4, 1, 2, 5), (3, 1, 4, 2), seed=2)]
 PRUNED = heads_of("encoder 0 1, decoder 1 0, decoder 1 2, cross 0 2")
 
 

@@ -73,6 +73,13 @@ def mean_flops(model, lengths):
     return sum(flops(model, *pair) for pair in lengths) / len(lengths)
 
 
+def costs_of(model, problems):
+    """What a model costs, as a row of a result file says it; FLOPs: the mean of these problems."""
+    return dict(heads=len(model.heads()), heads_kept=model.heads_kept(),
+                parameters_without_embeddings=parameters(model, embeddings=False),
+                flops=mean_flops(model, problem_lengths(problems)))
+
+
 @torch.no_grad()
 def forced_decoding(model, batch):
     """One encoder pass, then cached decoding of the batch's recorded equations.
@@ -97,20 +104,30 @@ def seconds_of(function):
     return time.perf_counter() - start
 
 
-def latencies(models, batches, rounds=9):
-    """Seconds per problem of each model, interleaved so that a busy machine slows all alike.
+def interleaved(functions, rounds=9):
+    """Median seconds of a call of each function, in turn, so that a busy machine slows all alike.
 
-    models: {name: model} in eval mode; batches: [Batch] -> {name: median over rounds}
+    functions: {name: function of no arguments} -> {name: median over rounds}
+    """
+    seconds = {name: [] for name in functions}
+    for _ in range(rounds + 1):
+        for name, function in functions.items():
+            seconds[name].append(seconds_of(function))
+    # The first round warms up.
+    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+
+
+def latencies(models, batches, rounds=9):
+    """Seconds per problem of each model.
+
+    models: {name: model} in eval mode; batches: [Batch] -> {name: as interleaved measures them}
     """
     def decode_all(model):
         for batch in batches:
             forced_decoding(model, batch)
 
     problems = sum(len(batch.source) for batch in batches)
-    seconds = {name: [] for name in models}
-    for _ in range(rounds + 1):
-        for name, model in models.items():
-            seconds[name].append(seconds_of(partial(decode_all, model)) / problems)
-    # The first round warms up.
-    return {name: statistics.median(values[1:]) for name, values in seconds.items()}
+    seconds = interleaved({name: partial(decode_all, model) for name, model in models.items()},
+                          rounds)
+    return {name: took / problems for name, took in seconds.items()}
 

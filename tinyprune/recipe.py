@@ -205,12 +205,10 @@ def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio
     name = f"student, {schedule}, {'distilled' if distill else 'cross-entropy'}"
 
     def make(checkpoint):
-        model = copy.deepcopy(teacher)
         pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
         loss = partial(distillation_loss, teacher=teacher) if distill else task_loss
-        log = train(model, splits.train, vocabularies, config, loss=loss, checkpoint=checkpoint,
-                    name=name, pruning=pruning)
-        return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
+        return train_and_remove(copy.deepcopy(teacher), pruning, splits, vocabularies, config,
+                                loss=loss, checkpoint=checkpoint, name=name)
 
     path = model_path(data, fold, "student", config, experiment, ratio, schedule,
                       name_of(criterion), DISTILLATION if distill else False, fingerprint(teacher))
@@ -251,15 +249,23 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
             soft = load_or_ask_teachers(data, fold, splits, vocabularies, teachers)
             loss = partial(ensemble_loss, origin=origin if aligned else None)
         pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
-        log = train(model, splits.train, vocabularies, config, loss=loss, checkpoint=checkpoint,
-                    name=f"student of {len(teachers)}", pruning=pruning, soft=soft)
-        return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
+        return train_and_remove(model, pruning, splits, vocabularies, config, loss=loss, soft=soft,
+                                checkpoint=checkpoint, name=f"student of {len(teachers)}")
 
     models = [*teachers, origin] if origin else teachers
     path = model_path(data, fold, "ensemble-student", config, experiment, ratio, schedule,
                       name_of(criterion), len(teachers), aligned, shape, live,
                       *map(fingerprint, models))
     return load_or_train(path, f"student of {len(teachers)} teachers", make)[0]
+
+
+def train_and_remove(model, pruning, splits, vocabularies, config, **options):
+    """Trains a student while a DynamicPruning masks heads, then removes these; options: train's
+
+    -> smaller model, vocabularies, log, pruning log
+    """
+    log = train(model, splits.train, vocabularies, config, pruning=pruning, **options)
+    return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
 
 
 def load_or_ask_teachers(data, fold, splits, vocabularies, teachers):

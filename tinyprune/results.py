@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 
-from tinyprune.files import ROOT, write_text
+from tinyprune.files import ROOT, read_text, write_text
 
 RESULTS = ROOT / "lessons" / "results"
 # How a model's answers were found: these names stand in the rows' settings.
@@ -54,6 +54,17 @@ def verdict(claim, low, high):
     if low <= claim <= high:
         return "holds within our interval"
     return "does not hold: ours is lower" if high < claim else "does not hold: ours is higher"
+
+
+def compare(first, second):
+    """Two models' answers to the same problems, arrays of 0 and 1 or of shares of seeds.
+
+    -> the mean difference with its interval, as a text; and what the interval allows to say
+    """
+    gain = first - second
+    low, high = bootstrap_interval(gain)
+    words = "did better" if low > 0 else "did worse" if high < 0 else "cannot be told apart"
+    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f})", words
 
 
 def result_row(report, **facts):
@@ -117,6 +128,14 @@ def write_findings(path, found, started):
     """Writes one object: provenance, and what was found."""
     whole = json.dumps(provenance(started) | found, ensure_ascii=False, indent=1)
     write_text(path, whole + "\n")
+
+
+def read_rows(pattern):
+    """All rows of the recorded result files (RESULTS) whose name fits."""
+    rows = []
+    for path in sorted(RESULTS.glob(pattern)):
+        rows += json.loads(read_text(path))["rows"]
+    return rows
 
 
 def result_path(folder, row, suffix=""):

@@ -17,9 +17,7 @@ from tinyprune.rivals import gate_gradients
 
 def mean_embedding(model, batch):
     """What the router reads: the mean of a problem's word embeddings, and 1: (B, D + 1)"""
-    words = model.source_embedding(batch.source.flatten(0, 1))  # padding's embedding is 0
-    total = words.unflatten(0, batch.source.shape[:2]).sum(dim=1)  # (B, D)
-    mean = total / batch.lengths[:, None]
+    mean = model.embed(batch.source).sum(dim=1) / batch.lengths[:, None]  # (B, D)
     return torch.cat([mean, torch.ones_like(mean[:, :1])], dim=1)
 
 
@@ -47,9 +45,14 @@ def route(router, model, batch, ratio):
 
     As many in each kind of attention as select_heads takes at this ratio.
     """
-    importance = (mean_embedding(model, batch) @ router).tolist()  # (B, heads)
+    return least_important(model, mean_embedding(model, batch) @ router, ratio)
+
+
+def least_important(model, importance, ratio):
+    """The heads that each problem does without, by its row of `importance` (B, heads), in the order
+    of model.heads(): [frozenset of Heads]"""
     heads = model.heads()
-    return [frozenset(select_heads(dict(zip(heads, row)), ratio)) for row in importance]
+    return [frozenset(select_heads(dict(zip(heads, row)), ratio)) for row in importance.tolist()]
 
 
 @contextlib.contextmanager
@@ -61,18 +64,18 @@ def without_heads(model, pruned):
     """
     check_heads(model, pruned)
     layers = model.attention_layers()
-    whole = {name: (attention.heads, dict(attention.named_parameters()))
-             for name, attention in layers.items()}
-    gone = {name: [] for name in layers}
+    gone = {}  # (kind, layer): the indices of its pruned heads; other layers stay as they are
     for head in pruned:
-        gone[head.kind, head.layer].append(head.index)
+        gone.setdefault((head.kind, head.layer), []).append(head.index)
+    whole = {name: (layers[name].heads, dict(layers[name].named_parameters())) for name in gone}
     try:
         for name, indices in gone.items():
             layers[name].prune_heads(indices)
         yield
     finally:
-        for name, attention in layers.items():
-            attention.heads, parameters = whole[name]
+        for name, (heads, parameters) in whole.items():
+            attention = layers[name]
+            attention.heads = heads
             for key, parameter in parameters.items():
                 part, _, weight_or_bias = key.partition(".")
                 projection = getattr(attention, part)

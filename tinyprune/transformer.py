@@ -242,12 +242,16 @@ class Transformer(nn.Module):
             kept[kind].append(list(attention.heads))
         return kept
 
+    def embed(self, source):
+        """The sums of the words' subword embeddings, 0 for padding: (B, S, P) -> (B, S, D)"""
+        return self.source_embedding(source.flatten(0, 1)).unflatten(0, source.shape[:2])
+
     def encode(self, source, lengths, gates=None, attentions=None):
         """source (B, S, P), P subwords a word, lengths (B,)
         -> memory (B, S, D), memory_mask (B, 1, 1, S)"""
         gates = gates or {}
         mask = padding_mask(lengths, source.shape[1])
-        words = self.source_embedding(source.flatten(0, 1)).unflatten(0, source.shape[:2])
+        words = self.embed(source)
         x = self.dropout(words * self.config.embedding_scale)  # (B, S, D)
         for i, layer in enumerate(self.encoder):
             x, probabilities = layer(x, mask, gates.get(("encoder", i)), attentions is not None)

@@ -16,7 +16,7 @@ from tinyprune.checkpoint import load_model, save_model
 from tinyprune.data import Splits
 from tinyprune.evaluate import best_candidates, find_candidates, grade
 from tinyprune.files import FileError
-from tinyprune.measure import mean_flops, parameters, problem_lengths
+from tinyprune.measure import costs_of
 from tinyprune.results import (
     BEST,
     BIDIRECTIONAL,
@@ -93,10 +93,8 @@ def ask(name, fold, kind, path):
             settings["confidence"] = [confidence.confidence(c.score, groups) for c in best]
         rows.append(result_row(grade(problems, [candidate.equation for candidate in best]),
                                study="shipped", data=name, split="test", fold=fold,
-                               model=kind, seed=0, settings=settings, heads=len(model.heads()),
-                               heads_kept=model.heads_kept(),
-                               parameters_without_embeddings=parameters(model, embeddings=False),
-                               flops=mean_flops(model, problem_lengths(problems))))
+                               model=kind, seed=0, settings=settings,
+                               **costs_of(model, problems)))
     return rows
 
 

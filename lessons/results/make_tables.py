@@ -8,8 +8,8 @@ import json
 
 import numpy as np
 
-from study_tables import study_tables
-from tables import SETS, accuracy, against, difference, markdown, mean, rows_of, select
+from study_tables import draw_study, ledger_table, study_tables
+from tables import SETS, accuracy, against, difference, markdown, mean, select
 from tinyprune.figures import save_picture
 from tinyprune.files import ROOT, write_text
 from tinyprune.results import (
@@ -21,6 +21,7 @@ from tinyprune.results import (
     NEAREST,
     RESULTS,
     is_correct,
+    read_rows,
 )
 
 MODELS = {  # what a row is called in the tables -> the keys by which its result rows are known
@@ -338,19 +339,20 @@ def put_tables(text, tables):
 
 
 def main():
-    whole_method = rows_of("whole-method-*-seed0-ratio0.3.json")
-    teachers = rows_of("teacher-*-seed0.json")
+    whole_method = read_rows("whole-method-*-seed0-ratio0.3.json")
+    teachers = read_rows("teacher-*-seed0.json")
     trust, cpu, gpu, course = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
                                for name in ("trust", "speed", "gpu", "course"))
     pages = {ROOT / "README.md": {"summary": summary_table(whole_method)},
              RESULTS / "README.md": {
                  "teacher": teacher_table(teachers),
                  "failures": failures_table(teachers),
-                 "ingredients": ingredients_table(rows_of("ingredients-*.json")),
+                 "ingredients": ingredients_table(read_rows("ingredients-*.json")),
                  "asdiv-a": whole_method_table(select(whole_method, data="asdiv-a")),
                  "math23k": whole_method_table(select(whole_method, data="math23k")),
-                 "shipped": shipped_table(rows_of("shipped.json")),
-                 "reliability": reliability_table(rows_of("shipped.json")),
+                 "shipped": shipped_table(read_rows("shipped.json")),
+                 "ledger": ledger_table(select(whole_method, data="math23k")),
+                 "reliability": reliability_table(read_rows("shipped.json")),
                  "trust": trust_table(trust),
                  "speed": speed_table(cpu, gpu)},
              ROOT / "lessons" / "course" / "README.md": {"proof": course_table(course)},
@@ -358,8 +360,12 @@ def main():
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
         print(f"{page}: {', '.join(tables)}")
-    save_picture("accuracy", lambda axes: draw_accuracy(axes, whole_method), (7, 4.5), RESULTS)
-    save_picture("cost", lambda axes: draw_cost(axes, cpu), (7, 4.5), RESULTS)
+    def save(name, draw):
+        save_picture(name, draw, (7, 4.5), RESULTS)
+
+    save("accuracy", lambda axes: draw_accuracy(axes, whole_method))
+    save("cost", lambda axes: draw_cost(axes, cpu))
+    draw_study(save)
 
 
 if __name__ == "__main__":

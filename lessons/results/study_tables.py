@@ -6,11 +6,20 @@ folds. Intervals are over problems; ± is the standard deviation of the seeds' o
 import json
 import math
 from collections import defaultdict
+from functools import partial
 
 import numpy as np
 
-from tables import SETS, markdown, rows_of, select
-from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, is_correct, verdict
+from tables import SETS, against, markdown, select
+from tinyprune.results import (
+    BEST,
+    GREEDY,
+    RESULTS,
+    bootstrap_interval,
+    is_correct,
+    read_rows,
+    verdict,
+)
 
 KINDS = ("encoder", "decoder", "cross")
 CHECKED = {  # what a way to choose heads is called in the tables
@@ -31,9 +40,20 @@ def by_problem(rows):
     return {fold: np.mean(correct, axis=0) for fold, correct in seeds.items()}
 
 
+def of_all_folds(rows):
+    """by_problem, one fold after the other: an array"""
+    return np.concatenate(list(by_problem(rows).values()))
+
+
 def accuracy_of(rows):
-    """The mean over seeds, then over the problems of all folds."""
-    return np.concatenate(list(by_problem(rows).values())).mean()
+    return of_all_folds(rows).mean()
+
+
+def gains(rows, others):
+    """The difference of two models on the problems of the folds that both have: an array"""
+    mine = by_problem(rows)
+    theirs = by_problem(others)
+    return np.concatenate([mine[fold] - theirs[fold] for fold in mine if fold in theirs] or [[]])
 
 
 def spread(rows):
@@ -49,7 +69,7 @@ def shown_mean(rows):
     """Accuracy with its interval over problems, and ± over seeds: a cell."""
     if not rows:
         return ""
-    values = np.concatenate(list(by_problem(rows).values()))
+    values = of_all_folds(rows)
     low, high = bootstrap_interval(values)
     between = spread(rows)
     seeds = "" if between is None else f" ± {100 * between:.1f}"
@@ -58,12 +78,9 @@ def shown_mean(rows):
 
 def shown_difference(rows, others):
     """In points, with an interval paired over problems, on the folds that both have: a cell."""
-    mine = by_problem(rows)
-    theirs = by_problem(others)
-    folds = [fold for fold in mine if fold in theirs]
-    if not folds:
+    values = gains(rows, others)
+    if not len(values):
         return ""
-    values = np.concatenate([mine[fold] - theirs[fold] for fold in folds])
     low, high = bootstrap_interval(values)
     return f"{100 * values.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
@@ -79,11 +96,8 @@ def counted(rows):
 
 
 def relative(rows, whole, key):
-    """A cost against the whole model's: a cell."""
-    if rows[0][key] is None:
-        return ""
-    share = np.mean([row[key] for row in rows]) / np.mean([row[key] for row in whole]) - 1
-    return f"{share:+.1%}" if abs(share) > 1e-9 else "–"
+    """A cost against the whole model's: a cell, empty where nobody has counted."""
+    return "" if rows[0][key] is None else against(rows, whole, key)
 
 
 def plan_table(rows, names, split="test"):
@@ -342,24 +356,17 @@ def roberta_shares(ratio=0.3):
     return parameters, ratio * in_flops / (in_flops + 2 * n * feedforward)
 
 
-def ledger_table(whole_method, students, teachers):
-    """The paper's figures beside ours.
-
-    whole_method: rows of lesson 10 on Math23k, for costs and speed
-    students, teachers: rows of one data set's main student and of its plain teachers
-    """
+def ledger_table(whole_method):
+    """The paper's figures beside ours: rows of lesson 10 on Math23k -> a table"""
     [teacher] = select(whole_method, model="teacher", decoding=BEST)
     [student] = select(whole_method, model="student", loss="ce+kl+attention", decoding=BEST)
     parameters, in_flops = roberta_shares()
     saved = {key: 1 - student[key] / teacher[key]
              for key in ("parameters_without_embeddings", "flops")}
     allowed = 1 / (1 - PAPER["flops"]) - 1
-    mine = by_problem(students)
-    theirs = by_problem(teachers)
-    gained = np.concatenate([mine[fold] - theirs[fold] for fold in mine])
-    low, high = bootstrap_interval(gained)
+    low, high = bootstrap_interval(gains([student], [teacher]))
     lines = [["answers gained by the pruned student (paper: -0.4 to -0.7 over both models)",
-              f"{100 * PAPER['gained']:+.1f}", shown_difference(students, teachers), "",
+              f"{100 * PAPER['gained']:+.1f}", shown_difference([student], [teacher]), "",
               verdict(PAPER["gained"], low, high)],
              ["parameters saved", f"{PAPER['parameters']:.1%}",
               f"{saved['parameters_without_embeddings']:.1%}",
@@ -374,15 +381,23 @@ def ledger_table(whole_method, students, teachers):
 
 # all of it
 
+def draw_study(save):
+    """Draws what has files; save: figures.save_picture for the results' folder"""
+    for data in SETS:
+        rows = read_rows(f"study/curves-{data}-*.json")
+        if rows:
+            save(f"curves-{data}", partial(draw_curves, rows=rows))
+
+
 def study_tables():
     """{name of a table: its text} of the studies and sets that have files."""
     tables = {}
     for data in SETS:
-        rounds = rows_of(f"study/rounds-{data}-*.json")
-        trained = rounds + rows_of(f"study/factorial-{data}-*.json")
-        curves = rows_of(f"study/curves-{data}-*.json")
-        trials = rows_of(f"study/trials-{data}-*.json")
-        routed = rows_of(f"study/inference-{data}-*.json")
+        rounds = read_rows(f"study/rounds-{data}-*.json")
+        trained = rounds + read_rows(f"study/factorial-{data}-*.json")
+        curves = read_rows(f"study/curves-{data}-*.json")
+        trials = read_rows(f"study/trials-{data}-*.json")
+        routed = read_rows(f"study/inference-{data}-*.json")
         criteria = [json.loads(path.read_text(encoding="utf-8"))
                     for path in sorted(RESULTS.glob(f"study/criteria-{data}-*.json"))]
         if trials:

@@ -1,19 +1,9 @@
 """What make_tables.py and study_tables.py share: rows of result files, and cells of tables."""
-import json
-
 import numpy as np
 
-from tinyprune.results import RESULTS, bootstrap_interval, is_correct
+from tinyprune.results import bootstrap_interval, is_correct
 
 SETS = {"math23k": "Math23k", "asdiv-a": "ASDiv-A"}
-
-
-def rows_of(pattern):
-    """All rows of the result files whose name fits."""
-    rows = []
-    for path in sorted(RESULTS.glob(pattern)):
-        rows += json.loads(path.read_text(encoding="utf-8"))["rows"]
-    return rows
 
 
 def select(rows, **wanted):
@@ -53,4 +43,4 @@ def difference(rows, others):
 def against(rows, teachers, key):
     """A cost relative to the teacher's."""
     share = mean(rows, key) / mean(teachers, key) - 1
-    return f"{share:+.1%}" if share else "–"
+    return f"{share:+.1%}" if abs(share) > 1e-9 else "–"

@@ -3,10 +3,11 @@
 curves:        without training after; greedy answers
 trials-curves: the same on validation problems, to choose the best way
 """
-from runs import CHOICES, SCOPES, Run, costs_of, folds_of, row, teacher_of
+from runs import CHOICES, SCOPES, Run, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.evaluate import evaluate_model
 from tinyprune.masking import remove_heads, select_heads
+from tinyprune.measure import costs_of
 from tinyprune.results import GREEDY
 from tinyprune.scorer import score_heads
 
@@ -36,7 +37,7 @@ def execute(run):
     for ratio in RATIOS:
         smaller = remove_heads(teacher, select_heads(scores, ratio, scope))
         facts = dict(model="pruned", ratio=ratio, schedule="one-shot", criterion=run.plan,
-                     teacher_seed=run.seed) | costs_of(smaller, splits)
+                     teacher_seed=run.seed) | costs_of(smaller, splits.test or splits.valid)
         for split in run.asked():
             if problems := getattr(splits, split):
                 report = evaluate_model(smaller, problems, vocabularies)

@@ -3,21 +3,25 @@
 Beside it stand removal, where all problems do without the same heads, and an oracle that knows each
 problem's own gate gradients, and so its equation. All answer greedily, one problem at a time.
 """
-import contextlib
-import statistics
 from collections import defaultdict
 from functools import partial
 
-from runs import Run, costs_of, folds_of, row, teacher_of
+from runs import Run, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.batching import batches, make_batch
 from tinyprune.decode import greedy
 from tinyprune.evaluate import grade
 from tinyprune.masking import remove_heads, select_heads
-from tinyprune.measure import forced_decoding, seconds_of
+from tinyprune.measure import costs_of, forced_decoding, interleaved, seconds_of
 from tinyprune.results import GREEDY
 from tinyprune.rivals import gradient_score
-from tinyprune.router import fit_router, problem_importance, route, without_heads
+from tinyprune.router import (
+    fit_router,
+    least_important,
+    problem_importance,
+    route,
+    without_heads,
+)
 from tinyprune.scorer import score_heads
 
 RATIOS = {"30%": 0.3, "50%": 0.5}
@@ -44,10 +48,9 @@ def execute(run):
         return route(router, model, batch, ratio)[0]
 
     def by_oracle(batch):
-        importance = problem_importance(model, batch)[0].tolist()
-        return select_heads(dict(zip(model.heads(), importance)), ratio)
+        return least_important(model, problem_importance(model, batch), ratio)[0]
 
-    ways = {"whole": (model, None), "removed": (smaller, None), "router": (model, by_router),
+    ways = {"whole": (model, nothing), "removed": (smaller, nothing), "router": (model, by_router),
             "oracle": (model, by_oracle)}
     problems = splits.test
     clock = milliseconds(ways, problems[:TIMED], vocabularies)
@@ -61,17 +64,14 @@ def execute(run):
                      milliseconds_per_problem=clock.get(way), teacher_seed=run.seed)
         if way in clock:
             facts["speedup"] = clock["whole"] / clock[way]
-        facts |= costs_of(smaller if choose else used, splits)
+        facts |= costs_of(used if choose is nothing else smaller, problems)
         rows.append(row(run, report, "test", GREEDY, settings, facts))
     return rows
 
 
-@contextlib.contextmanager
-def chosen_heads(model, batch, choose):
-    """Inside, the model does without the heads that `choose` gives for the batch: -> these"""
-    pruned = frozenset(choose(batch)) if choose else frozenset()
-    with without_heads(model, pruned) if choose else contextlib.nullcontext():
-        yield pruned
+def nothing(batch):
+    """The choice of a model that loses no head while it answers."""
+    return frozenset()
 
 
 def answer_each(model, problems, vocabularies, choose):
@@ -80,36 +80,34 @@ def answer_each(model, problems, vocabularies, choose):
     chosen = []
     for problem in problems:
         batch = make_batch([problem], vocabularies)
-        with chosen_heads(model, batch, choose) as pruned:
+        chosen.append(choose(batch))
+        with without_heads(model, chosen[-1]):
             [[best, *_]] = greedy(model, batch, vocabularies.target)
         equations.append(best.equation)
-        chosen.append(pruned)
     return grade(problems, equations), chosen
 
 
-def decode(model, batch, choose):
-    with chosen_heads(model, batch, choose):
-        forced_decoding(model, batch)
+def decode_all(model, asked, choose):
+    for batch in asked:
+        with without_heads(model, choose(batch)):
+            forced_decoding(model, batch)
 
 
-def milliseconds(ways, problems, vocabularies, rounds=5):
+def milliseconds(ways, problems, vocabularies):
     """The median time a problem of each way but the oracle, one problem at a time, in turn."""
     asked = [make_batch([problem], vocabularies)
              for problem in problems if vocabularies.can_write(problem)]
-    seconds = defaultdict(list)
-    for _ in range(rounds + 1):
-        for way, (model, choose) in ways.items():
-            if way != "oracle":  # it computes gradients, which no solver would
-                took = sum(seconds_of(partial(decode, model, batch, choose)) for batch in asked)
-                seconds[way].append(took / len(asked))
-    return {way: 1e3 * statistics.median(took[1:]) for way, took in seconds.items()}
+    # The oracle computes gradients, which no solver would.
+    timed = {way: partial(decode_all, model, asked, choose)
+             for way, (model, choose) in ways.items() if way != "oracle"}
+    return {way: 1e3 * took / len(asked) for way, took in interleaved(timed, rounds=5).items()}
 
 
 def milliseconds_in_groups(model, choose, problems, vocabularies):
     """The time a problem where problems with one choice share a batch of at most 32."""
     groups = defaultdict(list)
     for problem in filter(vocabularies.can_write, problems):
-        groups[frozenset(choose(make_batch([problem], vocabularies)))].append(problem)
+        groups[choose(make_batch([problem], vocabularies))].append(problem)
     asked = [batch for group in groups.values() for batch in batches(group, vocabularies, 32)]
-    took = sum(seconds_of(partial(decode, model, batch, choose)) for batch in asked)
+    took = seconds_of(partial(decode_all, model, asked, choose))
     return 1e3 * took / sum(len(batch.source) for batch in asked)

@@ -6,7 +6,6 @@ from tinyprune import recipe
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.decode import greedy
 from tinyprune.evaluate import best_equations, find_candidates, grade
-from tinyprune.measure import mean_flops, parameters, problem_lengths
 from tinyprune.results import BEST, BIDIRECTIONAL, GREEDY, result_row
 from tinyprune.rivals import random_score
 from tinyprune.scorer import CRITERIA, entropy_score, paper_score
@@ -73,14 +72,6 @@ def answers(data, model, problems, vocabularies):
                  BIDIRECTIONAL: best_equations(problems, candidates),
                  BEST: best_equations(problems, candidates, recipe.reranker(data))}
     return {decoding: grade(problems, found) for decoding, found in equations.items()}
-
-
-def costs_of(model, splits):
-    """What a model costs, as a row says it; FLOPs are of the problems that are asked last."""
-    problems = splits.test or splits.valid
-    return dict(heads=len(model.heads()), heads_kept=model.heads_kept(),
-                parameters_without_embeddings=parameters(model, embeddings=False),
-                flops=mean_flops(model, problem_lengths(problems)))
 
 
 def row(run, report, split, decoding, settings, facts):

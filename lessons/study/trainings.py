@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from committee import Committee
-from runs import CHOICES, TEACHERS, Run, answers, costs_of, folds_of, row, teacher_of
+from runs import CHOICES, TEACHERS, Run, answers, folds_of, row, teacher_of
 from tinyprune import recipe
+from tinyprune.measure import costs_of
 from tinyprune.rivals import greedy_score
 from tinyprune.train import steps_of
 
@@ -32,6 +33,8 @@ class Plan:
 
 
 SEEDS = 3  # of each student
+# Where 30% of the heads go, the rest need not be ranked.
+CRITERIA = CHOICES | {"greedy 30%": partial(greedy_score, share=0.3)}
 TOGETHER = "teachers together"
 # Models that are smaller from the start: as a student without 30% of its heads in parameters, in
 # FLOPs, or as near as a layer fewer comes.
@@ -131,9 +134,7 @@ PLANS = {"teacher": TEACHER, TOGETHER: TEACHER} | TRIALS | LIVE | FACTORIAL | CU
 
 def criterion_of(plan, seed):
     """The plan's criterion; lots differ from seed to seed."""
-    if plan.criterion == "greedy 30%":  # the rest stays, so it need not be ranked
-        return partial(greedy_score, share=0.3)
-    return CHOICES[f"lot {seed}" if plan.criterion == "lot" else plan.criterion]
+    return CRITERIA[f"lot {seed}" if plan.criterion == "lot" else plan.criterion]
 
 
 def train_plan(run, splits):
@@ -183,7 +184,8 @@ def execute(run):
                        settings | {"teachers": TEACHERS}, facts)
     model, vocabularies, config = train_plan(run, splits)
     facts["steps"] = steps_of(config, splits.train, vocabularies)
-    return rows_of(run, splits, model, vocabularies, settings, facts | costs_of(model, splits))
+    facts |= costs_of(model, splits.test or splits.valid)
+    return rows_of(run, splits, model, vocabularies, settings, facts)
 
 
 def rows_of(run, splits, model, vocabularies, settings, facts):

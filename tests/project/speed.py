@@ -23,7 +23,7 @@ from tinyprune.batching import DEVICE, Batch, batches  # noqa: E402
 from tinyprune.decode import greedy  # noqa: E402
 from tinyprune.distill import task_loss  # noqa: E402
 from tinyprune.masking import remove_heads, select_heads  # noqa: E402
-from tinyprune.measure import flops, forced_decoding, seconds_of  # noqa: E402
+from tinyprune.measure import flops, forced_decoding, interleaved, seconds_of  # noqa: E402
 from tinyprune.results import RESULTS, gather, write_findings  # noqa: E402
 from tinyprune.rivals import random_score  # noqa: E402
 from tinyprune.transformer import Transformer, shift_right, token_loss  # noqa: E402
@@ -212,11 +212,9 @@ def cost_against_size(config):
     curves = {}
     for name, sizes in SIZES.items():
         steps = {size: step_of_size(config, **{name: size}) for size in sizes}
-        rounds = []
-        for _ in range(8):
-            rounds.append(list(map(seconds_of, steps.values())))
-        medians = list(map(statistics.median, zip(*rounds[1:])))  # the first round warms up
-        curves[name] = [[size, round(took / medians[0], 2)] for size, took in zip(sizes, medians)]
+        medians = interleaved(steps, rounds=7)
+        curves[name] = [[size, round(took / medians[sizes[0]], 2)]
+                        for size, took in medians.items()]
     return curves
 
 

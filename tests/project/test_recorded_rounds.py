@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import test_tables
 from tinyprune import results
 from tinyprune.files import ROOT
 
@@ -14,13 +15,10 @@ CELLS = {cell.split()[2]: cell for cell in re.split("^(?=# %% )", TEXT, flags=re
 
 def row(fold, verdicts, number, decoding=results.BEST, ratio=0.0):
     """A result row of a teacher, or of a student of five teachers in a later round."""
-    found = dict.fromkeys(results.KEYS)
     settings = {"round": number, "teachers": 5 if number > 1 else 0, "plan": "scratch",
                 "decoding": decoding}
-    right = sum(letter in "=~" for letter in verdicts)
-    return found | dict(study="rounds", data="asdiv-a", split="test", fold=fold, ratio=ratio,
-                        verdicts=verdicts, settings=settings,
-                        answer_accuracy=right / len(verdicts))
+    return test_tables.row(verdicts, settings, study="rounds", data="asdiv-a", split="test",
+                           fold=fold, ratio=ratio)
 
 
 @pytest.fixture

@@ -4,16 +4,15 @@ import math
 import numpy as np
 
 import study_tables as tables
-from tinyprune.evaluate import Report
-from tinyprune.results import BEST, GREEDY, result_row
+import test_tables
+from tinyprune.results import BEST, GREEDY
 
 
 def row(outcomes, plan, seed=0, fold=0, decoding=BEST, **facts):
-    report = Report(outcomes, [["N0"]] * len(outcomes), 0.0, 0.0)
     settings = {"plan": plan, "decoding": decoding}
     known = dict(study="rounds", data="asdiv-a", split="test", fold=fold, seed=seed, flops=100,
                  parameters_without_embeddings=10)
-    return result_row(report, settings=settings, **known | facts)
+    return test_tables.row(outcomes, settings, **known | facts)
 
 
 TEACHERS = [row("==xx", "teacher", 0), row("=xxx", "teacher", 1),
