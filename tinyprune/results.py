@@ -56,15 +56,19 @@ def verdict(claim, low, high):
     return "does not hold: ours is lower" if high < claim else "does not hold: ours is higher"
 
 
+COMPARED = ("did better", "cannot be told apart", "did worse")
+
+
 def compare(first, second):
     """Two models' answers to the same problems, arrays of 0 and 1 or of shares of seeds.
 
-    -> the mean difference with its interval, as a text; and what the interval allows to say
+    -> the mean difference with its interval, as a text; and what the interval allows to say of the
+    first, one of COMPARED
     """
     gain = first - second
     low, high = bootstrap_interval(gain)
-    words = "did better" if low > 0 else "did worse" if high < 0 else "cannot be told apart"
-    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f})", words
+    word = COMPARED[0] if low > 0 else COMPARED[2] if high < 0 else COMPARED[1]
+    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f})", word
 
 
 def result_row(report, **facts):

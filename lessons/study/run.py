@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+import costs
 import criteria
 import curves
 import inference
@@ -27,6 +28,7 @@ STUDIES = {"trials": (trainings.trials, trainings.execute),
            "trained-curves": (trainings.trained_curves, trainings.execute),
            "trials-curves": (curves.trials_curves, curves.execute),
            "curves": (curves.curves, curves.execute),
+           "costs": (costs.costs, costs.execute),
            "criteria": (criteria.criteria, criteria.execute),
            "inference": (inference.inference, inference.execute)}
 

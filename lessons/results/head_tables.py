@@ -1,0 +1,241 @@
+"""Tables of the study's questions about heads: curves, criteria, and heads chosen while a model
+answers.
+"""
+import math
+from itertools import takewhile
+
+import numpy as np
+
+from over_seeds import accuracy_of, counted, gains, shown_mean
+from tables import markdown, select
+from tinyprune.results import COMPARED, compare
+
+KINDS = ("encoder", "decoder", "cross")
+CHECKED = {  # what a way to choose heads is called in the tables
+    "paper": "the paper's score", "paper, entropy reversed": "the same, entropy reversed",
+    "norm_qkvo": "norm of W_Q, W_K, W_V, W_O", "norm_ov": "norm of W_O W_V", "entropy": "entropy",
+    "entropy, reversed": "entropy, reversed", "activation": "activation",
+    "gradient": "gradient of the gate", "leave-one-out": "leave-one-out, asked once",
+    "greedy": "leave-one-out, asked again after each head"}
+
+
+# curves
+
+RATIOS = [tenths / 10 for tenths in range(8)]
+LOT = "lot"  # the five draws of heads by lot, together
+
+
+def curve_of(rows, choice):
+    """{ratio: rows} of one way to choose heads; the five lots count as five seeds."""
+    of_choice = [row for row in rows if row["criterion"] == choice
+                 or choice == LOT and row["criterion"].startswith("lot ")]
+    return {ratio: found for ratio in RATIOS if (found := select(of_choice, ratio=ratio))}
+
+
+def curves_table(rows):
+    """Without training after: a line a way to choose heads, the best at 30% first."""
+    lines = []
+    for choice, name in (CHECKED | {LOT: "by lot, mean of five draws"}).items():
+        curve = curve_of(rows, choice)
+        if curve:
+            shares = {ratio: accuracy_of(found) for ratio, found in curve.items() if ratio}
+            lines.append((shares[0.3], [name, *(f"{share:.1%}" for share in shares.values())]))
+    lines = [cells for _, cells in sorted(lines, reverse=True)]
+    whole = curve_of(rows, "paper")[0.0]
+    table = markdown(["heads chosen by", *(f"{ratio:.0%}" for ratio in RATIOS[1:])], lines)
+    return f"{table}\n\nNothing removed: {shown_mean(whole)}. Seeds: {counted(whole)}."
+
+
+def trained_curves_table(rows, teachers):
+    """Trained on afterwards: points against the plain teachers, and how far a way reaches."""
+    lines = []
+    for choice, name in (CHECKED | {LOT: "by lot, mean of five draws"}).items():
+        curve = curve_of(rows, choice)
+        if curve:
+            points = {ratio: 100 * gains(found, teachers).mean() for ratio, found in curve.items()}
+            lines.append([name, *(f"{gained:+.1f}" for gained in points.values()),
+                          f"{largest_ratio(points):.0%}"])
+    header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in curve), "within 0.7 points up to"]
+    return f"{markdown(header, lines)}\n\nSeeds: {counted(select(rows, criterion='paper'))}."
+
+
+def largest_ratio(points, allowed=0.7):
+    """{ratio: points gained, in the order of the ratios} -> the ratio up to which none falls below
+    `allowed` points; 0 if the first one does"""
+    within = list(takewhile(lambda ratio: points[ratio] >= -allowed, points))
+    return within[-1] if within else 0.0
+
+
+def choice_table(curves):
+    """Where the choice of heads counts: curves: {what follows the removal: rows}
+
+    For each ratio: the points between the best and the worst way, and how many ways did better and
+    worse than lots, where the interval of the difference allows to say so.
+    """
+    lines = []
+    for name, rows in curves.items():
+        lots = curve_of(rows, LOT)
+        ways = [curve_of(rows, choice) for choice in CHECKED]
+        for ratio in (ratio for ratio in (0.1, 0.3, 0.5, 0.7) if ratio in lots):
+            shares = [accuracy_of(way[ratio]) for way in ways]
+            words = [compare(gains(way[ratio], lots[ratio]), 0)[1] for way in ways]
+            lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
+                          *(str(words.count(word)) for word in COMPARED)])
+    header = ["after the removal", "removed", "best minus worst, in points",
+              *(f"ways that {word}" for word in COMPARED)]
+    return markdown(header, lines)
+
+
+def costs_table(files):
+    """What a ratio buys, against the whole model: medians over the files."""
+    keys = ("parameters", "flops", "seconds, batch 1", "seconds, batch 128")
+    shares = {key: np.median([np.array(found[key]) / found[key][0] for found in files], axis=0)
+              for key in keys}  # {key: (ratios,)}
+    rows = zip(files[0]["ratios"], *shares.values())
+    lines = [[f"{ratio:.0%}", f"{parameters - 1:+.1%}", f"{flops - 1:+.1%}", f"×{1 / single:.2f}",
+              f"×{1 / together:.2f}"] for ratio, parameters, flops, single, together in rows]
+    header = ["removed", "parameters", "FLOPs", "speed, one problem at a time",
+              "speed, 128 problems together"]
+    return markdown(header, lines)
+
+
+def draw_curves(axes, rows, label):
+    """Accuracy against the ratio; the band holds the lots' five draws."""
+    for choice, name in CHECKED.items():
+        curve = curve_of(rows, choice)
+        axes.plot(list(curve), list(map(accuracy_of, curve.values())), marker=".", label=name)
+    draws = [curve_of(rows, f"lot {draw}") for draw in range(5)]
+    means = np.array([list(map(accuracy_of, draw.values())) for draw in draws])
+    axes.fill_between(list(draws[0]), means.min(axis=0), means.max(axis=0), color="grey",
+                      alpha=0.3, label="by lot, five draws")
+    axes.set_xlabel(label)
+    axes.set_ylabel("answers right (test)")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+
+
+# criteria
+
+def ranks(values):
+    return np.argsort(np.argsort(values))
+
+
+def spearman(a, b):
+    return np.corrcoef(ranks(a), ranks(b))[0, 1]
+
+
+def of_kind(found, scores, kind):
+    return [score for head, score in zip(found["heads"], scores) if head[0] == kind]
+
+
+def shown_correlation(values):
+    """The mean of several models' correlations, with a 95% interval: a cell."""
+    half = 1.96 * np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    return f"{np.mean(values):+.2f} ± {half:.2f}"
+
+
+def criteria_table(files):
+    """Rank correlation with leave-one-out, within each kind of attention."""
+    lines = []
+    for choice, name in CHECKED.items():
+        if choice == "leave-one-out":
+            continue
+        cells = [name]
+        for kind in KINDS:
+            values = [spearman(of_kind(found, found["scores"][choice], kind),
+                               of_kind(found, found["scores"]["leave-one-out"], kind))
+                      for found in files]
+            cells.append(shown_correlation(values))
+        lines.append(cells)
+    return f"{markdown(['criterion', *KINDS], lines)}\n\nTeachers: {len(files)}."
+
+
+def alpha_table(files):
+    """The mix of norm and entropy: correlation with leave-one-out, a mean over kinds."""
+    lines = []
+    for alpha in (0, 0.25, 0.5, 0.75, 1):
+        cells = [f"{alpha:g}"]
+        for sign in (1, -1):
+            values = [mixed_correlation(found, alpha, sign) for found in files]
+            cells.append(shown_correlation(values))
+        lines.append(cells)
+    return markdown(["α", "high entropy kept (the paper)", "low entropy kept"], lines)
+
+
+def mixed_correlation(found, alpha, sign):
+    """The paper's score with another α or sign against leave-one-out: a mean over kinds."""
+    values = []
+    for kind in KINDS:
+        norm, entropy, oracle = (np.array(of_kind(found, found["scores"][name], kind))
+                                 for name in ("norm_qkvo", "entropy", "leave-one-out"))
+        mixed = alpha * (norm - norm.min()) / np.ptp(norm)
+        mixed += sign * (1 - alpha) * (entropy - entropy.min()) / np.ptp(entropy)
+        values.append(spearman(mixed, oracle))
+    return np.mean(values)
+
+
+def stability_table(files):
+    """How far two draws of so many calibration problems agree: rank correlation over all heads."""
+    lines = []
+    sizes = sorted({entry["size"] for entry in files[0]["calibration"]})
+    names = dict.fromkeys(entry["criterion"] for entry in files[0]["calibration"])
+    for name in names:
+        cells = [CHECKED[name]]
+        for size in sizes:
+            values = [agreement(found, name, size) for found in files]
+            cells.append(shown_correlation(values))
+        lines.append(cells)
+    return markdown(["criterion", *(f"{size} problems" for size in sizes)], lines)
+
+
+def agreement(found, criterion, size):
+    draws = [entry["scores"] for entry in found["calibration"]
+             if entry["criterion"] == criterion and entry["size"] == size]
+    pairs = [(a, b) for position, a in enumerate(draws) for b in draws[position + 1:]]
+    return np.mean([spearman(a, b) for a, b in pairs])
+
+
+def pairs_table(files):
+    """Pairs of heads: the loss's rise without both, beside the sum of the single rises."""
+    worst = []
+    shares = []
+    for found in files:
+        single = found["scores"]["leave-one-out"]
+        places = np.triu_indices(len(single), 1)
+        sums = np.add.outer(single, single)[places]
+        joint = np.array(found["pairs"]) - found["loss"]
+        worst.append((joint - sums).max())
+        shares.append(np.mean(joint > 2 * np.maximum(sums, 0.01)))
+    lines = [["pairs that cost more than twice the sum of their single costs (and 0.02)",
+              f"{np.mean(shares):.1%}"],
+             ["the largest cost above the sum, in nats: a mean over teachers",
+              f"{np.mean(worst):.2f}"]]
+    return markdown(["pairs of heads", "found"], lines)
+
+
+# dynamic at inference
+
+WAYS = {"whole": "whole model", "removed": "the same heads removed for all problems",
+        "router": "heads chosen for each problem by the router",
+        "oracle": "heads chosen by each problem's own gradients"}
+
+
+def inference_table(rows):
+    lines = []
+    for plan in ("30%", "50%"):
+        found = select(rows, plan=plan)
+        for way, name in WAYS.items():
+            of_way = select(found, way=way)
+            if not of_way or (way == "whole" and plan != "30%"):
+                continue
+            speeds = [row["speedup"] for row in of_way if row["speedup"]]
+            choices = np.mean([row["settings"]["different choices"] for row in of_way])
+            lines.append(["–" if way == "whole" else plan, name, shown_mean(of_way),
+                          f"×{np.mean(speeds):.2f}" if speeds else "", f"{choices:.0f}"])
+        clocks = [row["settings"]["milliseconds"] for row in select(found, way="router")]
+        if clocks:
+            speed = np.mean([clock["whole"] / clock["in groups"] for clock in clocks])
+            lines.append([plan, "the router's, problems of one choice together", "",
+                          f"×{speed:.2f}", ""])
+    return markdown(["heads left out", "model", "answers right (greedy)", "speed at batch 1",
+                     "different choices"], lines)
