@@ -88,12 +88,14 @@ def choice_table(curves):
 
 def costs_table(files):
     """What a ratio buys, against the whole model: medians over the files."""
+    def shares(key):  # (ratios,)
+        return np.median([np.array(found[key]) / found[key][0] for found in files], axis=0)
+
     keys = ("parameters", "flops", "seconds, batch 1", "seconds, batch 128")
-    shares = {key: np.median([np.array(found[key]) / found[key][0] for found in files], axis=0)
-              for key in keys}  # {key: (ratios,)}
-    rows = zip(files[0]["ratios"], *shares.values())
     lines = [[f"{ratio:.0%}", f"{parameters - 1:+.1%}", f"{flops - 1:+.1%}", f"×{1 / single:.2f}",
-              f"×{1 / together:.2f}"] for ratio, parameters, flops, single, together in rows]
+              f"×{1 / together:.2f}"]
+             for ratio, parameters, flops, single, together
+             in zip(files[0]["ratios"], *map(shares, keys))]
     header = ["removed", "parameters", "FLOPs", "speed, one problem at a time",
               "speed, 128 problems together"]
     return markdown(header, lines)
