@@ -15,7 +15,7 @@ from grader import (  # noqa: F401  pytest finds its hooks here
     pytest_runtest_makereport,
 )
 from grading import pytest_cmdline_main  # noqa: F401
-from tinyprune import data, decode, figures, files, recipe
+from tinyprune import data, decode, figures, files, measure, recipe
 from tinyprune.data import Splits
 from tinyprune.train import TrainConfig
 
@@ -45,6 +45,8 @@ def small(whole, monkeypatch, tmp_path):
     monkeypatch.setattr(files, "RUNS", tmp_path)
     monkeypatch.setattr(recipe, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr(figures, "PICTURES", tmp_path)
+    interleaved = measure.interleaved  # one round: no test asks how fast a lesson's model is
+    monkeypatch.setattr(measure, "interleaved", lambda functions, rounds=1: interleaved(functions, 1))
     # Two threads would wait for each other wherever another program keeps a core busy.
     monkeypatch.setattr(sys, "argv", ["lesson.py", "--threads", "1"])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)

@@ -55,7 +55,8 @@ def trained_curves_table(rows, teachers):
             points = {ratio: 100 * gains(found, teachers).mean() for ratio, found in curve.items()}
             lines.append([name, *(f"{gained:+.1f}" for gained in points.values()),
                           f"{largest_ratio(points):.0%}"])
-    header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in curve), "within 0.7 points up to"]
+    ratios = curve_of(rows, "paper")
+    header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios), "within 0.7 points up to"]
     return f"{markdown(header, lines)}\n\nSeeds: {counted(select(rows, criterion='paper'))}."
 
 

@@ -7,8 +7,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-import head_tables
-import over_seeds
 import trainings
 from builders import model_for, tiny_batch, tiny_model
 from cases import small_problem
@@ -104,41 +102,3 @@ def test_a_committee_says_the_mean_of_the_probabilities():
     cache = {}
     steps = [both.decode(token, memory, mask, cache=cache) for token in tokens.split(1, dim=1)]
     check(torch.cat(steps, dim=1).exp(), expected, "token by token, with one cache for both")
-
-
-# tables
-
-def row_of(criterion, ratio, right, seed=0, fold=0):
-    """A result row of four problems, `right` of them answered right."""
-    return {"criterion": criterion, "ratio": ratio, "seed": seed, "fold": fold, "settings": {},
-            "verdicts": "=" * right + "x" * (4 - right)}
-
-
-@pytest.mark.parametrize("points, expected", [
-    ({0.1: 0.2, 0.2: -0.7, 0.3: -0.8, 0.4: 0.0}, 0.2),  # what comes after a fall does not count
-    ({0.1: -0.71, 0.2: 3.0}, 0.0),
-    ({0.1: -0.7, 0.3: 1.0}, 0.3)])
-def test_a_way_reaches_as_far_as_no_ratio_falls_below(points, expected):
-    assert head_tables.largest_ratio(points) == expected
-
-
-def test_five_lots_are_one_curve():
-    rows = [row_of(f"lot {draw}", 0.3, right) for draw, right in enumerate((0, 1, 2, 3, 4))]
-    curve = head_tables.curve_of([*rows, row_of("paper", 0.3, 4)], head_tables.LOT)
-    assert list(curve) == [0.3] and len(curve[0.3]) == 5
-    assert over_seeds.accuracy_of(curve[0.3]) == pytest.approx(0.5)
-
-
-def test_models_are_compared_on_the_folds_that_both_have():
-    rows = [row_of("paper", 0.3, 4, fold=0), row_of("paper", 0.3, 0, fold=1)]
-    others = [row_of("lot 0", 0.3, 1, fold=0), row_of("lot 0", 0.3, 3, fold=0, seed=1)]
-    assert over_seeds.gains(rows, others).mean() == 0.5
-    assert over_seeds.counted(others) == "2"
-
-
-def test_costs_are_relative_to_the_whole_model():
-    found = {"ratios": [0.0, 0.3], "parameters": [200, 150], "flops": [100, 60],
-             "seconds, batch 1": [4.0, 2.0], "seconds, batch 128": [2.0, 1.6]}
-    slower = found | {"seconds, batch 1": [4.0, 4.0]}
-    table = head_tables.costs_table([found, found, slower])
-    assert table.split("\n")[-1] == "| 30% | -25.0% | -40.0% | ×2.00 | ×1.25 |"

@@ -2,7 +2,10 @@
 import math
 
 import numpy as np
+import pytest
 
+import head_tables
+import over_seeds
 import study_tables as tables
 import test_tables
 from tinyprune.results import BEST, GREEDY
@@ -20,18 +23,18 @@ TEACHERS = [row("==xx", "teacher", 0), row("=xxx", "teacher", 1),
 
 
 def test_a_mean_is_taken_over_seeds_then_over_all_folds_problems():
-    shares = tables.by_problem(TEACHERS)
+    shares = over_seeds.by_problem(TEACHERS)
     assert shares[0].tolist() == [1, 0.5, 0, 0]
     assert shares[1].tolist() == [0.5, 0]
-    assert tables.shown_mean(TEACHERS).startswith("33.3% ± 23.6 (")  # seeds: 3 of 6, and 1 of 6
-    assert tables.counted(TEACHERS) == "2 × 2 folds"
-    assert tables.shown_mean([]) == ""
+    assert over_seeds.shown_mean(TEACHERS).startswith("33.3% ± 23.6 (")  # seeds: 3 of 6, and 1 of 6
+    assert over_seeds.counted(TEACHERS) == "2 × 2 folds"
+    assert over_seeds.shown_mean([]) == ""
 
 
 def test_a_difference_is_of_the_folds_that_both_have():
     student = [row("====", "copy", 0)]
-    assert tables.shown_difference(student, TEACHERS).startswith("+62.5 (")
-    assert tables.shown_difference(student, [row("=x", "teacher", fold=1)]) == ""
+    assert over_seeds.shown_difference(student, TEACHERS).startswith("+62.5 (")
+    assert over_seeds.shown_difference(student, [row("=x", "teacher", fold=1)]) == ""
 
 
 def test_a_table_has_a_line_for_each_plan_that_was_run():
@@ -51,7 +54,7 @@ def test_the_factorial_leaves_cells_that_were_not_run_empty():
 
 
 def curve_rows(choice, outcomes):
-    return [row(found, choice, ratio=ratio, decoding=GREEDY)
+    return [row(found, choice, ratio=ratio, criterion=choice, decoding=GREEDY)
             for ratio, found in zip((0.0, 0.1, 0.3, 0.5, 0.7), outcomes)]
 
 
@@ -60,17 +63,58 @@ def test_curves_stand_in_the_order_of_their_accuracy_at_30_percent():
     rows += curve_rows("greedy", ["====", "====", "====", "==xx", "=xxx"])
     for draw in range(5):
         rows += curve_rows(f"lot {draw}", ["====", "====", "==xx", "xxxx", "xxxx"])
-    lines = tables.curves_table(rows).splitlines()[2:5]
+    lines = head_tables.curves_table(rows).splitlines()[2:5]
     assert [line.split(" | ")[0] for line in lines] == [
         "| leave-one-out, asked again after each head", "| by lot, mean of five draws",
         "| the paper's score"]
     assert lines[0].endswith("| 100.0% | 100.0% | 50.0% | 25.0% |")
 
 
+def test_five_lots_are_one_curve():
+    rows = [*curve_rows("lot 0", ["xxxx", "xxxx"]), *curve_rows("lot 4", ["====", "==xx"]),
+            *curve_rows("paper", ["====", "===="])]
+    curve = head_tables.curve_of(rows, head_tables.LOT)
+    assert list(curve) == [0.0, 0.1]
+    assert list(map(over_seeds.accuracy_of, curve.values())) == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("points, expected", [
+    ({0.1: 0.2, 0.2: -0.7, 0.3: -0.8, 0.4: 0.0}, 0.2),  # what comes after a fall does not count
+    ({0.1: -0.71, 0.2: 3.0}, 0.0),
+    ({0.1: -0.7, 0.3: 1.0}, 0.3)])
+def test_a_way_reaches_as_far_as_no_ratio_falls_below(points, expected):
+    assert head_tables.largest_ratio(points) == expected
+
+
+def test_after_training_points_stand_beside_how_far_a_way_reaches():
+    rows = curve_rows("paper", ["====", "=x=x", "=xxx", "xxxx", "xxxx"])[1:]
+    lines = head_tables.trained_curves_table(rows, TEACHERS).splitlines()
+    assert lines[0].split(" | ")[1:5] == ["10%", "30%", "50%", "70%"]
+    assert lines[2] == "| the paper's score | +12.5 | -12.5 | -37.5 | -37.5 | 10% |"
+
+
+def test_where_the_choice_counts_ways_are_compared_with_lots():
+    rows = [found for choice in head_tables.CHECKED for found in curve_rows(choice, ["=xxx"] * 5)]
+    rows += curve_rows("lot 0", ["=xxx", "xxxx", "=xxx", "====", "=xxx"])
+    rows = [found | {"verdicts": 20 * found["verdicts"]} for found in rows]
+    lines = head_tables.choice_table({"nothing": rows}).splitlines()[2:]
+    assert lines[0] == "| nothing | 10% | 0.0 | 10 | 0 | 0 |"
+    assert lines[1] == "| nothing | 30% | 0.0 | 0 | 10 | 0 |"
+    assert lines[2] == "| nothing | 50% | 0.0 | 0 | 0 | 10 |"
+
+
+def test_costs_are_relative_to_the_whole_model():
+    found = {"ratios": [0.0, 0.3], "parameters": [200, 150], "flops": [100, 60],
+             "seconds, batch 1": [4.0, 2.0], "seconds, batch 128": [2.0, 1.6]}
+    slower = found | {"seconds, batch 1": [4.0, 4.0]}
+    table = head_tables.costs_table([found, found, slower])
+    assert table.splitlines()[-1] == "| 30% | -25.0% | -40.0% | ×2.00 | ×1.25 |"
+
+
 def found_criteria(paper, oracle):
     """A criteria file with four heads of each kind, all kinds scored alike."""
-    heads = [[kind, 0, index] for kind in tables.KINDS for index in range(4)]
-    scores = {choice: 3 * paper for choice in tables.CHECKED} | {"leave-one-out": 3 * oracle}
+    heads = [[kind, 0, index] for kind in head_tables.KINDS for index in range(4)]
+    scores = {choice: 3 * paper for choice in head_tables.CHECKED} | {"leave-one-out": 3 * oracle}
     pairs = [0.5 + a + b for i, a in enumerate(3 * oracle) for b in (3 * oracle)[i + 1:]]
     pairs[0] += 1.0  # one pair costs 1 more than the sum of both
     entry = dict(criterion="paper", size=32)
@@ -82,20 +126,20 @@ def found_criteria(paper, oracle):
 def test_correlations_are_within_a_kind_with_an_interval_over_teachers():
     same = found_criteria([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
     reverse = found_criteria([4, 3, 2, 1], [0.1, 0.2, 0.3, 0.4])
-    lines = tables.criteria_table([same, reverse]).splitlines()
+    lines = head_tables.criteria_table([same, reverse]).splitlines()
     half = 1.96 * math.sqrt(2) / math.sqrt(2)  # of 1 and -1
     assert lines[2] == "| the paper's score |" + f" +0.00 ± {half:.2f} |" * 3
     assert "Teachers: 2." in lines[-1]
-    assert "+1.00 ±" in tables.alpha_table([same, same]).splitlines()[2]
-    stability = tables.stability_table([same, same]).splitlines()[2]
-    expected = np.corrcoef(tables.ranks(3 * [1, 2, 3, 4]),
-                           tables.ranks(3 * [0.1, 0.2, 0.3, 0.4]))[0, 1]
+    assert "+1.00 ±" in head_tables.alpha_table([same, same]).splitlines()[2]
+    stability = head_tables.stability_table([same, same]).splitlines()[2]
+    expected = np.corrcoef(head_tables.ranks(3 * [1, 2, 3, 4]),
+                           head_tables.ranks(3 * [0.1, 0.2, 0.3, 0.4]))[0, 1]
     assert stability.startswith(f"| the paper's score | {expected:+.2f}")
 
 
 def test_pairs_are_compared_with_the_sum_of_their_single_costs():
     found = found_criteria([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
-    lines = tables.pairs_table([found]).splitlines()
+    lines = head_tables.pairs_table([found]).splitlines()
     assert lines[2].endswith(f"| {1 / 66:.1%} |")
     assert lines[3].endswith("| 1.00 |")
 
@@ -108,7 +152,7 @@ def test_inference_shows_speed_beside_accuracy():
         found["settings"] |= {"way": way, "different choices": 3,
                               "milliseconds": {"whole": 6.0, "in groups": 5.0}}
         rows.append(found)
-    lines = tables.inference_table(rows).splitlines()[2:]
+    lines = head_tables.inference_table(rows).splitlines()[2:]
     assert [line.split(" | ")[3] for line in lines] == ["×1.00", "×1.10", "×0.80", "", "×1.20"]
     assert lines[2].startswith("| 30% | heads chosen for each problem by the router | 75.0% (")
 
