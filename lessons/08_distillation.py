@@ -154,14 +154,14 @@ way: a student must not forget a token that its teacher finds possible.
 
 ## The temperature
 
-A *temperature* t softens a distribution: we divide all logits z by t before the softmax.
+A *temperature* τ (tau) softens a distribution: we divide all logits z by τ before the softmax.
 
-    p[i] at temperature t  =  softmax(z / t)[i]   is proportional to   p[i] ** (1/t)
+    p[i] at temperature τ  =  softmax(z / τ)[i]   is proportional to   p[i] ** (1/τ)
 
-So odds of 9 to 1 between two tokens become the cube root at t = 3: about 2.1 to 1. The order of the
+So odds of 9 to 1 between two tokens become the cube root at τ = 3: about 2.1 to 1. The order of the
 tokens stays. The next cell takes a real step of a test problem. It chooses the step where the
-teacher's best token has a probability nearest to 0.9. Guess: what is left of it at t = 3? And at
-t = 100?
+teacher's best token has a probability nearest to 0.9. Guess: what is left of it at τ = 3? And at
+τ = 100?
 """
 
 # %% 8.3 One token, softened
@@ -180,9 +180,10 @@ distance_to_90 = (largest - 0.9).abs().masked_fill(~real, 1)
 b, step = divmod(distance_to_90.argmin().item(), real.shape[1])
 one = logits[b, step].double().cpu()  # (V,)
 TEMPERATURES = (1.0, 3.0, 10.0, 100.0)
-softened = torch.stack([(one / t).softmax(dim=0) for t in TEMPERATURES])  # (4, V)
-for t, row in zip(TEMPERATURES, softened):
-    power = softened[0] ** (1 / t)
+softened = torch.stack([(one / temperature).softmax(dim=0)
+                        for temperature in TEMPERATURES])  # (4, V)
+for temperature, row in zip(TEMPERATURES, softened):
+    power = softened[0] ** (1 / temperature)
     assert torch.allclose(power / power.sum(), row)
 order = one.argsort(descending=True)
 rows = [(tokens[i], *softened[:, i].tolist()) for i in order[:5].tolist()]
@@ -190,19 +191,20 @@ rows.append((f"{V - 5} others", *softened[:, order[5:]].sum(dim=1).tolist()))
 rows.append(("entropy, nats", *torch.special.entr(softened).sum(dim=1).tolist()))
 equation = [tokens[i] for i in batch.target[b].tolist()]
 print(f"  after {' '.join(equation[:step]) or '(nothing)'}, recorded: {equation[step]}")
-figures.table(rows, ["token", *(f"t = {t:g}" for t in TEMPERATURES)])
+figures.table(rows, ["token", *(f"τ = {temperature:g}" for temperature in TEMPERATURES)])
 print(f"  all {V} tokens alike: {1 / V:.3f} each, entropy log {V} = {np.log(V):.3f}")
 print("  each character is 1/60 of the probability; 1 is the best token, 2 the second, . the tenth"
       " and on")
-for t, row in zip(TEMPERATURES, softened):
+for temperature, row in zip(TEMPERATURES, softened):
     ends = (60 * row[order].cumsum(dim=0)).round().int()  # where each token's characters end
     ranks = torch.searchsorted(ends, torch.arange(60).int(), right=True) + 1
-    print(f"  t = {t:<4g} {''.join(str(rank) if rank < 10 else '.' for rank in ranks.tolist())}")
+    shown = "".join(str(rank) if rank < 10 else "." for rank in ranks.tolist())
+    print(f"  τ = {temperature:<4g} {shown}")
 
 
 def draw_temperatures(axes):
-    for t, row in zip(TEMPERATURES, softened):
-        axes.plot(range(1, V + 1), row[order], marker=".", label=f"t = {t:g}")
+    for temperature, row in zip(TEMPERATURES, softened):
+        axes.plot(range(1, V + 1), row[order], marker=".", label=f"τ = {temperature:g}")
     axes.set_title("One step of an equation at four temperatures")
     axes.set_xlabel("rank of the token")
     axes.set_ylabel("probability (log scale)")
@@ -214,29 +216,29 @@ figures.save_picture("08_temperature", draw_temperatures)
 
 # %% [markdown]
 r"""
-At t = 1 the best token hides the others. At a middle temperature the second and the third one
-become visible, and the loss can teach them. At t = 100 all tokens are nearly alike. What is left
+At τ = 1 the best token hides the others. At a middle temperature the second and the third one
+become visible, and the loss can teach them. At τ = 100 all tokens are nearly alike. What is left
 then is a small difference between them, and it still has the order of the logits.
 
 ## Why the square of the temperature
 
-Both sides are softened, the teacher and the student: with teacher probabilities p = softmax(v / t)
-and student probabilities q = softmax(z / t), both (V,). We need the gradient with respect to the
+Both sides are softened, the teacher and the student: with teacher probabilities p = softmax(v / τ)
+and student probabilities q = softmax(z / τ), both (V,). We need the gradient with respect to the
 student's logits z. Only the student's part of KL depends on z, and the logarithm of q[i] is
-z[i] / t - log(sum over j of exp(z[j] / t)). Its derivative with respect to z[k] is 1/t if i = k,
-minus q[k] / t in any case. The sum over i with the weights p[i] gives
+z[i] / τ - log(sum over j of exp(z[j] / τ)). Its derivative with respect to z[k] is 1/τ if i = k,
+minus q[k] / τ in any case. The sum over i with the weights p[i] gives
 
-    d KL / d z[k] = (q[k] - p[k]) / t
+    d KL / d z[k] = (q[k] - p[k]) / τ
 
-This is the first factor 1/t. The second one hides in the difference. If t is large, exp(z / t) is
-nearly 1 + z / t, so q[k] is nearly (1 + (z[k] - mean of z) / t) / V, and the same holds for p. Then
+This is the first factor 1/τ. The second one hides in the difference. If τ is large, exp(z / τ) is
+nearly 1 + z / τ, so q[k] is nearly (1 + (z[k] - mean of z) / τ) / V, and the same holds for p. Then
 
-    q[k] - p[k]  is nearly  ((z[k] - mean of z) - (v[k] - mean of v)) / (V t)
+    q[k] - p[k]  is nearly  ((z[k] - mean of z) - (v[k] - mean of v)) / (V τ)
 
-The gradient shrinks by 1/t twice. The factor t^2 makes up for both, and a new temperature needs no
+The gradient shrinks by 1/τ twice. The factor τ² makes up for both, and a new temperature needs no
 new weights. The formula says one thing more: at a very high temperature the gradient points along
-"student logits minus teacher logits". We check all this in numbers. Guess: from t = 1 to t = 64, by
-which factor does the gradient shrink without t^2? And with it?
+"student logits minus teacher logits". We check all this in numbers. Guess: from τ = 1 to τ = 64, by
+which factor does the gradient shrink without τ²? And with it?
 """
 
 # %% 8.4 The gradient at rising temperature
@@ -246,31 +248,31 @@ B = 1
 T = 6
 V = 11
 all_real = torch.ones(B, T, dtype=torch.bool)
-v = torch.randn(B, T, V, dtype=torch.double)  # the teacher's; double: t^2 also magnifies rounding
+v = torch.randn(B, T, V, dtype=torch.double)  # the teacher's; double: τ² also magnifies rounding
 z = torch.randn(B, T, V, dtype=torch.double)  # the student's
 z.requires_grad_(True)
 logit_difference = (z - v).detach()
 logit_difference -= logit_difference.mean(dim=-1, keepdim=True)  # softmax sees no constant
 rows = []
-for t in (1.0, 3.0, 16.0, 64.0):
-    gap = (z / t).softmax(dim=-1) - (v / t).softmax(dim=-1)  # q - p, (B, T, V)
-    loss = kd_loss(z, v, all_real, temperature=t)  # the library's: with t^2, a mean over B*T tokens
+for temperature in (1.0, 3.0, 16.0, 64.0):
+    gap = (z / temperature).softmax(dim=-1) - (v / temperature).softmax(dim=-1)  # q - p, (B, T, V)
+    loss = kd_loss(z, v, all_real, temperature)  # the library's: with τ², a mean over B*T tokens
     with_square, = torch.autograd.grad(loss, z)
-    without_square = gap.detach() / t / (B * T)  # our formula
-    assert torch.allclose(with_square, t * t * without_square)
+    without_square = gap.detach() / temperature / (B * T)  # our formula
+    assert torch.allclose(with_square, temperature**2 * without_square)
     cosine = F.cosine_similarity(with_square.flatten(), logit_difference.flatten(), dim=0)
-    rows.append((f"{t:g}", gap.abs().max().item(), f"{without_square.norm().item():.6f}",
+    rows.append((f"{temperature:g}", gap.abs().max().item(), f"{without_square.norm().item():.6f}",
                  with_square.norm().item(), cosine.item()))
-figures.table(rows, ["t", "largest q - p", "gradient", "with t^2", "cosine with z - v"])
+figures.table(rows, ["τ", "largest q - p", "gradient", "with τ²", "cosine with z - v"])
 shrinks = float(rows[0][2]) / float(rows[-1][2])
-print(f"  from t = 1 to t = 64 the gradient shrinks {shrinks:,.0f} times; with t^2 "
+print(f"  from τ = 1 to τ = 64 the gradient shrinks {shrinks:,.0f} times; with τ² "
       f"{rows[0][3] / rows[-1][3]:.2f} times")
 
 # %% [markdown]
 r"""
-Autograd and our formula agree (the `assert` in the cell). Without the factor t^2 the gradient of
+Autograd and our formula agree (the `assert` in the cell). Without the factor τ² the gradient of
 the distillation loss becomes tiny beside that of the cross-entropy, and the weights of the two
-would have to be chosen anew for every t. With it the size stays. In the last column the gradient
+would have to be chosen anew for every τ. With it the size stays. In the last column the gradient
 turns towards "make your logits like mine".
 
 ## What the teacher knows
@@ -370,9 +372,9 @@ falls more slowly.
 
 ## The whole loss
 
-Three parts stand together (`tinyprune/distill.py`; the weights and t are its defaults):
+Three parts stand together (`tinyprune/distill.py`; the weights and τ are its defaults):
 
-    L = kd_weight * (t^2 * KL(teacher || student at temperature t) + alignment_weight * alignment)
+    L = kd_weight * (τ² * KL(teacher || student at temperature τ) + alignment_weight * alignment)
         + ce_weight * cross-entropy with the recorded equation
 
 The cross-entropy is there because the teacher makes mistakes, and the recorded equation corrects
@@ -387,7 +389,7 @@ calibration = recipe.calibration_batches(splits.train, vocabularies, experiment.
 pruned = select_heads(score_heads(teacher, calibration), args.ratio)
 unpractised = remove_heads(teacher, pruned).eval()
 options = recipe.DISTILLATION
-weights = {"t^2 * KL of the outputs": options["kd_weight"],
+weights = {"τ² * KL of the outputs": options["kd_weight"],
            "attention alignment": options["kd_weight"] * options["alignment"],
            "cross-entropy": options["ce_weight"]}
 
@@ -633,14 +635,14 @@ rows = [("teacher A", *a.tolist()), ("teacher B", *b.tolist()),
 figures.table(rows, ["", "+", "-", "*"])
 
 second_teacher = models["equations alone"]  # it stands in for a teacher of another seed
-t = options["temperature"]
+temperature = options["temperature"]
 problem = next(problem for problem in splits.test if vocabularies.can_write(problem))
 [alone] = batches([problem], vocabularies, 1)
 with torch.no_grad():
     both = [model(alone.source, alone.lengths, alone.target)[0] for model in
             (teacher, second_teacher)]  # two times (T, V)
-ours = ((both[0] / t).softmax(dim=-1) + (both[1] / t).softmax(dim=-1)) / 2
-[library] = ensemble_probabilities([teacher, second_teacher], [problem], vocabularies, t)
+ours = ((both[0] / temperature).softmax(dim=-1) + (both[1] / temperature).softmax(dim=-1)) / 2
+[library] = ensemble_probabilities([teacher, second_teacher], [problem], vocabularies, temperature)
 assert torch.allclose(ours.cpu(), library[0], atol=1e-5)
 print(f"  `{' '.join(problem.equation)}`: the library keeps {tuple(library.shape)}, "
       "as it is and mirrored;")
@@ -710,7 +712,7 @@ Stars give the difficulty, from ★ to ★★★.
 
 1. (★, 10 minutes) By hand: the KL divergence of two coins, (1/2, 1/2) and (1/4, 3/4), both ways
    round, in nats. Then the gradient of KL(p || q) with respect to the two logits of q, for p =
-   (1/2, 1/2), q = (1/4, 3/4) and t = 1. Check it with autograd.
+   (1/2, 1/2), q = (1/4, 3/4) and τ = 1. Check it with autograd.
 2. (★★, 25 minutes) Write `soft_loss` and `kd_loss` so that padding counts nowhere. The mean is over
    real tokens, not over problems and not over the vocabulary. `pytest tests/test_distill.py -k kd`
 3. (★★, 40 minutes) Write `attention_kl`, `partner_heads` and `attention_alignment`: 8.6 has the
@@ -721,10 +723,10 @@ Stars give the difficulty, from ★ to ★★★.
 5. (★, 10 minutes) Find the mistake: to save time, someone computes the teacher's probabilities for
    the training problems in shuffled order, keeps them in a list, and trains on the problems in file
    order. Which student of 8.8 is this, and how many points does it cost?
-6. (★★★, 90 minutes) Open: the placebo experiment with three seeds. Change one thing: another t, a
+6. (★★★, 90 minutes) Open: the placebo experiment with three seeds. Change one thing: another τ, a
    new permutation at every step, `--ratio 0.5`, or ASDiv-A. First find your noise: with
-   `kd_weight=0` in `ensemble_loss` the result must not depend on t, and its spread over three
-   values of t and three seeds is your error bar. A gain must also survive a second control: the
+   `kd_weight=0` in `ensemble_loss` the result must not depend on τ, and its spread over three
+   values of τ and three seeds is your error bar. A gain must also survive a second control: the
    equations alone with their loss doubled. (AdamW divides by the gradient's size, so guess what
    doubling does.)
 7. (★★, 45 minutes) Open: does the student copy its teacher's errors? Take the problems that both

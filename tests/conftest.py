@@ -45,8 +45,8 @@ def small(whole, monkeypatch, tmp_path):
     monkeypatch.setattr(files, "RUNS", tmp_path)
     monkeypatch.setattr(recipe, "SHIPPED", tmp_path / "shipped")
     monkeypatch.setattr(figures, "PICTURES", tmp_path)
-    interleaved = measure.interleaved  # one round: no test asks how fast a lesson's model is
-    monkeypatch.setattr(measure, "interleaved", lambda functions, rounds=1: interleaved(functions, 1))
+    many = measure.interleaved  # no test asks how fast a lesson's model is: one round will do
+    monkeypatch.setattr(measure, "interleaved", lambda functions, rounds=1: many(functions, 1))
     # Two threads would wait for each other wherever another program keeps a core busy.
     monkeypatch.setattr(sys, "argv", ["lesson.py", "--threads", "1"])
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
