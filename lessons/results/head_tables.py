@@ -6,11 +6,12 @@ from itertools import takewhile
 
 import numpy as np
 
-from over_seeds import accuracy_of, counted, gains, shown_mean
+from over_seeds import accuracy_of, counted, gains, shown_difference, shown_mean
 from tables import markdown, select
+from tinyprune.masking import select_heads
 from tinyprune.results import COMPARED, compare
+from tinyprune.transformer import KINDS, Head
 
-KINDS = ("encoder", "decoder", "cross")
 CHECKED = {  # what a way to choose heads is called in the tables
     "paper": "the paper's score", "paper, entropy reversed": "the same, entropy reversed",
     "norm_qkvo": "norm of W_Q, W_K, W_V, W_O", "norm_ov": "norm of W_O W_V", "entropy": "entropy",
@@ -71,7 +72,8 @@ def choice_table(curves):
     """Where the choice of heads counts: curves: {what follows the removal: rows}
 
     For each ratio: the points between the best and the worst way, and how many ways did better and
-    worse than lots, where the interval of the difference allows to say so.
+    worse than lots, where the interval of the difference allows to say so. The paper's score alone
+    stands in the last column.
     """
     lines = []
     for name, rows in curves.items():
@@ -81,9 +83,10 @@ def choice_table(curves):
             shares = [accuracy_of(way[ratio]) for way in ways]
             words = [compare(gains(way[ratio], lots[ratio]), 0)[1] for way in ways]
             lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
-                          *(str(words.count(word)) for word in COMPARED)])
+                          *(str(words.count(word)) for word in COMPARED),
+                          shown_difference(curve_of(rows, "paper")[ratio], lots[ratio])])
     header = ["after the removal", "removed", "best minus worst, in points",
-              *(f"ways that {word}" for word in COMPARED)]
+              *(f"ways that {word}" for word in COMPARED), "the paper's score against lots"]
     return markdown(header, lines)
 
 
@@ -151,6 +154,35 @@ def criteria_table(files):
             cells.append(shown_correlation(values))
         lines.append(cells)
     return f"{markdown(['criterion', *KINDS], lines)}\n\nTeachers: {len(files)}."
+
+
+PROPERTIES = {"norm_qkvo": "norm", "entropy": "entropy", "leave-one-out": "leave-one-out"}
+
+
+def closed_table(files, ratio=0.3):
+    """What the heads are like that a way closes: their mean ranks within their kind, 0 to 1."""
+    lines = []
+    for choice, name in (CHECKED | {"lot 0": "by lot"}).items():
+        ranked = np.mean([ranks_of_closed(found, choice, ratio) for found in files], axis=0)
+        lines.append([name, *(f"{rank:.2f}" for rank in ranked)])
+    return markdown([f"{ratio:.0%} closed by", *PROPERTIES.values()], lines)
+
+
+def ranks_of_closed(found, choice, ratio):
+    """-> [mean rank of the heads that are closed], one for each of PROPERTIES"""
+    heads = [Head(*head) for head in found["heads"]]
+    closed = select_heads(dict(zip(heads, found["scores"][choice])), ratio)
+    places = [place for place, head in enumerate(heads) if head in closed]
+    return [relative_ranks(found, found["scores"][name])[places].mean() for name in PROPERTIES]
+
+
+def relative_ranks(found, scores):
+    """Each head's rank among the heads of its kind, 0 for the lowest and 1 for the highest."""
+    kinds = np.array([kind for kind, _, _ in found["heads"]])
+    relative = np.zeros(len(kinds))
+    for kind in KINDS:
+        relative[kinds == kind] = ranks(np.array(scores)[kinds == kind]) / (sum(kinds == kind) - 1)
+    return relative
 
 
 def alpha_table(files):

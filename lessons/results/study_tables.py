@@ -5,6 +5,7 @@ from functools import partial
 from head_tables import (
     alpha_table,
     choice_table,
+    closed_table,
     costs_table,
     criteria_table,
     curves_table,
@@ -181,6 +182,7 @@ def study_tables():
             tables[f"costs {data}"] = costs_table(costs)
         if criteria:
             tables |= {f"criteria {data}": criteria_table(criteria),
+                       f"closed {data}": closed_table(criteria),
                        f"alpha {data}": alpha_table(criteria),
                        f"stability {data}": stability_table(criteria),
                        f"pairs {data}": pairs_table(criteria)}

@@ -98,9 +98,9 @@ def test_where_the_choice_counts_ways_are_compared_with_lots():
     rows += curve_rows("lot 0", ["=xxx", "xxxx", "=xxx", "====", "=xxx"])
     rows = [found | {"verdicts": 20 * found["verdicts"]} for found in rows]
     lines = head_tables.choice_table({"nothing": rows}).splitlines()[2:]
-    assert lines[0] == "| nothing | 10% | 0.0 | 10 | 0 | 0 |"
-    assert lines[1] == "| nothing | 30% | 0.0 | 0 | 10 | 0 |"
-    assert lines[2] == "| nothing | 50% | 0.0 | 0 | 0 | 10 |"
+    assert lines[0].startswith("| nothing | 10% | 0.0 | 10 | 0 | 0 | +25.0 (")
+    assert lines[1] == "| nothing | 30% | 0.0 | 0 | 10 | 0 | +0.0 (+0.0 to +0.0) |"
+    assert lines[2].startswith("| nothing | 50% | 0.0 | 0 | 0 | 10 | -75.0")
 
 
 def test_costs_are_relative_to_the_whole_model():
@@ -135,6 +135,15 @@ def test_correlations_are_within_a_kind_with_an_interval_over_teachers():
     expected = np.corrcoef(head_tables.ranks(3 * [1, 2, 3, 4]),
                            head_tables.ranks(3 * [0.1, 0.2, 0.3, 0.4]))[0, 1]
     assert stability.startswith(f"| the paper's score | {expected:+.2f}")
+
+
+def test_closed_heads_have_ranks_within_their_kind():
+    found = found_criteria([1, 2, 3, 4], [0.4, 0.3, 0.2, 0.1])
+    found["scores"]["lot 0"] = 3 * [1, 4, 2, 3]
+    lines = head_tables.closed_table([found, found], ratio=0.25).splitlines()
+    assert lines[2] == "| the paper's score | 0.00 | 0.00 | 1.00 |"
+    assert lines[-1] == "| by lot | 0.00 | 0.00 | 1.00 |"
+    assert head_tables.relative_ranks(found, 3 * [5, 7, 9, 6]).tolist() == 3 * [0, 2 / 3, 1, 1 / 3]
 
 
 def test_pairs_are_compared_with_the_sum_of_their_single_costs():
