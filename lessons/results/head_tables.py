@@ -256,21 +256,25 @@ WAYS = {"whole": "whole model", "removed": "the same heads removed for all probl
 
 
 def inference_table(rows):
+    """Accuracy one problem at a time, and speed against the whole model in the same batches."""
     lines = []
     for plan in ("30%", "50%"):
-        found = select(rows, plan=plan)
         for way, name in WAYS.items():
-            of_way = select(found, way=way)
+            of_way = select(rows, plan=plan, way=way)
             if not of_way or (way == "whole" and plan != "30%"):
                 continue
-            speeds = [row["speedup"] for row in of_way if row["speedup"]]
             choices = np.mean([row["settings"]["different choices"] for row in of_way])
             lines.append(["–" if way == "whole" else plan, name, shown_mean(of_way),
-                          f"×{np.mean(speeds):.2f}" if speeds else "", f"{choices:.0f}"])
-        clocks = [row["settings"]["milliseconds"] for row in select(found, way="router")]
-        if clocks:
-            speed = np.mean([clock["whole"] / clock["in groups"] for clock in clocks])
-            lines.append([plan, "the router's, problems of one choice together", "",
-                          f"×{speed:.2f}", ""])
-    return markdown(["heads left out", "model", "answers right (greedy)", "speed at batch 1",
-                     "different choices"], lines)
+                          *(speed_of(of_way, select(rows, plan=plan, way="whole"), size)
+                            for size in ("1", "32")), f"{choices:.0f}"])
+    return markdown(["heads left out", "model", "answers right (greedy)", "speed, one at a time",
+                     "speed, at most 32 of one choice together", "different choices"], lines)
+
+
+def speed_of(rows, whole, size):
+    """The median over runs: a cell, empty for a way that was not timed."""
+    took = [row["settings"]["milliseconds"][size] for row in rows]
+    if None in took:
+        return ""
+    by_whole = [row["settings"]["milliseconds"][size] for row in whole]
+    return f"×{np.median(np.array(by_whole) / took):.2f}"

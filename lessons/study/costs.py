@@ -24,7 +24,8 @@ def execute(run):
     models = {ratio: remove_heads(teacher, select_heads(scores, ratio)) for ratio in RATIOS}
     problems = [problem for problem in splits.test if vocabularies.can_write(problem)]
     counted = [costs_of(model, problems) for model in models.values()]
-    found = {"study": run.study, "data": run.data, "seed": run.seed, "ratios": RATIOS,
+    found = {"study": run.study, "data": run.data, "fold": run.fold,
+             "seed": run.seed, "ratios": RATIOS,
              "parameters": [cost["parameters_without_embeddings"] for cost in counted],
              "flops": [cost["flops"] for cost in counted]}
     for size, timed in BATCHES.items():

@@ -3,7 +3,7 @@
 curves:        without training after; greedy answers
 trials-curves: the same on validation problems, to choose the best way
 """
-from runs import CHOICES, SCOPES, Run, folds_of, row, teacher_of
+from runs import CHOICES, Run, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.evaluate import evaluate_model
 from tinyprune.masking import remove_heads, select_heads
@@ -12,12 +12,14 @@ from tinyprune.results import GREEDY
 from tinyprune.scorer import score_heads
 
 RATIOS = [tenths / 10 for tenths in range(8)]
+# Greedy elimination where the lowest of all heads go, whatever their kind.
+WAYS = CHOICES | {"greedy, all kinds": CHOICES["greedy"]}
 
 
 def curves(data, study="curves"):
     """Three seeds; on ASDiv-A of all folds."""
     return [Run(study, data, fold, name, seed)
-            for seed in range(3) for fold in folds_of(data) for name in CHOICES]
+            for seed in range(3) for fold in folds_of(data) for name in WAYS]
 
 
 def trials_curves(data):
@@ -30,8 +32,8 @@ def execute(run):
     teacher, vocabularies = teacher_of(run, splits, run.seed)
     count = recipe.EXPERIMENTS[run.data].calibration
     calibration = recipe.calibration_batches(splits.train, vocabularies, count)
-    scores = score_heads(teacher, calibration, CHOICES[run.plan])
-    scope = SCOPES.get(run.plan, "kind")
+    scores = score_heads(teacher, calibration, WAYS[run.plan])
+    scope = "all" if run.plan.endswith("all kinds") else "kind"
     settings = {"scope": scope, "calibration": count}
     rows = []
     for ratio in RATIOS:

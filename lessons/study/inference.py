@@ -4,7 +4,6 @@ Beside it stand removal, where all problems do without the same heads, and an or
 problem's own gate gradients, and so its equation. All answer greedily, one problem at a time.
 """
 from collections import defaultdict
-from functools import partial
 
 from runs import Run, folds_of, row, teacher_of
 from tinyprune import recipe
@@ -12,7 +11,7 @@ from tinyprune.batching import batches, make_batch
 from tinyprune.decode import greedy
 from tinyprune.evaluate import grade
 from tinyprune.masking import remove_heads, select_heads
-from tinyprune.measure import costs_of, forced_decoding, interleaved, seconds_of
+from tinyprune.measure import costs_of, forced_decoding, interleaved
 from tinyprune.results import GREEDY
 from tinyprune.rivals import gradient_score
 from tinyprune.router import (
@@ -26,7 +25,7 @@ from tinyprune.scorer import score_heads
 
 RATIOS = {"30%": 0.3, "50%": 0.5}
 CALIBRATION = 1024  # problems; the router has a weight for each channel and head
-TIMED = 64  # problems
+TIMED = {1: 64, 32: 512}  # {problems in a batch: problems that are timed}
 
 
 def inference(data):
@@ -35,7 +34,7 @@ def inference(data):
 
 
 def execute(run):
-    """-> [row]: the whole model, removal, the router and the oracle; the router's also in groups"""
+    """-> [row]: the whole model, removal, the router and the oracle"""
     splits = run.splits()
     ratio = RATIOS[run.plan]
     model, vocabularies = teacher_of(run, splits, run.seed)
@@ -45,33 +44,37 @@ def execute(run):
                                                ratio))
 
     def by_router(batch):
-        return route(router, model, batch, ratio)[0]
+        return route(router, model, batch, ratio)
 
     def by_oracle(batch):
-        return least_important(model, problem_importance(model, batch), ratio)[0]
+        return least_important(model, problem_importance(model, batch), ratio)
 
     ways = {"whole": (model, nothing), "removed": (smaller, nothing), "router": (model, by_router),
             "oracle": (model, by_oracle)}
     problems = splits.test
-    clock = milliseconds(ways, problems[:TIMED], vocabularies)
-    clock["in groups"] = milliseconds_in_groups(model, by_router, problems, vocabularies)
+    clock = {size: milliseconds(ways, problems[:timed], vocabularies, size)
+             for size, timed in TIMED.items()}
     rows = []
     for way, (used, choose) in ways.items():
         report, chosen = answer_each(used, problems, vocabularies, choose)
-        settings = {"way": way, "different choices": len(set(chosen)), "milliseconds": clock}
+        settings = {"way": way, "different choices": len(set(chosen)), "scope": "kind",
+                    "calibration": CALIBRATION,
+                    "milliseconds": {size: found.get(way) for size, found in clock.items()}}
         facts = dict(model="teacher" if way == "whole" else "pruned", criterion="gradient",
                      ratio=0.0 if way == "whole" else ratio, batch_size=1,
-                     milliseconds_per_problem=clock.get(way), teacher_seed=run.seed)
-        if way in clock:
-            facts["speedup"] = clock["whole"] / clock[way]
-        facts |= costs_of(used if choose is nothing else smaller, problems)
+                     milliseconds_per_problem=clock[1].get(way), teacher_seed=run.seed)
+        if way in clock[1]:
+            facts["speedup"] = clock[1]["whole"] / clock[1][way]
+        facts |= costs_of(used, problems)
+        if choose is not nothing:  # heads of a kind cost the same, whichever a problem does without
+            facts["flops"] = costs_of(smaller, problems)["flops"]
         rows.append(row(run, report, "test", GREEDY, settings, facts))
     return rows
 
 
 def nothing(batch):
-    """The choice of a model that loses no head while it answers."""
-    return frozenset()
+    """The choices of a model that loses no head while it answers."""
+    return [frozenset()] * len(batch.source)
 
 
 def answer_each(model, problems, vocabularies, choose):
@@ -80,34 +83,39 @@ def answer_each(model, problems, vocabularies, choose):
     chosen = []
     for problem in problems:
         batch = make_batch([problem], vocabularies)
-        chosen.append(choose(batch))
+        chosen += choose(batch)
         with without_heads(model, chosen[-1]):
             [[best, *_]] = greedy(model, batch, vocabularies.target)
         equations.append(best.equation)
     return grade(problems, equations), chosen
 
 
-def decode_all(model, asked, choose):
-    for batch in asked:
-        with without_heads(model, choose(batch)):
-            forced_decoding(model, batch)
-
-
-def milliseconds(ways, problems, vocabularies):
-    """The median time a problem of each way but the oracle, one problem at a time, in turn."""
-    asked = [make_batch([problem], vocabularies)
-             for problem in problems if vocabularies.can_write(problem)]
+def milliseconds(ways, problems, vocabularies, size):
+    """The median time a problem of each way but the oracle, in batches of at most `size`."""
+    problems = [problem for problem in problems if vocabularies.can_write(problem)]
     # The oracle computes gradients, which no solver would.
-    timed = {way: partial(decode_all, model, asked, choose)
+    timed = {way: choose_and_decode(model, choose, problems, vocabularies, size)
              for way, (model, choose) in ways.items() if way != "oracle"}
-    return {way: 1e3 * took / len(asked) for way, took in interleaved(timed, rounds=5).items()}
+    return {way: 1e3 * took / len(problems)
+            for way, took in interleaved(timed, rounds=5).items()}
 
 
-def milliseconds_in_groups(model, choose, problems, vocabularies):
-    """The time a problem where problems with one choice share a batch of at most 32."""
-    groups = defaultdict(list)
-    for problem in filter(vocabularies.can_write, problems):
-        groups[choose(make_batch([problem], vocabularies))].append(problem)
-    asked = [batch for group in groups.values() for batch in batches(group, vocabularies, 32)]
-    took = seconds_of(partial(decode_all, model, asked, choose))
-    return 1e3 * took / sum(len(batch.source) for batch in asked)
+def choose_and_decode(model, choose, problems, vocabularies, size):
+    """A function to time: it chooses for all problems, and decodes those of one choice together."""
+    asked = [make_batch(problems[start:start + size], vocabularies)
+             for start in range(0, len(problems), size)]
+    choices = sum(map(choose, asked), [])
+    groups = defaultdict(list)  # {heads: the problems that do without them}
+    for problem, choice in zip(problems, choices):
+        groups[choice].append(problem)
+    groups = {choice: batches(group, vocabularies, size) for choice, group in groups.items()}
+
+    def call():
+        for batch in asked:
+            choose(batch)
+        for choice, group in groups.items():
+            with without_heads(model, choice):
+                for batch in group:
+                    forced_decoding(model, batch)
+
+    return call

@@ -1,9 +1,10 @@
 """The study: many runs that settle which part of the method does what.
 
-`python lessons/study/run.py trials --data asdiv-a` makes the runs of one study that are missing,
-one after the other. `--list` prints their numbers and names, and `--run 7` makes one of them, so
-that they spread over machines: copy the result files into one folder afterwards. A run that was
-stopped goes on where it stopped. Each run is single-threaded: start two side by side with --run.
+`python lessons/study/run.py trials --data asdiv-a` makes the runs of one study that are missing in
+lessons/results/study, one after the other. `--list` prints their numbers and names, and `--run 7`
+makes one of them, so that they spread over machines: copy the result files into one folder
+afterwards. A run that was stopped goes on where it stopped. Each run is single-threaded: start two
+side by side with --run.
 """
 import argparse
 import sys
@@ -19,7 +20,7 @@ import inference
 import trainings
 from tinyprune import cli, files, recipe
 from tinyprune.data import DATA
-from tinyprune.results import write_findings, write_result
+from tinyprune.results import RESULTS, write_findings, write_result
 
 # {study: (its runs on a data set, how one is executed)}
 STUDIES = {"trials": (trainings.trials, trainings.execute),
@@ -52,15 +53,23 @@ def main():
                              "may have no GPU, and more time")
     parser.add_argument("--batch", type=int, default=0,
                         help="problems in a training batch (default: the data set's setting)")
-    parser.add_argument("--out", type=Path, default=files.RUNS / "study", help="for result files")
+    parser.add_argument("--out", type=Path,
+                        help="for result files (default: lessons/results/study; runs/study for the "
+                             "sample)")
     args = parser.parse_args()
     torch.set_num_threads(1)
     recipe.use_batch_size(args.data, args.batch)
+    out = args.out or (files.RUNS if args.data == "sample" else RESULTS) / "study"
     runs_of, execute = STUDIES[args.study]
     runs = dict(enumerate(runs_of(args.data)))
+    if unknown := set(args.run or []) - set(runs):
+        parser.error(f"--run {min(unknown)}: {args.study} has the runs 0 to {len(runs) - 1} on "
+                     f"{args.data}")
+    if args.train and execute is not trainings.execute:
+        parser.error(f"--train: {args.study} trains nothing but the plain teachers of `rounds`")
     for number in args.run or runs:
         run = runs[number]
-        path = args.out / f"{run.name}.json"
+        path = out / f"{run.name}.json"
         if args.list:
             print(f"{number:4}  {run.name}{'  is there' if path.exists() else ''}")
         elif args.train:

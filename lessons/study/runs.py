@@ -11,12 +11,11 @@ from tinyprune.rivals import random_score
 from tinyprune.scorer import CRITERIA, entropy_score, paper_score
 
 TEACHERS = 5  # plain ones, of each data set and of each fold
-# Ways to choose heads. Greedy elimination ranks the heads of all kinds together.
+# Ways to choose heads; each kind of attention loses its share of them.
 CHOICES = CRITERIA | {"paper, entropy reversed": partial(paper_score, entropy_sign=-1),
                       "entropy, reversed": partial(entropy_score, entropy_sign=-1)}
 del CHOICES["random"]
 CHOICES |= {f"lot {draw}": partial(random_score, seed=draw) for draw in range(5)}
-SCOPES = {"greedy": "all"}  # the others: "kind"
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,6 @@ SHAPES = {"asdiv-a": {"narrower, equal parameters": dict(width=100),
           "math23k": {"narrower, equal parameters": dict(width=152),
                       "narrower, equal FLOPs": dict(width=150),
                       "shallower": dict(encoder_layers=3)}}
-TEACHER = Plan()
 LOSSES = {"equations": dict(teachers=0),
           "one teacher": dict(teachers=1),
           "five teachers": dict(teachers=TEACHERS),
@@ -129,7 +128,7 @@ FACTORIAL = make_factorial()
 CURVES = {curve_plan(choice, tenths): Plan("copy", teachers=TEACHERS, ratio=tenths / 10,
                                            schedule="one-shot", criterion=choice)
           for tenths in range(1, 8) for choice in CHOICES}
-PLANS = {"teacher": TEACHER, TOGETHER: TEACHER} | TRIALS | LIVE | FACTORIAL | CURVES
+PLANS = {"teacher": Plan(), TOGETHER: Plan(teachers=TEACHERS)} | TRIALS | LIVE | FACTORIAL | CURVES
 
 
 def criterion_of(plan, seed):
@@ -138,7 +137,7 @@ def criterion_of(plan, seed):
 
 
 def train_plan(run, splits):
-    """-> the model of the run's plan, its vocabularies, its TrainConfig"""
+    """-> the model of the run's plan, or all teachers as one, its vocabularies, its TrainConfig"""
     plan = PLANS[run.plan]
     experiment = recipe.EXPERIMENTS[run.data]
     config = experiment.student if plan.start == "copy" else experiment.teacher
@@ -148,10 +147,12 @@ def train_plan(run, splits):
     if run.plan == "teacher":
         return origin, vocabularies, config
     teachers = [origin]
-    if plan.origin:
-        origin, _, _ = train_plan(replace(run, plan=plan.origin), splits)
     if plan.teachers != 1:
         teachers = [teacher_of(run, splits, seed)[0] for seed in range(plan.teachers)]
+    if run.plan == TOGETHER:
+        return Committee(teachers), vocabularies, config
+    if plan.origin:
+        origin, _, _ = train_plan(replace(run, plan=plan.origin), splits)
     trained = recipe.load_or_train_ensemble_student(
         run.data, run.fold, splits, vocabularies, teachers, replace(config, seed=run.seed),
         origin=origin if plan.start == "copy" else None, aligned=plan.aligned,
@@ -170,21 +171,20 @@ def execute(run):
                  schedule=plan.schedule, criterion=plan.criterion if plan.ratio else None,
                  model="student" if plan.start == "copy" else "scratch",
                  teacher_seed=run.seed if plan.start == "copy" else None)
-    if plan is TEACHER:
-        facts["model"] = "teacher"
-    settings = {"round": 1 if plan is TEACHER else 2, "teachers": plan.teachers,
+    together = run.plan == TOGETHER
+    if run.plan == "teacher" or together:
+        facts |= {"model": "teacher", "loss": "ce"}
+    experiment = recipe.EXPERIMENTS[run.data]
+    settings = {"round": 1 if facts["model"] == "teacher" else 2, "teachers": plan.teachers,
                 "start": plan.start, "origin": plan.origin,
-                "shape": plan.shape, "live": plan.live,
-                "word_dropout": plan.word_dropout,
-                "batch": recipe.EXPERIMENTS[run.data].teacher.batch_size}
-    if run.plan == TOGETHER:
-        teachers = [teacher_of(run, splits, seed) for seed in range(TEACHERS)]
-        models, vocabularies = zip(*teachers)
-        return rows_of(run, splits, Committee(models), vocabularies[0],
-                       settings | {"teachers": TEACHERS}, facts)
+                "shape": plan.shape, "live": plan.live, "scope": "kind",
+                "calibration": plan.calibration or experiment.calibration,
+                "batch": experiment.teacher.batch_size}
     model, vocabularies, config = train_plan(run, splits)
-    facts["steps"] = steps_of(config, splits.train, vocabularies)
-    facts |= costs_of(model, splits.test or splits.valid)
+    settings["word_dropout"] = config.word_dropout
+    if not together:
+        facts["steps"] = steps_of(config, splits.train, vocabularies)
+        facts |= costs_of(model, splits.test or splits.valid)
     return rows_of(run, splits, model, vocabularies, settings, facts)
 
 

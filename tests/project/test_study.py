@@ -7,6 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+import costs
+import criteria
+import head_tables
+import inference
 import trainings
 from builders import model_for, tiny_batch, tiny_model
 from cases import small_problem
@@ -22,6 +26,11 @@ from tinyprune.vocabulary import Vocabularies
 
 PRUNED = "scratch, 30% pruned"
 SCRIPT = ROOT / "lessons" / "study" / "run.py"
+
+
+# Of each study: what makes its tables of what its runs have found.
+TABLES = {"curves": head_tables.curves_table, "costs": head_tables.costs_table,
+          "criteria": head_tables.criteria_table, "inference": head_tables.inference_table}
 
 
 @pytest.fixture
@@ -52,6 +61,31 @@ def test_a_run_writes_its_rows_and_is_not_made_twice(study, small):
     assert "rounds-sample-teacher-seed0" in teacher
     assert study(f"trials --run {number}") == "", "a run that is there is left alone"
     assert "is there" in study("rounds --list")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_what_a_study_finds_fits_its_table(name, study, small, monkeypatch):
+    monkeypatch.setattr(criteria, "SIZES", (4, 8))
+    monkeypatch.setattr(costs, "BATCHES", {1: 4, 128: 8})
+    monkeypatch.setattr(inference, "TIMED", {1: 2, 32: 8})
+    monkeypatch.setattr(inference, "CALIBRATION", 8)
+    for number in (0, 1):
+        study(f"{name} --run {number}")
+    found = [json.loads(path.read_text(encoding="utf-8"))
+             for path in sorted((small / "study").glob("*.json"))]
+    if name in ("curves", "inference"):  # their files hold result rows
+        assert all(list(row) == KEYS for file in found for row in file["rows"])
+        found = [row for file in found for row in file["rows"] if row["split"] == "test"]
+    assert "|" in TABLES[name](found)
+
+
+@pytest.mark.parametrize("line, sentence", [
+    ("rounds --run 999", "--run 999: rounds has the runs 0 to"),
+    ("criteria --train", "--train: criteria trains nothing")])
+def test_a_run_that_there_is_not_is_refused_in_a_sentence(line, sentence, study, capsys):
+    with pytest.raises(SystemExit):
+        study(line)
+    assert sentence in capsys.readouterr().err
 
 
 def test_a_model_is_trained_now_and_asked_later(study, small):
