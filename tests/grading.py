@@ -47,6 +47,10 @@ def run_tests(folder, arguments, limit=LIMIT):
             if not lines or lines[-1]["outcome"] != "begun":
                 break
             write_line(path, lines[-1]["test"], "failed", how)
+        printed = path.with_name("printed").read_text(encoding="utf-8", errors="replace").split()
+    if not lines:  # the package cannot be imported, and pytest ends with the reason
+        reason = " ".join(printed).rpartition(" E ")[2]
+        return dict.fromkeys(arguments, ("failed", reason))
     results = {}
     for line in lines:
         before = results.get(line["test"], ("begun", ""))
@@ -58,11 +62,12 @@ def run_tests(folder, arguments, limit=LIMIT):
 def run_once(folder, arguments, path, limit):
     """Runs what has no outcome yet; returns what to say about a case that was under way."""
     ids = [re.sub(r"^(\w+)::", r"tests/\1.py::", argument) for argument in arguments]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--assert=plain",
-         f"--lines={path}", *ids],
-        cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"})
+    with open(path.with_name("printed"), "w") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--assert=plain",
+             f"--lines={path}", *ids],
+            cwd=folder, stdout=printed, stderr=subprocess.STDOUT,
+            env=os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"})
     size = 0
     since = time.monotonic()
     while process.poll() is None:
@@ -77,41 +82,63 @@ def run_once(folder, arguments, path, limit):
     return "Python ended within this test: os._exit, or no memory left?"
 
 
-def refusals(text, names, words):
+def refusals(text, names, words, allowed=()):
     """What a module's functions must not use: {function: sentence}
 
     names: the blanks' functions; words: names such as scaled_dot_product_attention
-    Helpers at the module's top level count for every blank; other methods are not looked at.
+    allowed: methods that may use them
+    Whatever is no blank counts for every blank: a helper, a method, a statement.
     """
     found = {}
     tree = ast.parse(text)
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    parts = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    for owner in classes:
-        parts |= {f"{owner.name}.{node.name}": node for node in owner.body
-                  if isinstance(node, ast.FunctionDef) and f"{owner.name}.{node.name}" in names}
-    parts |= {f"line {node.lineno}": node for node in tree.body
-              if node not in classes and not isinstance(node, ast.FunctionDef)}
-    for name, part in parts.items():
+    own = bound_names(tree)
+    for name, part in parts_of(tree).items():
         used = set()
         for node in ast.walk(part):
-            used |= used_names(node, words)
-        if used:
+            used |= used_names(node, words, own)
+        if used and name not in allowed:
             sentence = f"refused: {name} uses {min(used)}, and the point is to write it yourself"
             found |= dict.fromkeys([name] if name in names else names, sentence)
     return found
 
 
-def used_names(node, words):
-    """The refused names that a node of the syntax tree uses, and modules with solutions."""
+def parts_of(tree):
+    """{name: node} of a module's functions, methods and other statements"""
+    parts = {}
+    for node in tree.body:
+        owner = f"{node.name}." if isinstance(node, ast.ClassDef) else ""
+        for part in node.body if owner else [node]:
+            name = part.name if isinstance(part, ast.FunctionDef) else f"line {part.lineno}"
+            parts[owner + name] = part
+    return parts
+
+
+def bound_names(tree):
+    """The names that functions, arguments and assignments of a module bind."""
+    bound = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    return bound | {node.id for node in ast.walk(tree)
+                    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def used_names(node, words, own):
+    """The refused names that a node of the syntax tree uses, and modules with solutions.
+
+    own: names that the module binds itself. They are free, but not as attributes: torch's function
+    stays refused where a variable has its name.
+    """
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         modules = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
         renamed = {alias.name for alias in node.names if alias.asname} & set(words)
         return {module for module in modules if module.split(".")[0] in SOLUTIONS} | renamed
-    value = getattr(node, "id", getattr(node, "attr", getattr(node, "value", None)))
-    if isinstance(value, str) and value in {*words, *SOLUTIONS}:
-        return {value}
-    return set()
+    if isinstance(node, ast.Call):  # import_module("reference")
+        named = {getattr(argument, "value", None) for argument in node.args}
+        importer = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        return named & set(SOLUTIONS) if "import" in importer else set()
+    if isinstance(node, ast.Name):
+        return {node.id} & (set(words) - own)
+    value = getattr(node, "attr", getattr(node, "value", None))
+    return {value} & set(words) if isinstance(value, str) else set()
 
 
 def modules_of(titles):
@@ -132,7 +159,8 @@ def results_of(folder, titles):
         table = assignments()[title]
         for module, names in modules_of([title]).items():
             text = (folder / "tinyprune" / f"{module}.py").read_text(encoding="utf-8")
-            for name, said in refusals(text, names, table["refused"]).items():
+            refused_here = refusals(text, names, table["refused"], table.get("allowed", []))
+            for name, said in refused_here.items():
                 refused = table["blanks"][f"{module}.{name}"]
                 found |= dict.fromkeys(refused, ("failed", said))
     return found

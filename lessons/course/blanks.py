@@ -147,7 +147,8 @@ def student_text(text, blanks, stubs):
 def with_functions(text, other, names, path):
     """A module's text with these functions taken from another version of the module.
 
-    What the other version alone defines or imports at its top level comes along, at the end.
+    What the other version alone defines or imports at its top level comes along, before what
+    follows it there: a decorator or a default value may need it.
     Raises CourseError if the other version does not parse or lacks one of the functions.
     """
     tree = parse(text, path)
@@ -155,19 +156,36 @@ def with_functions(text, other, names, path):
     other_tree = parse(other, path)
     others = functions(other_tree)
     lines = text.splitlines()
-    for name in sorted(names, key=lambda name: -own[name].lineno):
+    edits = []  # (first, last, lines that replace those from first to last)
+    for name in names:
         if name not in others:
             raise CourseError(f"{path}: the function {name} is missing")
-        node = others[name]
-        first = min([node.lineno, *(part.lineno for part in node.decorator_list)])
-        start = min([own[name].lineno, *(part.lineno for part in own[name].decorator_list)])
-        body = other.splitlines()[first - 1:node.end_lineno]
-        lines[start - 1:own[name].end_lineno] = body
-    known = set().union(*map(bound_names, tree.body))
+        edits.append((*span(own[name]), lines_of(others[name], other)))
+    known = {name: span(node)[0] for node in tree.body for name in bound_names(node)}
+    new = []
     for node in other_tree.body:
-        if bound_names(node) - known:
-            lines += other.splitlines()[node.lineno - 1:node.end_lineno]
+        bound = bound_names(node)
+        if bound - set(known):
+            new += lines_of(node, other)
+        elif bound:
+            first = min(map(known.get, bound))
+            edits.append((first, first, new))
+            new = []
+    edits.append((len(lines), len(lines), new))
+    for first, last, replacement in sorted(edits, key=lambda edit: edit[:2], reverse=True):
+        lines[first:last] = replacement
     return "\n".join(lines) + "\n"
+
+
+def span(node):
+    """A statement's lines, its decorators among them: (first, last), as a slice takes them"""
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(part.lineno for part in decorators)]) - 1, node.end_lineno
+
+
+def lines_of(node, text):
+    first, last = span(node)
+    return text.splitlines()[first:last]
 
 
 def bound_names(node):
@@ -196,6 +214,11 @@ def assemble(folder, submission, modules):
         theirs = module_path(submission, module)
         if not theirs.exists():
             raise CourseError(f"{theirs} is missing")
-        text = with_functions(own.read_text(encoding="utf-8"), theirs.read_text(encoding="utf-8"),
-                              names, f"tinyprune/{module}.py")
+        try:
+            submitted = theirs.read_text(encoding="utf-8-sig")  # some editors write a mark first
+        except UnicodeDecodeError as error:
+            raise CourseError(f"tinyprune/{module}.py is not UTF-8 text: save it as UTF-8"
+                              ) from error
+        text = with_functions(own.read_text(encoding="utf-8"), submitted, names,
+                              f"tinyprune/{module}.py")
         own.write_text(text, encoding="utf-8")

@@ -109,6 +109,12 @@ def test_a_submission_brings_its_functions_and_what_they_need():
     exec(compile(text, "m.py", "exec"), names)
     assert names["double"](4) == 8
     assert names["math"] is not None, "what the teacher's module has stays the teacher's"
+    submission = MODULE.replace("import math", (
+        "from typing import Any\nFACTOR = 3\n\n\ndef same(function):\n    return function"))
+    submission = submission.replace("def double(x):", "@same\ndef double(x: Any, factor=FACTOR):")
+    submission = submission.replace("2 * x", "factor * x")
+    exec(compile(with_functions(MODULE, submission, ["double"], "m.py"), "m.py", "exec"), names)
+    assert names["double"](4) == 12, "what a signature needs stands before it"
     with pytest.raises(CourseError, match="m.py, line 4: "):
         with_functions(MODULE, MODULE.replace("(x)", "(x"), ["double"], "m.py")
     with pytest.raises(CourseError, match="double is missing"):
@@ -171,17 +177,34 @@ def test_a_report_has_the_keys_that_gradescope_reads(tmp_path):
     ("from torch.nn.functional import scaled_dot_product_attention as other\n\ndef f(x):\n    pass",
      "scaled_dot_product"),
     ("def f(x):\n    from tests.reference import attention\n    return attention(x)", "tests"),
-    ("def f(x):\n    import reference\n    return reference.attention(x)", "reference")])
+    ("def f(x):\n    import reference\n    return reference.attention(x)", "reference"),
+    ("def f(x):\n    return importlib.import_module('reference').attention(x)", "reference"),
+    ("class A:\n    def run(x):\n        return F.scaled_dot_product_attention(x, x, x)\n\n"
+     "def f(x):\n    return A.run(x)", "A.run uses scaled_dot_product"),
+    ("class A:\n    run = F.scaled_dot_product_attention\n\ndef f(x):\n    return A.run(x)",
+     "A.line 2 uses scaled_dot_product"),
+    ("scaled_dot_product_attention = F.scaled_dot_product_attention\n\ndef f(x):\n    pass",
+     "line 1 uses scaled_dot_product")])
 def test_what_should_be_written_is_not_imported(code, words):
     found = grading.refusals(code, ["f"], ["scaled_dot_product_attention"])
     assert words in found["f"]
+
+
+@pytest.mark.parametrize("code", [
+    "def f(x):\n    return parse(x)\n\ndef parse(x):\n    return x",
+    "def f(x):\n    def parse(y):\n        return y\n    return parse(x)",
+    "def f(x):\n    reference = x\n    tests = [reference, 'tests']\n    return tests"])
+def test_a_students_own_names_are_free(code):
+    assert grading.refusals(code, ["f"], ["parse"]) == {}
+    assert "refused" in grading.refusals(code + "\n\nast.parse('x')", ["f"], ["parse"])["f"]
 
 
 def test_the_packages_own_use_of_the_fused_attention_is_no_fault():
     for title, assignment in ASSIGNMENTS.items():
         for module, names in grading.modules_of([title]).items():
             text = (ROOT / "tinyprune" / f"{module}.py").read_text(encoding="utf-8")
-            assert not grading.refusals(text, names, assignment["refused"]), title
+            assert not grading.refusals(text, names, assignment["refused"],
+                                        assignment.get("allowed", [])), title
 
 
 # the proof
