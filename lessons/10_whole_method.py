@@ -44,10 +44,10 @@ from tinyprune.results import (
     NEAREST,
     bootstrap_interval,
     is_correct,
+    judge_claim,
     read_rows,
     result_path,
     result_row,
-    verdict,
     write_predictions,
     write_result,
 )
@@ -232,7 +232,7 @@ figures.table(
       f"{gained.mean():.1%}", f"{low:.1%} … {high:.1%}")],
     ["", "paper", f"ours, {args.ratio:.0%}, {args.data}", "arithmetic allows"])
 print("  last row, last column: the 95% interval of the difference, paired over problems")
-print(f"  answers: the paper's figure (Math23k) {verdict(PAPER['accuracy'], low, high)} "
+print(f"  answers: the paper's figure (Math23k) {judge_claim(PAPER['accuracy'], low, high)} "
       f"({args.data})")
 possible = "allow this" if PAPER["speed"] <= paper_fastest else "do not explain all of it"
 print(f"  speed: the paper's {PAPER['FLOPs']:.1%} fewer FLOPs allow {paper_fastest:.1%}, and it is "

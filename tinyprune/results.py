@@ -49,10 +49,10 @@ def bootstrap_interval(values):
     return tuple(np.quantile(means, [0.025, 0.975]).tolist())
 
 
-def verdict(claim, low, high):
+def judge_claim(claim, low, high):
     """Whether our interval leaves room for a figure that others report: a sentence's end."""
     if low <= claim <= high:
-        return "holds within our interval"
+        return "not excluded: our interval holds it"
     return "does not hold: ours is lower" if high < claim else "does not hold: ours is higher"
 
 

@@ -1,70 +1,75 @@
 """Tables of the study's questions about heads: curves, criteria, and heads chosen while a model
 answers.
 """
+import itertools
 import math
-from itertools import takewhile
 
 import numpy as np
 
-from over_seeds import accuracy_of, counted, gains, shown_difference, shown_mean
+from over_seeds import accuracy_of, counted, gains, origins, shown_difference, shown_mean
 from tables import markdown, select
 from tinyprune.masking import select_heads
 from tinyprune.results import COMPARED, compare
 from tinyprune.transformer import KINDS, Head
 
-CHECKED = {  # what a way to choose heads is called in the tables
+CRITERIA = {  # what a way to choose heads is called in the tables
     "paper": "the paper's score", "paper, entropy reversed": "the same, entropy reversed",
     "norm_qkvo": "norm of W_Q, W_K, W_V, W_O", "norm_ov": "norm of W_O W_V", "entropy": "entropy",
     "entropy, reversed": "entropy, reversed", "activation": "activation",
     "gradient": "gradient of the gate", "leave-one-out": "leave-one-out, asked once",
     "greedy": "leave-one-out, asked again after each head"}
+T_QUANTILE = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26, 15: 2.14}  # of Student's t, 97.5%
 
 
 # curves
 
 RATIOS = [tenths / 10 for tenths in range(8)]
 LOT = "lot"  # the five draws of heads by lot, together
+WAYS = CRITERIA | {"greedy, all kinds": "the same, whatever the head's kind",
+                   LOT: "by lot, mean of five draws"}
 
 
-def curve_of(rows, choice):
+def curve_of(rows, way):
     """{ratio: rows} of one way to choose heads; the five lots count as five seeds."""
-    of_choice = [row for row in rows if row["criterion"] == choice
-                 or choice == LOT and row["criterion"].startswith("lot ")]
-    return {ratio: found for ratio in RATIOS if (found := select(of_choice, ratio=ratio))}
+    of_way = [row for row in rows if row["criterion"] == way
+              or way == LOT and row["criterion"].startswith("lot ")]
+    return {ratio: found for ratio in RATIOS if (found := select(of_way, ratio=ratio))}
 
 
 def curves_table(rows):
     """Without training after: a line a way to choose heads, the best at 30% first."""
     lines = []
-    for choice, name in (CHECKED | {LOT: "by lot, mean of five draws"}).items():
-        curve = curve_of(rows, choice)
+    for way, name in WAYS.items():
+        curve = curve_of(rows, way)
         if curve:
             shares = {ratio: accuracy_of(found) for ratio, found in curve.items() if ratio}
             lines.append((shares[0.3], [name, *(f"{share:.1%}" for share in shares.values())]))
     lines = [cells for _, cells in sorted(lines, reverse=True)]
-    whole = curve_of(rows, "paper")[0.0]
-    table = markdown(["heads chosen by", *(f"{ratio:.0%}" for ratio in RATIOS[1:])], lines)
+    whole = select(rows, ratio=0.0)
+    ratios = [ratio for ratio in RATIOS[1:] if select(rows, ratio=ratio)]
+    table = markdown(["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios)], lines)
     return f"{table}\n\nNothing removed: {shown_mean(whole)}. Seeds: {counted(whole)}."
 
 
 def trained_curves_table(rows, teachers):
-    """Trained on afterwards: points against the plain teachers, and how far a way reaches."""
+    """Trained on afterwards: points against the teachers that the copies began as, and how far a
+    way reaches."""
+    ratios = [ratio for ratio in RATIOS if select(rows, ratio=ratio)]
     lines = []
-    for choice, name in (CHECKED | {LOT: "by lot, mean of five draws"}).items():
-        curve = curve_of(rows, choice)
-        if curve:
-            points = {ratio: 100 * gains(found, teachers).mean() for ratio, found in curve.items()}
-            lines.append([name, *(f"{gained:+.1f}" for gained in points.values()),
-                          f"{largest_ratio(points):.0%}"])
-    ratios = curve_of(rows, "paper")
+    for way, name in WAYS.items():
+        points = {ratio: 100 * gains(found, origins(found, teachers)).mean()
+                  for ratio, found in curve_of(rows, way).items()}
+        if points:
+            cells = [f"{points[ratio]:+.1f}" if ratio in points else "" for ratio in ratios]
+            lines.append([name, *cells, f"{largest_ratio(points):.0%}"])
     header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios), "within 0.7 points up to"]
-    return f"{markdown(header, lines)}\n\nSeeds: {counted(select(rows, criterion='paper'))}."
+    return f"{markdown(header, lines)}\n\nSeeds: {counted(rows)}."
 
 
 def largest_ratio(points, allowed=0.7):
     """{ratio: points gained, in the order of the ratios} -> the ratio up to which none falls below
     `allowed` points; 0 if the first one does"""
-    within = list(takewhile(lambda ratio: points[ratio] >= -allowed, points))
+    within = list(itertools.takewhile(lambda ratio: points[ratio] >= -allowed, points))
     return within[-1] if within else 0.0
 
 
@@ -78,8 +83,9 @@ def choice_table(curves):
     lines = []
     for name, rows in curves.items():
         lots = curve_of(rows, LOT)
-        ways = [curve_of(rows, choice) for choice in CHECKED]
+        curves_of_ways = [curve_of(rows, way) for way in CRITERIA]
         for ratio in (ratio for ratio in (0.1, 0.3, 0.5, 0.7) if ratio in lots):
+            ways = [curve for curve in curves_of_ways if ratio in curve]
             shares = [accuracy_of(way[ratio]) for way in ways]
             words = [compare(gains(way[ratio], lots[ratio]), 0)[1] for way in ways]
             lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
@@ -107,7 +113,7 @@ def costs_table(files):
 
 def draw_curves(axes, rows, label):
     """Accuracy against the ratio; the band holds the lots' five draws."""
-    for choice, name in CHECKED.items():
+    for choice, name in CRITERIA.items():
         curve = curve_of(rows, choice)
         axes.plot(list(curve), list(map(accuracy_of, curve.values())), marker=".", label=name)
     draws = [curve_of(rows, f"lot {draw}") for draw in range(5)]
@@ -135,15 +141,18 @@ def of_kind(found, scores, kind):
 
 
 def shown_correlation(values):
-    """The mean of several models' correlations, with a 95% interval: a cell."""
-    half = 1.96 * np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    """The mean of several models' correlations, with a 95% interval (Student's t): a cell."""
+    if len(values) < 2:
+        return f"{np.mean(values):+.2f}"
+    fits = [quantile for models, quantile in T_QUANTILE.items() if models <= len(values)]
+    half = fits[-1] * np.std(values, ddof=1) / math.sqrt(len(values))
     return f"{np.mean(values):+.2f} ± {half:.2f}"
 
 
 def criteria_table(files):
     """Rank correlation with leave-one-out, within each kind of attention."""
     lines = []
-    for choice, name in CHECKED.items():
+    for choice, name in CRITERIA.items():
         if choice == "leave-one-out":
             continue
         cells = [name]
@@ -159,21 +168,24 @@ def criteria_table(files):
 PROPERTIES = {"norm_qkvo": "norm", "entropy": "entropy", "leave-one-out": "leave-one-out"}
 
 
-def closed_table(files, ratio=0.3):
-    """What the heads are like that a way closes: their mean ranks within their kind, 0 to 1."""
+def pruned_table(files, ratio=0.3):
+    """What the heads are like that a way prunes: their mean ranks within their kind, 0 to 1."""
+    lots = [criterion for criterion in files[0]["scores"] if criterion.startswith("lot ")]
+    ways = {name: [criterion] for criterion, name in CRITERIA.items()} | {"by lot": lots}
     lines = []
-    for choice, name in (CHECKED | {"lot 0": "by lot"}).items():
-        ranked = np.mean([ranks_of_closed(found, choice, ratio) for found in files], axis=0)
-        lines.append([name, *(f"{rank:.2f}" for rank in ranked)])
-    return markdown([f"{ratio:.0%} closed by", *PROPERTIES.values()], lines)
+    for name, criteria in ways.items():
+        ranked = [ranks_of_pruned(found, criterion, ratio)
+                  for found in files for criterion in criteria]
+        lines.append([name, *(f"{rank:.2f}" for rank in np.mean(ranked, axis=0))])
+    return markdown([f"{ratio:.0%} pruned by", *PROPERTIES.values()], lines)
 
 
-def ranks_of_closed(found, choice, ratio):
-    """-> [mean rank of the heads that are closed], one for each of PROPERTIES"""
+def ranks_of_pruned(found, criterion, ratio):
+    """-> [mean rank of the heads that are pruned], one for each of PROPERTIES"""
     heads = [Head(*head) for head in found["heads"]]
-    closed = select_heads(dict(zip(heads, found["scores"][choice])), ratio)
-    places = [place for place, head in enumerate(heads) if head in closed]
-    return [relative_ranks(found, found["scores"][name])[places].mean() for name in PROPERTIES]
+    pruned = select_heads(dict(zip(heads, found["scores"][criterion])), ratio)
+    positions = [position for position, head in enumerate(heads) if head in pruned]
+    return [relative_ranks(found, found["scores"][name])[positions].mean() for name in PROPERTIES]
 
 
 def relative_ranks(found, scores):
@@ -210,12 +222,12 @@ def mixed_correlation(found, alpha, sign):
 
 
 def stability_table(files):
-    """How far two draws of so many calibration problems agree: rank correlation over all heads."""
+    """How far two draws of so many calibration problems agree: rank correlation within a kind."""
     lines = []
     sizes = sorted({entry["size"] for entry in files[0]["calibration"]})
     names = dict.fromkeys(entry["criterion"] for entry in files[0]["calibration"])
     for name in names:
-        cells = [CHECKED[name]]
+        cells = [CRITERIA[name]]
         for size in sizes:
             values = [agreement(found, name, size) for found in files]
             cells.append(shown_correlation(values))
@@ -224,10 +236,14 @@ def stability_table(files):
 
 
 def agreement(found, criterion, size):
+    """The mean rank correlation of two draws' scores, within each kind of attention."""
     draws = [entry["scores"] for entry in found["calibration"]
              if entry["criterion"] == criterion and entry["size"] == size]
-    pairs = [(a, b) for position, a in enumerate(draws) for b in draws[position + 1:]]
-    return np.mean([spearman(a, b) for a, b in pairs])
+    values = []
+    for one, other in itertools.combinations(draws, 2):
+        values += [spearman(of_kind(found, one, kind), of_kind(found, other, kind))
+                   for kind in KINDS]
+    return np.mean(values)
 
 
 def pairs_table(files):
@@ -250,7 +266,7 @@ def pairs_table(files):
 
 # dynamic at inference
 
-WAYS = {"whole": "whole model", "removed": "the same heads removed for all problems",
+ANSWERED = {"whole": "whole model", "removed": "the same heads removed for all problems",
         "router": "heads chosen for each problem by the router",
         "oracle": "heads chosen by each problem's own gradients"}
 
@@ -259,7 +275,7 @@ def inference_table(rows):
     """Accuracy one problem at a time, and speed against the whole model in the same batches."""
     lines = []
     for plan in ("30%", "50%"):
-        for way, name in WAYS.items():
+        for way, name in ANSWERED.items():
             of_way = select(rows, plan=plan, way=way)
             if not of_way or (way == "whole" and plan != "30%"):
                 continue

@@ -1,15 +1,17 @@
 """Makes every table of the project from the result files beside this script.
 
-`python lessons/results/make_tables.py` writes the tables into this folder's README.md and the short
-summary into the project's README.md, between the marks <!-- table NAME --> and <!-- end -->, and
-draws accuracy.png. No figure is typed by hand.
+`python lessons/results/make_tables.py` writes the tables into this folder's README.md and study.md,
+the summary into the project's README.md, and the proof of the assignments into lessons/course's,
+between the marks <!-- table NAME --> and <!-- end -->. It also draws this folder's pictures. No
+figure of a table is typed by hand.
 """
 import json
 
 import numpy as np
 
-from study_tables import draw_study, ledger_table, study_tables
-from tables import SETS, accuracy, against, difference, markdown, mean, select
+from over_seeds import shown_difference, shown_mean
+from study_tables import draw_study, ledger_table, main_students, study_tables
+from tables import SETS, against, markdown, mean, select
 from tinyprune.figures import save_picture
 from tinyprune.files import ROOT, write_text
 from tinyprune.results import (
@@ -42,7 +44,7 @@ PUBLISHED = [["*Transformer (MWPToolkit)*", "", "*59.3%*"], ["*GTS*", "*75.6%*",
 # the whole method
 
 def summary_table(rows):
-    """Rows of lesson 10 on both sets -> the README's table."""
+    """Rows of lesson 10 on both sets, and the study's main students -> the README's table."""
     teachers = select(rows, model="teacher", decoding=BEST)
     lines = []
     for name, keys in MODELS.items():
@@ -51,7 +53,9 @@ def summary_table(rows):
         if "model" in keys:
             found = select(found, decoding=BEST)
             costs = costs_of(select(found, data="math23k"), select(teachers, data="math23k"))
-        lines.append([name, *(accuracy(select(found, data=data)) for data in SETS), *costs])
+        lines.append([name, *(shown_mean(select(found, data=data)) for data in SETS), *costs])
+    students = [shown_mean(main_students(data)) for data in SETS]
+    lines.append(["[the study's main student](lessons/results/study.md)", *students, "", "", ""])
     return markdown(["answers right (95%)", *SETS.values(), "parameters", "FLOPs", "speed"], lines)
 
 
@@ -71,11 +75,12 @@ def whole_method_table(rows):
         found = select(rows, **keys)
         if "baseline" in keys:
             equation = f"{mean(found, 'equation_accuracy'):.1%}"
-            lines.append([name, accuracy(found), "", "", "", equation, "", "", ""])
+            lines.append([name, shown_mean(found), "", "", "", equation, "", "", ""])
             continue
         best = select(found, decoding=BEST)
         others = [select(found, decoding=decoding) for decoding in (GREEDY, BIDIRECTIONAL)]
-        lines.append([name, accuracy(best), "" if name == "teacher" else difference(best, teachers),
+        versus = "" if name == "teacher" else shown_difference(best, teachers)
+        lines.append([name, shown_mean(best), versus,
                       *(f"{mean(other, 'answer_accuracy'):.1%}" for other in others),
                       f"{mean(best, 'equation_accuracy'):.1%}", *costs_of(best, teachers)])
     header = ["model", "answers right (95%)", "against the teacher", "greedy", "not reranked",
@@ -113,7 +118,9 @@ def draw_accuracy(axes, rows):
 def teacher_table(rows):
     """Rows of lesson 05 on both sets -> the teacher beside baselines and published solvers."""
     def without_near(row):
-        return np.setdiff1d(np.arange(row["problems"]), row["settings"]["near_texts"])
+        near = set(row["settings"]["near_texts"])
+        kept = [letter for position, letter in enumerate(row["verdicts"]) if position not in near]
+        return row | {"verdicts": "".join(kept)}
 
     def near_and_equal(found):
         near = sum(len(row["settings"]["near_texts"]) for row in found)
@@ -122,13 +129,13 @@ def teacher_table(rows):
     def products(found):
         return f"{np.mean([row['settings']['time']['matrix products'] for row in found]):.0%}"
 
-    lines = [(name, MODELS[name], accuracy) for name in list(MODELS)[:2]]
-    lines += [(f"teacher, {decoding}", {"decoding": decoding}, accuracy)
+    lines = [(name, MODELS[name], shown_mean) for name in list(MODELS)[:2]]
+    lines += [(f"teacher, {decoding}", {"decoding": decoding}, shown_mean)
               for decoding in (GREEDY, BEAM, BIDIRECTIONAL)]
     best = {"decoding": BEST}
-    lines += [(f"**teacher, {BEST}**", best, accuracy),
+    lines += [(f"**teacher, {BEST}**", best, shown_mean),
               ("the same, without texts like one of training", best,
-               lambda found: accuracy(found, without_near)),
+               lambda found: shown_mean(list(map(without_near, found)))),
               ("texts like one of training; equal to one but for numbers", best, near_and_equal),
               ("matrix products' share of a training step's time", best, products)]
     cells = []
@@ -194,7 +201,7 @@ def ingredient_cells(found, whole, is_base):
         return ["", ""]
     partners = [select(whole, seed=row["seed"], fold=row["fold"])[0] for row in found]
     correct = np.concatenate([is_correct(row["verdicts"]) for row in found])
-    return [f"{correct.mean():.1%}", "" if is_base else difference(found, partners)]
+    return [f"{correct.mean():.1%}", "" if is_base else shown_difference(found, partners)]
 
 
 # the solver
@@ -225,7 +232,7 @@ def shipped_table(rows):
     lines = []
     for row in select(rows, decoding=BEST):
         [teacher] = select(rows, data=row["data"], model="teacher", decoding=BEST)
-        lines.append([f"{SETS[row['data']]}, {row['model']}", accuracy([row]), f"{row['heads']}",
+        lines.append([f"{SETS[row['data']]}, {row['model']}", shown_mean([row]), f"{row['heads']}",
                       against([row], [teacher], "parameters_without_embeddings"),
                       against([row], [teacher], "flops")])
     return markdown(["shipped model", "answers right (95%)", "heads", "parameters", "FLOPs"], lines)
@@ -351,7 +358,7 @@ def main():
                  "asdiv-a": whole_method_table(select(whole_method, data="asdiv-a")),
                  "math23k": whole_method_table(select(whole_method, data="math23k")),
                  "shipped": shipped_table(read_rows("shipped.json")),
-                 "ledger": ledger_table(select(whole_method, data="math23k")),
+                 "ledger": ledger_table(whole_method),
                  "reliability": reliability_table(read_rows("shipped.json")),
                  "trust": trust_table(trust),
                  "speed": speed_table(cpu, gpu)},

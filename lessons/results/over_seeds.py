@@ -64,6 +64,13 @@ def shown_difference(rows, others):
     return f"{100 * values.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
+def origins(rows, teachers):
+    """The plain teachers that these rows are compared with: those that copies began as, or all."""
+    began = {(row["fold"], row["teacher_seed"]) for row in rows
+             if row["settings"].get("start") == "copy" and not row["settings"].get("origin")}
+    return [row for row in teachers if (row["fold"], row["seed"]) in began] if began else teachers
+
+
 def counted(rows):
     """How many seeds and folds stand behind a row: a cell."""
     seeds = defaultdict(set)
@@ -75,5 +82,7 @@ def counted(rows):
 
 
 def relative(rows, whole, key):
-    """A cost against the whole model's: a cell, empty where nobody has counted."""
+    """A cost against the whole model's on the same folds: a cell, empty if it was not counted."""
+    folds = {row["fold"] for row in rows}
+    whole = [row for row in whole if row["fold"] in folds]
     return "" if rows[0][key] is None else against(rows, whole, key)

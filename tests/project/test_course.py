@@ -135,6 +135,8 @@ def test_a_copy_has_no_solution_and_its_own_tests_fail_with_their_exercise(copy)
     files = {path.as_posix() for path in white_list(copy)}
     assert not [name for name in files if name.startswith("lessons/course/")
                 and name != "lessons/course/assignments.json"], "teachers' files are in the copy"
+    assert not [name for name in files if name.startswith("lessons/results/")
+                and name.endswith(".py")], "what makes the tables cannot run in the copy"
     assert not (copy / ".git").exists()
     with pytest.raises(CourseError, match="is not empty"):
         write_copy(copy, ["masking"])

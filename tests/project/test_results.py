@@ -10,9 +10,9 @@ from tinyprune.results import (
     KEYS,
     bootstrap_interval,
     is_correct,
+    judge_claim,
     result_path,
     result_row,
-    verdict,
     write_result,
 )
 
@@ -73,7 +73,8 @@ def test_the_paired_interval_of_a_model_with_itself_is_zero():
 
 
 @pytest.mark.parametrize("low, high, says", [
-    (-0.02, 0.01, "holds within our interval"), (-0.05, -0.02, "does not hold: ours is lower"),
+    (-0.02, 0.01, "not excluded: our interval holds it"),
+    (-0.05, -0.02, "does not hold: ours is lower"),
     (0.0, 0.02, "does not hold: ours is higher")])
 def test_a_verdict_says_where_our_interval_lies(low, high, says):
-    assert verdict(-0.007, low, high) == says
+    assert judge_claim(-0.007, low, high) == says

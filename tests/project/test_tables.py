@@ -25,12 +25,12 @@ def teacher_rows():
     return rows
 
 
-def test_the_teachers_table_averages_folds_and_leaves_near_texts_out():
+def test_the_teachers_table_adds_the_folds_up_and_leaves_near_texts_out():
     lines = tables.teacher_table(teacher_rows()).splitlines()
     best = next(line for line in lines if line.startswith(f"| **teacher, {BEST}"))
     without_near = next(line for line in lines if line.startswith("| the same"))
-    assert "| – | 55.0% (" in best, f"the mean of 3/5 and 1/2, and nothing of Math23k: {best}"
-    assert "| – | 50.0% (" in without_near, f"the mean of 2/4 and 1/2: {without_near}"
+    assert "| – | 57.1% (" in best, f"3 + 1 of 5 + 2, and nothing of Math23k: {best}"
+    assert "| – | 50.0% (" in without_near, f"2 + 1 of 4 + 2: {without_near}"
     assert all(line.count("|") == 4 for line in lines)
     assert any("*75.6%*" in line for line in lines), "published solvers stand beside it"
 
