@@ -120,6 +120,8 @@ def test_a_problem_without_an_equation_can_be_batched(many, vocabularies):
     unreadable = small_problem("w1", "")
     [batch] = batches([unreadable, many[0]], vocabularies, 2)
     assert batch.target.dtype == torch.long, "ids must be whole numbers"
+    [batch] = batches([unreadable, many[0]], vocabularies, 2, mirrored=True)
+    assert len(batch.target) == 4, "what teachers are asked is mirrored"
 
 
 def test_a_batch_is_made_where_the_model_is(many, vocabularies, monkeypatch):

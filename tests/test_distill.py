@@ -401,6 +401,9 @@ def test_a_masked_head_has_nothing_to_align():
     assert not gradient[4:8].any(), "a masked head gets a gradient from the alignment"
     query.data[4:8] *= 3
     check(loss().item(), expected.item(), "a masked head with other queries")
+    named = {name: gate for name, gate in gates.items() if name == ("cross", 0)}
+    check(distillation_loss(student, tiny_batch(), named, teacher=teacher).item(), expected.item(),
+          "an attention that is not named has all its heads")
 
 
 def test_more_padding_leaves_the_loss_as_it_is():

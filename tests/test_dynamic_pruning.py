@@ -193,6 +193,11 @@ def test_none_prunes_nothing():
     assert pruning.log == script.given == []
 
 
+def test_a_mistyped_schedule_is_refused():
+    with pytest.raises(ValueError, match="no schedule 'one_shot': choose one of .*one-shot"):
+        run("one_shot")
+
+
 @pytest.mark.parametrize("schedule", ["dynamic", "none"])
 def test_there_are_no_gates_while_nothing_is_pruned(schedule):
     pruning = run(schedule, steps=1)[0]

@@ -115,6 +115,7 @@ GRADED = table("""
     / N0 N1 | / N0 N1      | 8/3    | exact
     * N0 N1 | / N0 - N1 N1 | 24     | without a value
             | N0           | 7      | the recorded equation cannot be read
+            |              | 7      | and none is given
 """)
 
 
@@ -123,11 +124,14 @@ def test_grades_count_answers_equations_and_their_equals():
     problems = [problem("", recorded, answer=answer) for recorded, _, answer, _ in GRADED]
     equations = [given.split() for _, given, *_ in GRADED]
     report = grade(problems, equations)
-    check(report.outcomes, "==x~=!x", "outcomes", {
-        "a division by zero has no value: !, not x": "==x~=xx",
-        "a rounded decimal counts apart": "==x==!x"})
-    check(report.answer_accuracy, 4 / 7, "answer accuracy", {"rounded answers count too": 3 / 7})
-    check(report.equation_accuracy, 3 / 7, "equation accuracy", {
-        "equal up to commutation is another figure": 4 / 7})
-    check(report.commutative_accuracy, 4 / 7, "commutative accuracy", {"b + a equals a + b": 3 / 7})
+    check(report.outcomes, "==x~=!x!", "outcomes", {
+        "a division by zero has no value: !, not x": "==x~=xxx",
+        "a rounded decimal counts apart": "==x==!x!"})
+    check(report.answer_accuracy, 4 / 8, "answer accuracy", {"rounded answers count too": 3 / 8})
+    check(report.equation_accuracy, 3 / 8, "equation accuracy", {
+        "equal up to commutation is another figure": 4 / 8,
+        "no equation is not the right one": 4 / 8})
+    check(report.commutative_accuracy, 4 / 8, "commutative accuracy", {"b + a equals a + b": 3 / 8})
     check(report.equations, equations, "the report's equations")
+    with pytest.raises(ValueError):
+        grade(problems, equations[:-1])

@@ -231,6 +231,12 @@ def test_a_ratio_that_would_empty_a_layer_is_refused(scope):
         select_heads(EQUAL_SCORES, 13 / 16, "all")
 
 
+@pytest.mark.parametrize("ratio, scope", [(-0.1, "kind"), (1.1, "all"), (0.3, "al")])
+def test_a_mistyped_choice_is_refused(ratio, scope):
+    with pytest.raises(ValueError, match=f"not '{scope}' and {ratio}"):
+        select_heads(EQUAL_SCORES, ratio, scope)
+
+
 # gates and removal
 
 BATCH = tiny_batch()

@@ -441,6 +441,21 @@ def test_scores_that_miss_a_head_or_name_a_foreign_one_are_refused(named):
     assert model.training, "the model was in train mode and must be in it again"
 
 
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_a_score_without_a_rank_is_refused(score):
+    model = tiny_model()
+    scores = dict.fromkeys(model.heads(), 0.5) | {model.heads()[3]: score}
+    with pytest.raises(ValueError, match=re.escape(f"{model.heads()[3]} the score {score}")):
+        score_heads(model, BATCHES, lambda model, batches: scores)
+
+
+def test_mirrored_batches_are_refused():
+    batch = BATCHES[0]
+    mirrored = replace(batch, target=torch.cat([batch.target, batch.target]))
+    with pytest.raises(ValueError, match="not mirrored"):
+        score_heads(tiny_model(), [batch, mirrored], "a criterion that is never called")
+
+
 def test_your_own_function_leads_to_a_smaller_model():
     model = tiny_model()
     pruned = select_heads(score_heads(model, BATCHES, first_heads_first), 0.3)

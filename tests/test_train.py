@@ -353,6 +353,12 @@ def test_another_runs_checkpoint_is_refused_in_a_sentence(path, change):
     assert path.read_bytes() == before, "a file that is another run's must stay as it is"
 
 
+@pytest.mark.parametrize("nothing", [dict(problems=[]), dict(config=replace(CONFIG, epochs=0))])
+def test_training_on_nothing_is_refused(path, nothing):
+    with pytest.raises(ValueError, match="nothing to train on"):
+        run(path, **nothing)
+
+
 @pytest.mark.parametrize("name, spoil", [
     ("loss", lambda value: value * math.nan),
     # d sqrt(x) at 0: the value is finite, and at the next step it would be too late

@@ -33,6 +33,7 @@ def test_an_unknown_word_is_read_by_its_subwords():
         "an unknown subword says nothing: leave it out, UNK is for words":
             [[UNK, UNK, 5], [4, UNK, 5], [6], [UNK]],
         "a word is read with its subwords, known or not": [[UNK, 5], [4], [6], [UNK]]})
+    check(v.encode_words([["<pad>"]]), [[UNK]], "a text's own <pad>", {"it is padding": [[PAD]]})
 
 
 @pytest.mark.parametrize("word, parts", table("""

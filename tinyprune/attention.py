@@ -148,7 +148,8 @@ class MultiHeadAttention(nn.Module):
     def keys_and_values(self, x, start, cache):
         """x (B, S, D), the first token at position `start` -> keys and values (B, N, S, K)
 
-        With a cache, they are appended to it, and all that it then holds is returned.
+        Keys are rotated if `rotary`, values never. With a cache they are appended to its "key" and
+        "value", keys as they are rotated, and all that it then holds is returned.
         """
         ### BEGIN SOLUTION
         key = split_heads(self.key(x), len(self.heads))
@@ -169,7 +170,9 @@ class MultiHeadAttention(nn.Module):
         """Removes for good the heads with these original indices.
 
         A head owns its rows of W_Q, W_K, W_V with their biases, and its columns of W_O. b_O
-        belongs to no head. Raises ValueError for a head that is not here, or if none would stay.
+        belongs to no head. The other heads keep their order, their values and requires_grad, in
+        parameters of their own. `heads`, out_features and in_features follow.
+        Raises ValueError for a head that is not here, or if none would stay.
         """
         indices = set(indices)
         missing = sorted(indices - set(self.heads))

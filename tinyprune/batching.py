@@ -55,7 +55,7 @@ def make_batch(problems, vocabularies, mirrored=False, positions=()):
     equations = [problem.equation for problem in problems]
     start = [BOS] * len(problems)
     if mirrored:
-        equations += list(map(mirror, equations))
+        equations += [equation and mirror(equation) for equation in equations]  # [] stays []
         start += [MIRROR] * len(problems)
     parts = [pad_words(sources),
              torch.tensor(list(map(len, sources))),

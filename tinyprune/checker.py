@@ -70,7 +70,11 @@ def operand_value(token, numbers):
 
 
 def operate(operator, left, right):
-    """left operator right, for one of + - * / ^. Raises EquationError as evaluate_prefix does."""
+    """left operator right, for one of + - * / ^.
+
+    Raises EquationError: "division by zero"; "too large", for a value whose numerator and
+    denominator have more than MAX_BITS bits together; and as power does.
+    """
     ### BEGIN SOLUTION
     if operator == "+":
         value = left + right
@@ -93,7 +97,9 @@ def operate(operator, left, right):
 def power(base, exponent):
     """base ^ exponent, for whole exponents of at most MAX_EXPONENT.
 
-    Others have no exact value, or none that is of any use. Raises EquationError.
+    Others have no exact value, or none that is of any use. Raises EquationError: "exponent" if it
+    is not whole, or beyond ±MAX_EXPONENT; "undefined" for 0 ^ 0; "division by zero" for 0 to a
+    negative power.
     """
     ### BEGIN SOLUTION
     if exponent.q != 1:
@@ -152,7 +158,11 @@ def read_answer(text):
 
 
 def rounds_to(value, answer, decimals):
-    """Whether a value, rounded or cut to this many decimals, is the recorded answer."""
+    """Whether a value, rounded or cut to this many decimals, is the recorded answer.
+
+    False with 0 decimals: such an answer is exact. A half is rounded away from 0. At most
+    MAX_DECIMALS decimals count.
+    """
     ### BEGIN SOLUTION
     last = Rational(1, 10 ** min(decimals, MAX_DECIMALS))  # a step of the last decimal
     beyond = value - answer if answer > 0 else answer - value  # how much further from 0

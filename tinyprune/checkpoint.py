@@ -50,7 +50,8 @@ def load_model(path):
         with torch.device("meta"):  # shapes alone: a config may ask for too much memory
             model = Transformer(config)
         model.load_state_dict(state["weights"], assign=True)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError,
+            RuntimeError) as error:
         raise FileError(f"{path} holds no model of this version ({one_line(error)}): "
                         "delete it") from error
     return model.float().to(DEVICE).eval(), vocabularies

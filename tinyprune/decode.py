@@ -42,9 +42,11 @@ def token_slots(vocabulary):
 def allowed_tokens(open_slots, steps_left, counts, slots, names):
     """Which tokens may come next in each row.
 
-    open_slots (B,), steps_left a number, counts (B,), how many numbers each problem has; slots and
-    names (V,) as above -> (B, V), True = may be written
-    A complete row (no open slot) may write only PAD.
+    open_slots (B,); steps_left, how many tokens may still be written, the next one among them;
+    counts (B,), how many numbers each problem has; slots and names (V,) as above
+    -> (B, V), True = may be written
+    What is open after a token must fit into the steps after it. A complete row (no open slot) may
+    write only PAD.
     """
     ### BEGIN SOLUTION
     after = open_slots[:, None] + slots  # (B, V)
@@ -71,7 +73,11 @@ def allowed_log_probabilities(logits, allowed):
 
 @torch.inference_mode()
 def greedy(model, batch, vocabulary, gates=None):
-    """Writes the likeliest allowed token at every step: Batch -> [[Candidate]], one a problem."""
+    """Writes the likeliest allowed token at every step: Batch -> [[Candidate]], one a problem.
+
+    Its score is log-probability / sqrt(length), with probabilities among the allowed tokens. The
+    search ends when all rows are complete. gates: (N,) each, the same for all problems.
+    """
     slots, names = token_slots(vocabulary)
     memory, mask = model.encode(batch.source, batch.lengths, gates)
     ### BEGIN SOLUTION

@@ -85,8 +85,8 @@ def attention_alignment(student, teacher, partners, real, gates=None):
 
     student, teacher: {(kind, layer): probabilities (B, N, T, S)}
     partners: as partner_heads gives them; real: {kind: (B, T)}, True for real queries
-    gates: {(kind, layer): (N,)}, 0 for a pruned head and 1 for an active one; by default all are
-           active
+    gates: {(kind, layer): (N,)}, 0 for a pruned head and 1 for an active one; where an attention is
+           not named, all its heads are active
     -> a number
     """
     ### BEGIN SOLUTION
@@ -96,7 +96,7 @@ def attention_alignment(student, teacher, partners, real, gates=None):
         heads = teacher[name].unbind(dim=1)  # N times (B, T, S)
         of_teacher = torch.stack([heads[position] for position in positions], dim=1)
         distance = attention_kl(student[name], of_teacher, real[name[0]])  # (N,)
-        gate = gates[name] if gates else torch.ones_like(distance)
+        gate = (gates or {}).get(name, torch.ones_like(distance))
         total = total + (gate * distance).sum()
         count = count + gate.sum()
     return total / count

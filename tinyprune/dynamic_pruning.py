@@ -26,6 +26,9 @@ def ratio_at(step, start, end, ratio):
     ### END SOLUTION
 
 
+SCHEDULES = ("dynamic", "monotone", "one-shot", "none")
+
+
 @dataclass
 class DynamicPruning:
     """Masks heads while a model trains; train.py calls before_step and after_step.
@@ -38,11 +41,14 @@ class DynamicPruning:
     ratio: float
     end: int
     every: int
-    schedule: str = "dynamic"  # or "monotone", where no head comes back; "one-shot", all at the
-    #                            first step and never again; "none", where nothing is pruned
+    schedule: str = "dynamic"  # or "monotone", where pruned heads stay lowest and none returns
+    #                            unless its kind's share falls; "one-shot", all at the first step
+    #                            and never again; "none"
     ema_decay: float = 0.5  # the weight of the old scores in their moving average
 
     def __post_init__(self):
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"there is no schedule {self.schedule!r}: choose one of {SCHEDULES}")
         if self.schedule == "one-shot":
             self.end = 0
         self.scores = {}  # {Head: float}, moving averages
@@ -52,7 +58,11 @@ class DynamicPruning:
         self.log = []  # an entry for each scoring: the Heads pruned then, and those that returned
 
     def is_due(self, step):
-        """Whether the heads are scored before this step."""
+        """Whether the heads are scored before this step.
+
+        At every multiple of `every` up to `end`, and at `end`; never with the schedule "none"; and
+        not again if the log's last entry is of this step, because the run was stopped within it.
+        """
         ### BEGIN SOLUTION
         done = self.log and self.log[-1]["step"] == step  # a run stopped within this step goes on
         if done or step > self.end or self.schedule == "none":
@@ -61,7 +71,13 @@ class DynamicPruning:
         ### END SOLUTION
 
     def before_step(self, step, model, optimizer):
-        """Scores the heads and moves the gates, if this step is one of the schedule's."""
+        """Scores the heads and moves the gates, if this step is one of the schedule's.
+
+        In this order: the average, the ratio, the heads to prune (with "monotone" a pruned head
+        ranks lowest), the gates (mask), the log, and `saved`. The log gets {"step", "ratio",
+        "pruned": the heads that were not pruned before, "returned": those that were}, both sorted.
+        `saved` gets a copy of the head_parts of each newly pruned head, and forgets the returned.
+        """
         if not self.is_due(step):
             return
         ### BEGIN SOLUTION

@@ -77,9 +77,9 @@ class Report:
 
 def grade(problems, equations):
     """[Problem] and one predicted prefix equation for each -> Report"""
-    pairs = list(zip(problems, equations))
+    pairs = list(zip(problems, equations, strict=True))
     outcomes = [outcome(equation, p.numbers, p.answer, p.decimals) for p, equation in pairs]
-    equal = [equation == p.equation for p, equation in pairs]
+    equal = [bool(equation) and equation == p.equation for p, equation in pairs]
     equal_up_to_order = [same_equation(equation, p.equation) for p, equation in pairs]
     return Report("".join(outcomes), equations, mean(equal), mean(equal_up_to_order))
 

@@ -58,8 +58,11 @@ def select_heads(scores, ratio, scope="kind"):
     though 0.58 * 25 is 14.499999999999998 in floating point -> a set of Heads
     scope: "kind" shares the number among the kinds of attention in proportion, and ranks each kind
            alone; "all" ranks all heads together
-    Raises ValueError if so many cannot go.
+    Raises ValueError if so many cannot go, and for another scope or ratio.
     """
+    if scope not in ("kind", "all") or not 0 <= ratio <= 1:
+        raise ValueError(f'scope must be "kind" or "all", and ratio from 0 to 1: not {scope!r} and '
+                         f"{ratio}")
     ### BEGIN SOLUTION
     count = math.floor(round(ratio * len(scores), 9) + 0.5)  # 0.58 * 25 is 14.499999999999998
     if scope == "all":

@@ -75,7 +75,8 @@ class EquationError(ValueError):
 
 def is_name(token):
     """Whether a word of a masked text, or an equation's token, is a number's name: N0, N1, …"""
-    return token[:1] == "N" and token.isascii() and token[1:].isdecimal()
+    short = len(token) <= MAX_CHARACTERS  # Python reads no number of thousands of digits
+    return short and token[:1] == "N" and token.isascii() and token[1:].isdecimal()
 
 
 def name_index(name):

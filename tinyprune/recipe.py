@@ -243,11 +243,12 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
             model = Transformer(replace(blank, **shape or {}))
         soft = None
         loss = task_loss
+        aligned_with = origin if aligned else None
         if teachers and live:
-            loss = partial(live_ensemble_loss, teachers=teachers)
+            loss = partial(live_ensemble_loss, teachers=teachers, origin=aligned_with)
         elif teachers:
             soft = load_or_ask_teachers(data, fold, splits, vocabularies, teachers)
-            loss = partial(ensemble_loss, origin=origin if aligned else None)
+            loss = partial(ensemble_loss, origin=aligned_with)
         pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
         return train_and_remove(model, pruning, splits, vocabularies, config, loss=loss, soft=soft,
                                 checkpoint=checkpoint, name=f"student of {len(teachers)}")
@@ -270,7 +271,8 @@ def train_and_remove(model, pruning, splits, vocabularies, config, **options):
 
 def load_or_ask_teachers(data, fold, splits, vocabularies, teachers):
     """ensemble_probabilities on the training problems, computed once and kept."""
-    path = model_path(data, fold, "soft", *map(fingerprint, teachers))
+    ids = [problem.id for problem in splits.train]
+    path = model_path(data, fold, "soft", ids, *map(fingerprint, teachers))
     if path.exists():
         return read(path)
     soft = ensemble_probabilities(teachers, splits.train, vocabularies)

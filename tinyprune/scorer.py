@@ -8,6 +8,7 @@ important head is contested: entropy_sign=+1 is the paper, -1 is HIES (arXiv 251
 
 A criterion is any function (model, batches) -> {Head: float}, high = keep. `score_heads` calls it.
 """
+import math
 from collections import Counter
 from functools import partial
 
@@ -173,8 +174,11 @@ def score_heads(model, batches, criterion=paper_score):
     """The scores of all heads, {Head: float}, by any criterion: one of CRITERIA, or your own.
 
     The criterion sees the model in eval mode; afterwards the model is in the mode that it was in.
-    Raises ValueError if the criterion does not score just the model's heads.
+    Raises ValueError if the criterion does not score just the model's heads, each with a finite
+    number, and for mirrored batches: criteria read one equation of each problem.
     """
+    if any(len(batch.target) != len(batch.source) for batch in batches):
+        raise ValueError("score heads on batches that are not mirrored")
     was_training = model.training
     model.eval()
     try:
@@ -185,4 +189,7 @@ def score_heads(model, batches, criterion=paper_score):
     if wrong:
         raise ValueError("the criterion must score each of the model's heads, and no others: "
                          f"{wrong.pop()} is missing or not the model's")
+    for head, score in scores.items():
+        if not math.isfinite(score):
+            raise ValueError(f"the criterion gives {head} the score {score}, which has no rank")
     return scores

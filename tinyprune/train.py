@@ -88,6 +88,9 @@ class Training:
         self.problems = list(itertools.compress(self.problems, kept))
         self.soft = self.soft and list(itertools.compress(self.soft, kept))
         self.steps = steps_of(config, self.problems, vocabularies)
+        if not self.steps:
+            raise ValueError("nothing to train on: no epoch, or no problem whose equation the "
+                             "vocabulary can write")
         self.steps_per_epoch = self.steps // config.epochs
         self.done = 0  # steps
         self.log = []  # an entry for each epoch
@@ -206,12 +209,13 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
 
     loss: (model, batch, gates) -> a number, as in distill.py
     checkpoint: a path. Written at once, every minute, at the end and on Ctrl-C; a run found there
-                is resumed.
+                is resumed. Another loss or criterion is not noticed: give it another path.
     pruning: a DynamicPruning, whose gates the loss gets; without it nothing is pruned
     soft: what teachers say of each problem, as ensemble_probabilities gives it, for ensemble_loss
     valid: problems that the model answers greedily about ten times during training
     Raises FileError if the checkpoint is another run's, damaged, or cannot be written;
-    FloatingPointError if the loss or its gradient is not finite.
+    FloatingPointError if the loss or its gradient is not finite; ValueError if there is nothing to
+    train on.
     """
     run = Training(model, problems, vocabularies, config, loss, pruning, soft)
     if Path(checkpoint).exists():

@@ -42,8 +42,8 @@ class Vocabulary:
 
         An unknown word is UNK and those of its other subwords that are known.
         """
-        get = self.index.get  # None for what is unknown; no subword has the id 0
-        return [[get(word, UNK), *filter(None, map(get, parts))] for word, *parts in words]
+        get = self.index.get  # None for what is unknown; a text's own "<pad>" is no padding
+        return [[get(word, UNK) or UNK, *filter(None, map(get, parts))] for word, *parts in words]
 
     def decode(self, ids):
         """The tokens of the ids, without padding."""
