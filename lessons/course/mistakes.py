@@ -1,4 +1,4 @@
-"""A hundred mistakes that students make, each a replacement in one module of the package.
+"""Mistakes that students make, each a replacement in one module of the package.
 
 MISTAKES: [(module, old text, new text, the test that must catch it, a word of its message)]
 
