@@ -409,8 +409,8 @@ for plan, name in (("teacher", "plain teachers"), (MAIN_STUDENT, "main students"
 r"""
 Here 30% of the heads are gone, and the answers are as good as before, as far as 1,218 problems can
 tell. The five teachers are hardly the reason: before it lost its heads, the student was as good as
-a plain teacher, and no better. Much differs from the paper's recipe: the length of the training, the
-hidden words, the choice of heads, and that all go at once. The study asks which of it counts.
+a plain teacher, and no better. Much differs from the paper's recipe: the length of the training,
+the hidden words, the choice of heads, and that all go at once. The study asks which of it counts.
 
 ## Exercises
 
