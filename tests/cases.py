@@ -29,7 +29,7 @@ def with_mistakes(text):
 
 def refusal(function, *arguments, kind=EquationError):
     """The error, of this kind, that the call must raise."""
-    call = str(arguments)[:200]
+    call = f"{function.__name__} of {arguments[0]!r}"[:200]
     try:
         got = function(*arguments)
     except kind as error:
@@ -49,6 +49,13 @@ def little_recursion():
         yield
     finally:
         sys.setrecursionlimit(limit)
+
+
+def joined(tokens):
+    """A list of tokens as a text."""
+    wanted = isinstance(tokens, list) and all(isinstance(token, str) for token in tokens)
+    assert wanted, f"expected a list of tokens, got {tokens!r}"
+    return " ".join(tokens)
 
 
 def small_problem(words, equation, numbers=(3, 4), id="p"):

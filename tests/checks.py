@@ -43,7 +43,8 @@ def check(got, expected, what, mistakes=None):
             fitting.append(sentence)
     if fitting:
         raise AssertionError(f"{what}: {'; or: '.join(fitting)} "
-                             "(your result is exactly what that mistake gives)")
+                             "(your result is exactly what this mistake, or breaking this rule, "
+                             "gives)")
     assert got is not None or expected is None, \
         f"{what}: your function returned nothing (None): is there a `return`?"
     kinds = kind(expected), kind(got)
@@ -51,16 +52,19 @@ def check(got, expected, what, mistakes=None):
     if isinstance(expected, torch.Tensor) or of_sets:
         assert kinds[0] == kinds[1], f"{what}: expected a {kinds[0]}, got a {kinds[1]}"
     if not isinstance(expected, torch.Tensor):
-        raise AssertionError(f"{what}: expected {expected!r}, got {got!r}; "
-                             "no known mistake gives this")
+        shown_both = f"expected {expected!r}, got {got!r}"
+        if of_sets and len(shown_both) > 400:
+            missing = [entry for entry in expected if entry not in got]
+            extra = [entry for entry in got if entry not in expected]
+            shown_both = f"missing are {missing or 'none'}, too many are {extra or 'none'}"
+        raise AssertionError(f"{what}: {shown_both}; no known mistake gives this")
     assert got.shape == expected.shape, \
         f"{what}: expected the shape {tuple(expected.shape)}, got {tuple(got.shape)}"
     nan = got.isnan().sum().item() if got.is_floating_point() else 0
     assert not nan, f"{what}: {nan} of {got.numel()} values are NaN; " \
         "0 * inf, 0 / 0, or the logarithm of 0?"
-    distance = (got.double() - expected.double()).abs()
-    too_far = distance > 1e-6 + 1e-5 * expected.double().abs()
-    first = tuple(too_far.nonzero()[0].tolist())
+    near = torch.isclose(got.double(), expected.double(), rtol=1e-5, atol=1e-6, equal_nan=True)
+    first = tuple((~near).nonzero()[0].tolist())
     place = f"first differs at {first}: " if first else ""
     raise AssertionError(f"{what}: {place}expected {shown(expected[first])}, got "
                          f"{shown(got[first])}; no known mistake gives these numbers")

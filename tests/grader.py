@@ -41,20 +41,30 @@ def short_name(nodeid):
     return f"{Path(path).stem}::{name.partition('[')[0]}"
 
 
-def sentence(error, place):
-    """One line about an exception; place: where in the package it was raised, if it was."""
+def sentence(error, place, given=""):
+    """One line about an exception.
+
+    place: where in the package it was raised, if it was; given: the case of the test
+    """
     text = " ".join(str(error).partition("\nassert ")[0].split())
     if isinstance(error, AssertionError):
         text = text or "what the test's name promises does not hold"
     elif not isinstance(error, pytest.fail.Exception):
-        text = f"{type(error).__name__}: {text} {place}".strip()
+        hint = "; does a function return nothing (None)?" if "'NoneType'" in text else ""
+        text = f"{given}{type(error).__name__}: {text}{hint} {place}".strip()
     return text if len(text) <= 600 else f"{text[:600]} …"
 
 
 def place_of(excinfo):
-    """Where in the package an exception was raised: "(tinyprune/attention.py, line 9)", or ""."""
-    frames = [frame for frame in excinfo.traceback if frame.path.parent.name == "tinyprune"]
-    return f"(tinyprune/{frames[-1].path.name}, line {frames[-1].lineno + 1})" if frames else ""
+    """The calls in the package that led to an exception, as a text; "" if there are none."""
+    frames = [f"{frame.path.name}, line {frame.lineno + 1}" for frame in excinfo.traceback
+              if frame.path.parent.name == "tinyprune"]
+    return f"(tinyprune/{' -> '.join(frames[-3:])})" if frames else ""
+
+
+def case_of(item):
+    """The parameters of a test's case, as pytest names them, or ""."""
+    return f"for {item.callspec.id}: " if hasattr(item, "callspec") else ""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,7 +77,7 @@ def pytest_runtest_makereport(item, call):
     elif blank:
         skip(report, item.path, blank)
     elif report.failed and item.config.option.lines and call.excinfo:
-        report.longrepr = sentence(call.excinfo.value, place_of(call.excinfo))
+        report.longrepr = sentence(call.excinfo.value, place_of(call.excinfo), case_of(item))
     return report
 
 

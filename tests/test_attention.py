@@ -485,8 +485,10 @@ def test_removed_heads_equal_gates_of_zero(kind):
     weights = a.state_dict()
     for name, tensor in weights.items():
         size = small.get_parameter(name).shape
-        check(size, part_of(name, tensor, [1, 3]).shape, f"{name}: a head owns rows of W_Q, W_K, "
-              "W_V and of their biases, and columns of W_O, which reads the heads; the shape")
+        says = "a head owns rows of W_Q, W_K, W_V and of their biases, and columns of W_O"
+        if name == "output.bias":
+            says = "b_O belongs to no head and stays whole"
+        check(size, part_of(name, tensor, [1, 3]).shape, f"{name}: {says}; the shape")
     W_O = weights["output.weight"]
     scale = math.sqrt(K / 12)  # 1/sqrt(D / heads) = 1/sqrt(12) for 1/sqrt(K)
     rescaled = {name: scale * part_of(name, weights[name], [1, 3])
@@ -573,11 +575,12 @@ def test_pruning_no_head_changes_nothing():
 
 def test_removal_shares_no_memory():
     a = random_attention(range(4))
-    big = dict(a.named_parameters())
+    big = {name: parameter.data for name, parameter in a.named_parameters()}
     values = copy.deepcopy(a.state_dict())
     a.prune_heads([2, 3])  # the first rows stay: a plain slice would be a view
     for name, parameter in a.named_parameters():
         if name != "output.bias":
+            assert parameter.shape != values[name].shape, f"{name} was not cut"
             parameter.data.zero_()
     for name, value in values.items():
         assert torch.equal(big[name], value), \

@@ -8,7 +8,7 @@ import torch
 
 from builders import heads_of, randoms, row_of, tiny_batch, tiny_model
 from checks import check
-from tinyprune import PAD, decode
+from tinyprune import BOS, MIRROR, PAD, decode
 from tinyprune.attention import rotations
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.decode import (
@@ -101,10 +101,12 @@ def test_allowed_tokens_by_hand():
     allowed = allowed_tokens(open_slots, 3, counts, slots, names)
     got = " ".join("".join(map(str, row)) for row in allowed.int().tolist())
     check(got, "000011110 000001111 000001100 100000000",
-          "3 steps left, open slots 1, 3, 2 and 0, numbers 2, 3, 1 and 3", {
+          "3 steps left; four rows with 1, 3, 2 and 0 open slots, and 2, 3, 1 and 3 numbers; 1 = "
+          "allowed, for <pad> <unk> <bos> <mirror> + 1 N0 N1 N2", {
               "off by one: after this step there are 2 steps for the slots that stay open":
                   "000011110 000001111 000011100 100000000",
-              "the steps that are left do not count: the equation may never end":
+              "the steps that are left do not count, or what is open before the token is compared "
+              "with them, not what is open after it":
                   "000011110 000011111 000011100 100000000",
               "off by one: a problem with 2 numbers has N0 and N1":
                   "000011111 000001111 000001110 100000000",
@@ -160,6 +162,8 @@ def test_what_is_allowed_has_probabilities_that_sum_to_one():
         "these are probabilities: their logarithms are needed": expected.exp(),
         "these are logits: they must sum to 1 after exp": among,
         "these are probabilities that no longer sum to 1": raw,
+        "-1e9 is not -inf: a row where nothing is allowed gets probabilities":
+            logits.masked_fill(~allowed, -1e9).log_softmax(-1),
         "True means: may be written": logits.masked_fill(allowed, -math.inf).log_softmax(-1)})
 
 
@@ -207,7 +211,8 @@ def test_greedy_takes_the_best_token_that_may_be_written(at_most):
     at_most(3)
     [equation] = written_by(Scripted(["+ + N6"], afterwards="+"))
     tokens = equation.split()
-    assert is_well_formed(tokens) and tokens[0] == "+" and len(tokens) == 3, f"got {equation}"
+    wanted = is_well_formed(tokens) and tokens[0] == "+" and len(tokens) == 3
+    assert wanted, f"3 steps, + preferred: expected + and two operands, got {equation}"
 
 
 def test_greedy_scores_an_equation():
@@ -222,6 +227,39 @@ def test_greedy_scores_an_equation():
         "the sum is not divided by sqrt(length)": 5 * step,
         "the sum is divided by the length": step,
         "the score is the probability, not its logarithm": math.exp(5 * step) / math.sqrt(5)})
+
+
+@torch.no_grad()
+def slow_greedy(model, problem, start=BOS, reads=lambda ids: ids):
+    """Greedy search, what it has written read anew at every step; reads: what of it is read"""
+    slots, names = token_slots(LARGE)
+    ids = [start]
+    total = 0.0
+    while (open_slots := 1 + slots[ids[1:]].sum()):
+        memory, mask = model.encode(problem.source, problem.lengths)
+        logits = model.decode(torch.tensor([reads(ids)]), memory, mask)[:, -1]
+        allowed = allowed_tokens(open_slots[None], decode.MAX_LENGTH - len(ids) + 1,
+                                 problem.counts, slots, names)
+        best, token = allowed_log_probabilities(logits, allowed).max(dim=-1)
+        total += best.item()
+        ids.append(token.item())
+    return shown([Candidate(total / math.sqrt(len(ids) - 1), LARGE.decode(ids[1:]))])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_greedy_goes_on_from_what_it_has_written(seed, at_most):
+    at_most(9)
+    model, batch = case([2, 3, 7], seed)
+    rows = [row_of(batch, row) for row in range(3)]
+
+    def slow(**options):
+        return [slow_greedy(model, row, **options) for row in rows]
+
+    check(answers(greedy, model, batch), slow(), "three problems", {
+        "the model sees the last token alone: give it the cache": slow(reads=lambda ids: ids[-1:]),
+        "the cache has the earlier tokens: give the new one alone": slow(
+            reads=lambda ids: sum((ids[:size] for size in range(1, len(ids) + 1)), [])),
+        "the first token is BOS": slow(start=PAD)})
 
 
 def test_a_model_that_has_decoded_can_be_trained():
@@ -280,10 +318,14 @@ def test_a_problem_is_answered_alike_alone_and_in_a_batch(search, at_most):
 # beam search
 
 @torch.no_grad()
-def slow_beam(model, problem, vocabulary, beam, max_length, norm=math.sqrt):
-    """Beam search with lists, the whole equation read anew at every step: [Candidate]"""
+def slow_beam(model, problem, vocabulary, beam, max_length, start, norm=math.sqrt, copies=1):
+    """Beam search with lists, the whole equation read anew at every step: [Candidate]
+
+    norm: what a sum is divided by while the best are chosen; copies: of the empty beginning
+    """
     slots, names = token_slots(vocabulary)
-    hypotheses = [(0.0, [])]
+    start = torch.tensor([start])
+    hypotheses = copies * [(0.0, [])]
     for step in range(max_length):
         extended = []
         for total, ids in hypotheses:
@@ -294,20 +336,25 @@ def slow_beam(model, problem, vocabulary, beam, max_length, norm=math.sqrt):
             allowed = allowed_tokens(open_slots[None], max_length - step, problem.counts, slots,
                                      names)
             target = torch.tensor([[*ids, PAD]])
-            logits = model(problem.source, problem.lengths, target)[:, -1]
+            logits = model(problem.source, problem.lengths, target, start=start)[:, -1]
             [among] = logits.masked_fill(~allowed, -math.inf).log_softmax(dim=-1).tolist()
             extended += [(total + more, [*ids, token]) for token, more in enumerate(among)]
         hypotheses = sorted(extended, key=lambda pair: -pair[0] / norm(len(pair[1])))[:beam]
-    return [Candidate(total / norm(len(ids)), vocabulary.decode(ids))
+    return [Candidate(total / math.sqrt(len(ids)), vocabulary.decode(ids))
             for total, ids in hypotheses if total > -math.inf]
 
 
-def mistakes_of(slow):
+def mistakes_of(slow, beam):
+    """Candidates' scores are divided by sqrt(length) in the end, whatever chose them."""
     return {
-        "log-probabilities are not divided by sqrt(length): short equations win":
-            lambda: shown(slow(lambda length: 1)),
-        "log-probabilities are divided by the length, not by its square root":
-            lambda: shown(slow(float)),
+        "the sums are not divided by sqrt(length) while the best are chosen: short equations win":
+            lambda: shown(slow(norm=lambda length: 1)),
+        "the sums are divided by the length, not by its square root, while the best are chosen":
+            lambda: shown(slow(norm=float)),
+        "all hypotheses of a problem begin alike, so the beam holds copies: let one begin":
+            lambda: shown(slow(copies=beam)),
+        "`start` is not used: mirrored equations begin with MIRROR":
+            lambda: shown(slow(start=BOS)),
         "worst first": lambda: shown(slow()[::-1])}
 
 
@@ -318,9 +365,11 @@ def test_the_beam_keeps_the_best_at_every_step(vocabulary, counts, beam, max_len
     """The first two beams keep all equations; in the others complete ones wait while some grow."""
     at_most(max_length)
     model, batch = case(counts, seed, vocabulary)
-    for row, got in enumerate(beam_search(model, batch, vocabulary, beam)):
-        slow = partial(slow_beam, model, row_of(batch, row), vocabulary, beam, max_length)
-        check(shown(got), shown(slow()), f"beam {beam}, problem {row}", mistakes_of(slow))
+    start = MIRROR if seed % 2 else BOS
+    for row, got in enumerate(beam_search(model, batch, vocabulary, beam, start)):
+        slow = partial(slow_beam, model, row_of(batch, row), vocabulary, beam, max_length,
+                       start=start)
+        check(shown(got), shown(slow()), f"beam {beam}, problem {row}", mistakes_of(slow, beam))
         if vocabulary is SMALL:
             check({tuple(equation) for _, equation in got},
                   equations(SMALL, counts[row], max_length), "a wide beam keeps every equation")

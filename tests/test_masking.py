@@ -338,10 +338,12 @@ def test_the_config_of_a_smaller_model_rebuilds_it():
     smaller = remove_heads(tiny_model(4), heads_of(MANY))
     kept = {"encoder": [[1], [0, 1]], "decoder": [[0, 1, 2], [0, 2]],
             "cross": [[1, 2], [0, 1, 2]]}
+    assert smaller.config.heads_kept, "the smaller model's config.heads_kept must list what stays"
     check(smaller.config.heads_kept, kept, "heads_kept in the smaller model's config")
     rebuilt = Transformer(smaller.config).to(BATCH.source.device).double().eval()
     rebuilt.load_state_dict(smaller.state_dict())
-    assert torch.equal(logits(rebuilt), logits(smaller))
+    assert not smaller.training, "a model in eval mode must still be in eval mode"
+    assert torch.equal(logits(rebuilt), logits(smaller)), "Transformer(config) has other logits"
     assert rebuilt.heads() == smaller.heads()
 
 

@@ -6,9 +6,8 @@ import re
 import pytest
 from sympy import Rational
 
-from cases import little_recursion, random_prefix, refusal, table, with_mistakes
+from cases import joined, little_recursion, random_prefix, refusal, table, with_mistakes
 from checks import check
-from tinyprune.quantities import read_number
 from tinyprune.tokenizer import (
     fold_prefix,
     infix_to_prefix,
@@ -108,7 +107,7 @@ def test_an_unknown_sign_is_named_with_its_position(text, position):
     5(3/4) %         | / 5(3/4) 100   | 5(3/4)         | the percent sign is ignored
 """))
 def test_infix_to_prefix(infix, prefix, mistakes):
-    check(" ".join(infix_to_prefix(infix.split())), prefix, infix, mistakes)
+    check(joined(infix_to_prefix(infix.split())), prefix, infix, mistakes)
 
 
 @pytest.mark.parametrize("infix, reason, says", table("""
@@ -236,9 +235,11 @@ def test_a_broken_prefix_is_refused(prefix, reason):
 
 
 def test_fold_meets_left_and_right_in_order():
-    got = fold_prefix(["-", "N0", "N1"], str, lambda operator, left, right: left + operator + right)
-    check(got, "N0-N1", "- N0 N1", {
-        "- N0 N1 is N0 - N1, not N1 - N0: read the left operand first": "N1-N0"})
+    got = fold_prefix(["-", "N0", "N1"], "<{}>".format,
+                      lambda operator, left, right: left + operator + right)
+    check(got, "<N0>-<N1>", "- N0 N1, where leaf puts < and > around an operand", {
+        "- N0 N1 is N0 - N1, not N1 - N0: read the left operand first": "<N1>-<N0>",
+        "an operand becomes leaf(token)": "N0-N1"})
 
 
 @pytest.mark.parametrize("prefix, reason", table("""
@@ -256,23 +257,26 @@ def test_a_fold_refuses_a_broken_prefix(prefix, reason):
 # numbers of an equation -> names
 
 @pytest.mark.parametrize("equation, named, mistakes", with_mistakes("""
-    400/(1-(3/8)) of 400 (3/8) | / N0 - 1 N1
-    12*3+12 of 12 3 12 | + * N0 N1 N2   | + * N0 N1 N0   | the second 12 of the text is free
-    5+5+5 of 5 5       | + + N0 N1 N0   | + + N0 N1 N1   | all are used: the first one again
-    20%*0.2 of 0.20    | * N0 N0        | * 20% 0.2      | 20%, 0.2 and 0.20 are the same value
-    2*3^2 of 3 2       | * N1 ^ N0 2    | * N1 ^ N0 N1   | an exponent is always a constant
-    2^(1+2)*2 of 1 2   | * ^ N1 + 1 2 N1 | * ^ N1 + N0 2 N1 | all of an exponent is constant
-    1-1/3 of 3 1       | - N1 / N1 N0   | - 1 / 1 N0     | the text's 1 wins over the constant
-    3.14*4^2 of 4      | * 3.14 ^ N0 2
-    -(1/2) of (1/2) 0  | - 0 N0         | - N1 N0        | a unary minus's 0 is not the text's
-    2*10万 of 10 100000 | * 2 N1        | * 2 N0        | an equation's 10万 is 100000
-    7-(3-7) of 7 3 7   | - N0 - N1 N2   | - N2 - N1 N0   | numbers are taken from left to right
+    / 400 - 1 (3/8) of 400 (3/8) | / N0 - 1 N1
+    + * 12 3 12 of 12 3 12   | + * N0 N1 N2   | + * N0 N1 N0 | the second 12 of the text is free
+    + * 12 3 12 of 12 3 12   | + * N0 N1 N2   | + * N2 N1 N0 | the equation is read from the left
+    + + 5 5 5 of 5 5         | + + N0 N1 N0   | + + N0 N1 N1 | all are used: the first one again
+    + + 5 5 5 of 5 5         | + + N0 N1 N0   | + + N1 N0 N0 | the equation is read from the left
+    * 20% 0.2 of 0.20        | * N0 N0      | * 20% 0.2    | 20%, 0.2 and 0.20 are the same value
+    * 2 ^ 3 2 of 3 2         | * N1 ^ N0 2    | * N1 ^ N0 N1 | an exponent is always a constant
+    * ^ 2 + 1 2 2 of 1 2     | * ^ N1 + 1 2 N1 | * ^ N1 + N0 2 N1 | all of an exponent is constant
+    - 1 / 1 3 of 3 1         | - N1 / N1 N0  | - 1 / 1 N0  | the text's 1 wins over the constant
+    * 3.14 ^ 4 2 of 4        | * 3.14 ^ N0 2
+    - 0 (1/2) of (1/2) 0     | - 0 N0         | - N1 N0      | a unary minus's 0 is not the text's
+    * 5 0 of 5 0             | * N0 N1        | * N0 0       | only the 0 of a minus is none
+    * 2 10万 of 10 100000    | * 2 N1         | * 2 N0       | an equation's 10万 is 100000
+    - 7 - 3 7 of 7 3 7       | - N0 - N1 N2   | - N2 - N1 N0 | the equation is read from the left
 """))
 def test_an_equations_numbers_take_the_texts_names(equation, named, mistakes):
-    text, *literals = equation.replace(" of ", " ").split()
-    fractions = {read_number(literal) for literal in literals if "/" in literal}
-    got = name_numbers(infix_to_prefix(lex(text, fractions)), literals)
-    check(" ".join(got), named, f"{text}, the text having {literals}", mistakes)
+    prefix, _, literals = equation.partition(" of ")
+    literals = literals.split()
+    got = name_numbers(prefix.split(), literals)
+    check(joined(got), named, f"{prefix}, the text having {literals}", mistakes)
 
 
 # mirrored equations
@@ -287,7 +291,7 @@ def test_a_mirrored_equation_has_its_operands_swapped(prefix, mirrored):
     tokens = prefix.split()
     operator, *operands = tokens
     backwards = " ".join(reversed(tokens))
-    check(" ".join(mirror(tokens)), mirrored, f"the mirror of {prefix}", {
+    check(joined(mirror(tokens)), mirrored, f"the mirror of {prefix}", {
         "operands are swapped at every level, not at the top alone":
             " ".join([operator, *operands[-1:], *operands[:-1]]),
         "that is the equation read backwards: the operator must still come first": backwards})
@@ -295,6 +299,7 @@ def test_a_mirrored_equation_has_its_operands_swapped(prefix, mirrored):
 
 
 def test_the_mirror_is_the_postfix_form_read_backwards():
+    """Postfix: the operator stands after its operands."""
     def join(operator, left, right):
         return [*left, *right, operator]
 

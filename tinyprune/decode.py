@@ -29,7 +29,7 @@ def token_slots(vocabulary):
     """How each target token changes the number of open slots, and which number it names.
 
     -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR
-       names (V,): i for Ni, -1 for every other token
+       names (V,): i for Ni, -1 for every other token; both are whole numbers on DEVICE
     """
     ### BEGIN SOLUTION
     slots = [1 if token in OPERATORS else -1 for token in vocabulary.tokens]
@@ -113,7 +113,9 @@ def beam_search(model, batch, vocabulary, beam=5, start=BOS):
     """The `beam` best equations of each problem by log-probability / sqrt(length).
 
     Batch -> [[Candidate]], best first. Without the division long equations lose to short ones,
-    whatever they say. With start=MIRROR equations come mirrored.
+    whatever they say. So at every step all that may follow the hypotheses of a problem, complete
+    ones among them, is ranked by its sum so far / sqrt(its tokens so far, PAD not counted).
+    start: the first token that the decoder reads; with MIRROR equations come mirrored
     """
     slots, names = token_slots(vocabulary)
     encoded = model.encode(batch.source, batch.lengths)

@@ -103,6 +103,7 @@ def gates_for(model, pruned):
 def remove_heads(model, pruned):
     """A smaller model without the pruned Heads; the model itself stays as it is.
 
+    The smaller model's config has the heads that stay in heads_kept.
     Raises ValueError for a head that the model does not have, or if an attention would lose its
     last head.
     """

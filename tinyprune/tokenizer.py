@@ -81,9 +81,11 @@ def infix_to_prefix(tokens):
 
     Tokens that are no operators or brackets are operands. + - * / group from the left, ^ from the
     right and before all others. A minus without a left operand becomes `- 0 x`, so that every
-    operator has two operands, and -2^2 is -(2^2). The % after a bracket divides what stands in it
-    by 100. There is no implicit product.
+    operator has two operands, and -2^2 is -(2^2); a plus without one is dropped. The % after a
+    bracket divides what stands in it by 100. There is no implicit product.
     Raises EquationError (empty, too long, too deep, unbalanced, missing operator, missing operand).
+    At the end the message says "after the +" where a number is missing, and "the ( at token 1"
+    where a bracket is; _check_turn knows all other cases.
     """
     check_length(tokens)
     ### BEGIN SOLUTION
@@ -126,7 +128,10 @@ def infix_to_prefix(tokens):
 
 
 def _check_turn(token, position, operand_is_next, opened):
-    """Raises EquationError where this token must not follow what came before."""
+    """Raises EquationError where this token must not follow what came before.
+
+    position: of the token, from 1; opened: [(bracket, its position)], those not closed yet
+    """
     if token in CLOSING and not opened:
         raise EquationError("unbalanced", f"the {token} at token {position} closes nothing: "
                                           "a bracket is missing")
@@ -152,6 +157,7 @@ def _goes_first(waiting, token):
 
 
 def _apply_last(waiting, operands):
+    """Takes the last waiting operator and its operands, prefix lists, and puts one list back."""
     operator = waiting.pop()
     right = operands.pop()
     if operator == NEGATE:
@@ -209,7 +215,11 @@ def prefix_to_infix(prefix):
 
 
 def _bracketed(text, precedence, operator, on_equal):
-    """A side of `operator`, in brackets if its own operator would be applied later without them."""
+    """An operand of `operator`, in brackets if it needs them.
+
+    precedence: of the operand's own operator; a single number's is higher than all. It needs
+    brackets if that is lower than `operator`'s, with on_equal also if the two are equal.
+    """
     needed = precedence < PRECEDENCE[operator] or (precedence == PRECEDENCE[operator] and on_equal)
     return f"({text})" if needed else text
 
@@ -218,9 +228,10 @@ def name_numbers(prefix, literals):
     """The prefix equation with its numbers replaced by the names of the text's numbers.
 
     literals: as mask_numbers returns them
-    A number takes the first occurrence of its value that the equation has not used yet; if all are
-    used, the first. One that the text does not have stays a constant, and so do exponents and the
-    0 of a unary minus.
+    The equation is read from the left. A number takes the first occurrence of its value that the
+    equation has not used yet; if all are used, the first. One that the text does not have stays a
+    constant. So does every number in the right operand of a ^, and a 0 right after a -, which is
+    that of a unary minus.
     prefix must be well-formed. Raises EquationError (not a number) for an operand that is none.
     """
     ### BEGIN SOLUTION
@@ -250,8 +261,9 @@ def name_numbers(prefix, literals):
 def mirror(prefix):
     """Swaps the two operands of every operator: - N0 * N1 N2 -> - * N2 N1 N0.
 
-    The result is the equation read from the right, in the same grammar. mirror(mirror(p)) is p.
-    Mirror an equation back before you compute its value. Raises EquationError as fold_prefix does.
+    Operands are swapped at every level, and the operator still comes first. Written as infix text,
+    the result is the equation from right to left. mirror(mirror(p)) is p. Mirror an equation back
+    before you compute its value. Raises EquationError as fold_prefix does.
     """
     ### BEGIN SOLUTION
     def join(operator, left, right):

@@ -77,15 +77,16 @@ def student_page(text, assignments):
         parts.append(f"""
 ## Your assignment: {assignment}
 
-Read lesson `lessons/{table["lesson"]}.py`. Then write these functions, in this order. Each has a
+Read lesson `lessons/{table["lesson"]}.py`. {table.get("also", "")}
+Then write these functions, in this order; it takes about {table["hours"]} hours. Each has a
 docstring, and in place of its body a line that names the exercise:
 
 {listed(table["blanks"])}
 
 `python -m pytest --assignment {assignment}` shows your points, a line for each test. It takes about
-half a minute. With `--report=results.json` it also writes them to a file. Tests of other functions
-that need yours are skipped until it is written. `tests/reference.py` holds slow versions, which
-your functions must not import.""")
+half a minute. With `--report=results.json` it also writes them to a file. A test of another
+function that calls yours is skipped until you have written yours. `tests/reference.py` holds slow
+versions, which your functions must not import.""")
     return "\n".join([*parts, "\n## The project", rest])
 
 
