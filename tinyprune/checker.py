@@ -195,6 +195,11 @@ def outcome(prefix, numbers, answer, decimals):
     return letters.get(check_answer(prefix, numbers, answer, decimals), "!")
 
 
+def is_right(letter):
+    """Whether an answer with this outcome is a right one."""
+    return letter in "=~"
+
+
 INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 
 

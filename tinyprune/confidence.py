@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tinyprune.bidirectional import bidirectional_search
+from tinyprune.checker import is_right
 from tinyprune.evaluate import best_candidates, find_candidates, grade
 from tinyprune.files import FileError, one_line, read_text, write_text
 
@@ -32,7 +33,7 @@ def ask(model, problems, vocabularies, reranker):
     candidates = find_candidates(model, problems, vocabularies, bidirectional_search)
     best = best_candidates(problems, candidates, reranker)
     report = grade(problems, [candidate.equation for candidate in best])
-    return [candidate.score for candidate in best], [letter in "=~" for letter in report.outcomes]
+    return [candidate.score for candidate in best], list(map(is_right, report.outcomes))
 
 
 def make_groups(scores, right):

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 from statistics import mean
 
 from tinyprune.batching import batches
-from tinyprune.checker import evaluate_parts, outcome, same_equation
+from tinyprune.checker import evaluate_parts, is_right, outcome, same_equation
 from tinyprune.decode import greedy
 from tinyprune.quantities import EquationError
 
@@ -72,7 +72,7 @@ class Report:
 
     @property
     def answer_accuracy(self):
-        return mean(letter in "=~" for letter in self.outcomes)
+        return mean(map(is_right, self.outcomes))
 
 
 def grade(problems, equations):
