@@ -135,10 +135,10 @@ The model answers in four ways:
 
 - *Greedy* decoding (`decode.py`) writes the most probable token at each step. A first token that
   looks good may lead to nothing good, and greedy decoding cannot take it back.
-- A *beam of five* (`decode.py`) keeps the five best beginnings. It continues each of them with every
-  token, keeps the five best results, and repeats this until all are complete. Every token makes an
-  equation less probable, so short equations would win, whatever they say. Therefore "best" means, at
-  every step: by the log-probability divided by the square root of the length so far.
+- A *beam of five* (`decode.py`) keeps the five best beginnings. It continues each of them with
+  every token, keeps the five best results, and repeats this until all are complete. Every token
+  makes an equation less probable, so short equations would win, whatever they say. Therefore "best"
+  means, at every step: by the log-probability divided by the square root of the length so far.
 - *Bidirectional* decoding (`bidirectional.py`) runs two beams, and one of them writes mirrored
   equations. Then each direction scores all equations that both have found, by the mean
   log-probability of a token. The right-to-left direction has already read the end of the equation
