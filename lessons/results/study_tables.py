@@ -165,6 +165,9 @@ def read_findings(pattern):
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(pattern))]
 
 
+AFTER = {"nothing": "no training after", "training": "trained on afterwards"}
+
+
 def read_curves(data):
     """{what follows the removal: test rows}, of what has files"""
     curves = {"nothing": (read_rows(f"study/curves-{data}-*.json"), GREEDY),
@@ -177,7 +180,7 @@ def draw_study(save):
     """Draws what has files; save: figures.save_picture for the results' folder"""
     for data in SETS:
         for after, rows in read_curves(data).items():
-            label = f"share of all heads removed, {after} after"
+            label = f"{SETS[data]}: share of all heads removed, {AFTER[after]}"
             save(f"curves-{data}-{after}", partial(draw_curves, rows=rows, label=label))
 
 
@@ -214,7 +217,7 @@ def study_tables():
         if "training" in curves:
             teachers = select(rounds, plan="teacher", split="test", decoding=BEST)
             tables[f"trained-curves {data}"] = trained_curves_table(curves["training"], teachers)
-        if len(curves) == 2:
+        if curves:
             tables[f"choice {data}"] = choice_table(curves)
         if costs:
             tables[f"costs {data}"] = costs_table(costs)
