@@ -686,6 +686,9 @@ explains how it is made.) Asking again has a price: each closed head costs a pas
 that is left. Lesson 09 asks again at less cost. While a student trains, it scores all heads again
 and again, and a closed head may come back.
 
+One teacher is one throw of dice. `lessons/results/study.md` has these curves and correlations for
+the teachers of all five folds of ASDiv-A, and says what kind of head each criterion takes away.
+
 ## Exercises
 
 ★ easy, ★★ medium, ★★★ hard; the minutes are for working, not for reading.
