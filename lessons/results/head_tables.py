@@ -280,11 +280,14 @@ def inference_table(rows):
             if not of_way or (way == "whole" and plan != "30%"):
                 continue
             choices = np.mean([row["settings"]["different choices"] for row in of_way])
-            lines.append(["–" if way == "whole" else plan, name, shown_mean(of_way),
+            removed = select(rows, plan=plan, way="removed")
+            versus = shown_difference(of_way, removed) if way in ("router", "oracle") else ""
+            lines.append(["–" if way == "whole" else plan, name, shown_mean(of_way), versus,
                           *(speed_of(of_way, select(rows, plan=plan, way="whole"), size)
                             for size in ("1", "32")), f"{choices:.0f}"])
-    return markdown(["heads left out", "model", "answers right (greedy)", "speed, one at a time",
-                     "speed, at most 32 of one choice together", "different choices"], lines)
+    return markdown(["heads left out", "model", "answers right (greedy)", "against removal",
+                     "speed, one at a time", "speed, at most 32 of one choice together",
+                     "different choices"], lines)
 
 
 def speed_of(rows, whole, size):

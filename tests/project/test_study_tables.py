@@ -161,9 +161,10 @@ def test_inference_shows_speed_beside_accuracy():
                               "milliseconds": {"1": single, "32": together}}
         rows.append(found)
     lines = head_tables.inference_table(rows).splitlines()[2:]
-    speeds = [line.split(" | ")[3:5] for line in lines]
+    speeds = [line.split(" | ")[4:6] for line in lines]
     assert speeds == [["×1.00", "×1.00"], ["×1.20", "×1.25"], ["×0.80", "×0.50"], ["", ""]]
     assert lines[2].startswith("| 30% | heads chosen for each problem by the router | 75.0% (")
+    assert " | +25.0 (" in lines[2], "against removal, which answers two of four"
 
 
 def test_roberta_cannot_save_more_than_a_third_of_what_its_heads_lose():
