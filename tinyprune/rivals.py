@@ -62,19 +62,21 @@ def activation_score(model, batches):
         lambda _, given, name=name: z.update({name: given[0]})) for name, layer in layers.items()]
     sums = Counter()
     queries = Counter()
-    for batch in batches:
-        model(batch.source, batch.lengths, batch.target)
-        real = batch.real_queries()
-        for name, attention in layers.items():
-            N = len(attention.heads)
-            z_heads = z[name].unflatten(-1, (N, -1))  # (B, T, N, K)
-            W_O = attention.output.weight.T.unflatten(0, (N, -1))  # (N*K, D) -> (N, K, D)
-            written = torch.einsum("btnk,nkd->btnd", z_heads, W_O)
-            counted = real[name[0]][..., None]  # (B, T, 1)
-            sums[name] += (written.norm(dim=-1) * counted).sum(dim=(0, 1))  # (N,)
-            queries[name] += counted.sum()
-    for hook in hooks:
-        hook.remove()
+    try:
+        for batch in batches:
+            model(batch.source, batch.lengths, batch.target)
+            real = batch.real_queries()
+            for name, attention in layers.items():
+                N = len(attention.heads)
+                z_heads = z[name].unflatten(-1, (N, -1))  # (B, T, N, K)
+                W_O = attention.output.weight.T.unflatten(0, (N, -1))  # (N*K, D) -> (N, K, D)
+                added = torch.einsum("btnk,nkd->btnd", z_heads, W_O)
+                counted = real[name[0]][..., None]  # (B, T, 1)
+                sums[name] += (added.norm(dim=-1) * counted).sum(dim=(0, 1))  # (N,)
+                queries[name] += counted.sum()
+    finally:  # Ctrl-C leaves no hook behind either
+        for hook in hooks:
+            hook.remove()
     return by_head(model, {name: sums[name] / queries[name] for name in sums})
 
 
