@@ -10,6 +10,7 @@ from tinyprune.results import BEST, BIDIRECTIONAL, GREEDY, result_row
 from tinyprune.rivals import random_score
 from tinyprune.scorer import CRITERIA, entropy_score, paper_score
 
+UNTRAINED = ("curves", "criteria", "costs", "inference")  # studies
 TEACHERS = 5  # plain ones, of each data set and of each fold
 # Ways to choose heads; each kind of attention loses its share of them.
 CHOICES = CRITERIA | {"paper, entropy reversed": partial(paper_score, entropy_sign=-1),
@@ -51,13 +52,16 @@ def folds_of(data):
 
 
 def teacher_of(run, splits, seed):
-    """The plain teacher of this seed, trained if it is not there: -> model, vocabularies"""
+    """The plain teacher of this seed, trained if it is not there: -> model, vocabularies
+
+    A study that trains nothing may take the one that came with the project.
+    """
     if run.tuning and not splits.test:  # ASDiv-A leaves a tenth of the training problems out
         trained, vocabularies = recipe.load_or_train_teacher_on(splits, run.data, run.fold,
                                                                 "teacher-tuning", seed)
     else:
         trained, vocabularies = recipe.load_or_train_teacher(run.data, run.fold, seed,
-                                                             shipped=False)
+                                                             shipped=run.study in UNTRAINED)
     return trained.model, vocabularies
 
 
