@@ -240,9 +240,9 @@ def slow_greedy(model, problem, start=BOS, reads=lambda ids: ids):
         logits = model.decode(torch.tensor([reads(ids)]), memory, mask)[:, -1]
         allowed = allowed_tokens(open_slots[None], decode.MAX_LENGTH - len(ids) + 1,
                                  problem.counts, slots, names)
-        best, token = allowed_log_probabilities(logits, allowed).max(dim=-1)
-        total += best.item()
-        ids.append(token.item())
+        among = allowed_log_probabilities(logits, allowed)[0].tolist()
+        total += max(among)
+        ids.append(among.index(max(among)))
     return shown([Candidate(total / math.sqrt(len(ids) - 1), LARGE.decode(ids[1:]))])
 
 
