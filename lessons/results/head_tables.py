@@ -8,6 +8,7 @@ import numpy as np
 
 from over_seeds import accuracy_of, counted, gains, origins, shown_difference, shown_mean
 from tables import markdown, select
+from tinyprune.figures import show_legend
 from tinyprune.masking import select_heads
 from tinyprune.results import COMPARED, compare
 from tinyprune.transformer import KINDS, Head
@@ -123,7 +124,7 @@ def draw_curves(axes, rows, label):
     axes.set_xlabel(label)
     axes.set_ylabel("answers right (test)")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=7)
+    show_legend(axes)
 
 
 # criteria

@@ -367,8 +367,8 @@ def main():
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
         print(f"{page}: {', '.join(tables)}")
-    def save(name, draw):
-        save_picture(name, draw, (7, 4.5), RESULTS)
+    def save(name, draw, width=7):
+        save_picture(name, draw, (width, 4.5), RESULTS)
 
     save("accuracy", lambda axes: draw_accuracy(axes, whole_method))
     save("cost", lambda axes: draw_cost(axes, cpu))

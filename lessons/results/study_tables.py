@@ -177,11 +177,11 @@ def read_curves(data):
 
 
 def draw_study(save):
-    """Draws what has files; save: figures.save_picture for the results' folder"""
+    """Draws what has files; save: (name, draw, width), into the results' folder"""
     for data in SETS:
         for after, rows in read_curves(data).items():
             label = f"{SETS[data]}: share of all heads removed, {AFTER[after]}"
-            save(f"curves-{data}-{after}", partial(draw_curves, rows=rows, label=label))
+            save(f"curves-{data}-{after}", partial(draw_curves, rows=rows, label=label), width=10)
 
 
 def of_rounds(data, plan):
