@@ -503,7 +503,7 @@ to do without the pruned ones. This is what the next two lessons are for.
        rows = head_rows(positions, self.query.in_features // len(self.heads))
 
    The first removal is right if all heads together are as wide as the model. What does the second
-removal do? `pytest tests/test_attention.py -k "remov or prun"`
+   removal do? `pytest tests/test_attention.py -k "remov or prun"`
 5. (★★, 30 minutes) A budget. Choose heads such that 20% of the FLOPs are saved and the accuracy
    falls least. The heads of the three kinds have different prices (7.5). How many heads of each
    kind do you take, and do you need fewer heads than our rule?

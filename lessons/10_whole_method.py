@@ -376,11 +376,11 @@ of attention did most heads go? And how do three seeds of it do on the five fold
 
 # %% 10.9 The main student
 figures.heading("10.9 The main student of the study: ASDiv-A")
-MAIN_STUDENT = "live, then pruned and trained on"  # its name in the study
 paths = {"teacher": recipe.shipped_path("asdiv-a"), "student": recipe.shipped_student("asdiv-a")}
 if all(path.exists() for path in paths.values()):
-    shipped = {name: load_model(path)[0] for name, path in paths.items()}
-    _, words = load_model(paths["teacher"])
+    loaded = {name: load_model(path) for name, path in paths.items()}
+    shipped = {name: model for name, (model, _) in loaded.items()}
+    _, words = loaded["teacher"]
     texts = [problem for problem in recipe.load("sample").test if words.can_write(problem)]
     took = latencies(shipped, batches(texts[:64], words, 1))
     rows = []
@@ -397,8 +397,10 @@ if all(path.exists() for path in paths.values()):
     for what, of in by_name.items():
         print(f"  {what}: {of['student'] / of['teacher'] - 1:+.1%}")
 
-for plan, name in (("teacher", "plain teachers"), (MAIN_STUDENT, "main students")):
-    found = [row for row in read_rows("study/rounds-asdiv-a-*.json")
+rounds = read_rows("study/rounds-asdiv-a-*.json")
+for plan, name in (("teacher", "plain teachers"),
+                   (recipe.MAIN_STUDENTS["asdiv-a"], "main students")):
+    found = [row for row in rounds
              if row["settings"]["plan"] == plan and row["settings"]["decoding"] == BEST]
     if found:
         right = sum(row["correct"] for row in found) / sum(row["problems"] for row in found)

@@ -47,10 +47,10 @@ def run_tests(folder, arguments, limit=LIMIT):
             if not lines or lines[-1]["outcome"] != "begun":
                 break
             write_line(path, lines[-1]["test"], "failed", how)
-        printed = path.with_name("printed").read_text(encoding="utf-8", errors="replace").split()
-    if not lines:  # the package cannot be imported, and pytest ends with the reason
-        reason = " ".join(printed).rpartition(" E ")[2]
-        return dict.fromkeys(arguments, ("failed", reason))
+        if not lines:  # the package cannot be imported, and pytest ends with the reason
+            printed = path.with_name("printed").read_text(encoding="utf-8", errors="replace")
+            reason = " ".join(printed.split()).rpartition(" E ")[2]
+            return dict.fromkeys(arguments, ("failed", reason))
     results = {}
     for line in lines:
         before = results.get(line["test"], ("begun", ""))

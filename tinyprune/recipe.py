@@ -178,6 +178,10 @@ def shipped_path(data, fold=0, seed=0):
     return SHIPPED / teacher_path(data, fold, seed).name
 
 
+# The main student of each data set, named before the reported runs: a plan of trainings.py.
+MAIN_STUDENTS = {"asdiv-a": "live, then pruned and trained on", "math23k": "scratch, 30% pruned"}
+
+
 def shipped_student(data):
     """Where the data set's main student stands, if it came with the project; ASDiv-A's of fold 0.
 

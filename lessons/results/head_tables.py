@@ -24,7 +24,6 @@ T_QUANTILE = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26, 15: 2.14}  # of Stu
 
 # curves
 
-RATIOS = [tenths / 10 for tenths in range(8)]
 LOT = "lot"  # the five draws of heads by lot, together
 WAYS = CRITERIA | {"greedy, all kinds": "the same, whatever the head's kind",
                    LOT: "by lot, mean of five draws"}
@@ -34,7 +33,11 @@ def curve_of(rows, way):
     """{ratio: rows} of one way to choose heads; the five lots count as five seeds."""
     of_way = [row for row in rows if row["criterion"] == way
               or way == LOT and row["criterion"].startswith("lot ")]
-    return {ratio: found for ratio in RATIOS if (found := select(of_way, ratio=ratio))}
+    return {ratio: select(of_way, ratio=ratio) for ratio in ratios_of(of_way)}
+
+
+def ratios_of(rows):
+    return sorted({row["ratio"] for row in rows})
 
 
 def curves_table(rows):
@@ -47,15 +50,15 @@ def curves_table(rows):
             lines.append((shares[0.3], [name, *(f"{share:.1%}" for share in shares.values())]))
     lines = [cells for _, cells in sorted(lines, reverse=True)]
     whole = select(rows, ratio=0.0)
-    ratios = [ratio for ratio in RATIOS[1:] if select(rows, ratio=ratio)]
-    table = markdown(["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios)], lines)
+    ratios = [f"{ratio:.0%}" for ratio in ratios_of(rows) if ratio]
+    table = markdown(["heads chosen by", *ratios], lines)
     return f"{table}\n\nNothing removed: {shown_mean(whole)}. Seeds: {counted(whole)}."
 
 
 def trained_curves_table(rows, teachers):
     """Trained on afterwards: points against the teachers that the copies began as, and how far a
     way reaches."""
-    ratios = [ratio for ratio in RATIOS if select(rows, ratio=ratio)]
+    ratios = ratios_of(rows)
     lines = []
     for way, name in WAYS.items():
         points = {ratio: 100 * gains(found, origins(found, teachers)).mean()

@@ -10,7 +10,7 @@ import json
 import numpy as np
 
 from over_seeds import shown_difference, shown_mean
-from study_tables import draw_study, ledger_table, main_students, study_tables
+from study_tables import draw_study, ledger_table, main_students, read_curves, study_tables
 from tables import SETS, against, markdown, mean, select
 from tinyprune.figures import save_picture
 from tinyprune.files import ROOT, write_text
@@ -43,8 +43,8 @@ PUBLISHED = [["*Transformer (MWPToolkit)*", "", "*59.3%*"], ["*GTS*", "*75.6%*",
 
 # the whole method
 
-def summary_table(rows):
-    """Rows of lesson 10 on both sets, and the study's main students -> the README's table."""
+def summary_table(rows, rounds):
+    """Rows of lesson 10 on both sets, and {data set: the rounds' rows} -> the README's table."""
     teachers = select(rows, model="teacher", decoding=BEST)
     lines = []
     for name, keys in MODELS.items():
@@ -54,7 +54,7 @@ def summary_table(rows):
             found = select(found, decoding=BEST)
             costs = costs_of(select(found, data="math23k"), select(teachers, data="math23k"))
         lines.append([name, *(shown_mean(select(found, data=data)) for data in SETS), *costs])
-    students = [shown_mean(main_students(data)) for data in SETS]
+    students = [shown_mean(main_students(rounds[data], data)) for data in SETS]
     lines.append(["[the study's main student](lessons/results/study.md)", *students, "", "", ""])
     return markdown(["answers right (95%)", *SETS.values(), "parameters", "FLOPs", "speed"], lines)
 
@@ -348,22 +348,25 @@ def put_tables(text, tables):
 def main():
     whole_method = read_rows("whole-method-*-seed0-ratio0.3.json")
     teachers = read_rows("teacher-*-seed0.json")
+    shipped = read_rows("shipped.json")
+    rounds = {data: read_rows(f"study/rounds-{data}-*.json") for data in SETS}
+    curves = {data: read_curves(data) for data in SETS}
     trust, cpu, gpu, course = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
                                for name in ("trust", "speed", "gpu", "course"))
-    pages = {ROOT / "README.md": {"summary": summary_table(whole_method)},
+    pages = {ROOT / "README.md": {"summary": summary_table(whole_method, rounds)},
              RESULTS / "README.md": {
                  "teacher": teacher_table(teachers),
                  "failures": failures_table(teachers),
                  "ingredients": ingredients_table(read_rows("ingredients-*.json")),
                  "asdiv-a": whole_method_table(select(whole_method, data="asdiv-a")),
                  "math23k": whole_method_table(select(whole_method, data="math23k")),
-                 "shipped": shipped_table(read_rows("shipped.json")),
-                 "ledger": ledger_table(whole_method),
-                 "reliability": reliability_table(read_rows("shipped.json")),
+                 "shipped": shipped_table(shipped),
+                 "ledger": ledger_table(whole_method, rounds),
+                 "reliability": reliability_table(shipped),
                  "trust": trust_table(trust),
                  "speed": speed_table(cpu, gpu)},
              ROOT / "lessons" / "course" / "README.md": {"proof": course_table(course)},
-             RESULTS / "study.md": study_tables()}
+             RESULTS / "study.md": study_tables(rounds, curves)}
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
         print(f"{page}: {', '.join(tables)}")
@@ -372,7 +375,7 @@ def main():
 
     save("accuracy", lambda axes: draw_accuracy(axes, whole_method))
     save("cost", lambda axes: draw_cost(axes, cpu))
-    draw_study(save)
+    draw_study(save, curves)
 
 
 if __name__ == "__main__":

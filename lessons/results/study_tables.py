@@ -17,6 +17,7 @@ from head_tables import (
 )
 from over_seeds import counted, gains, origins, relative, shown_difference, shown_mean
 from tables import SETS, markdown, select
+from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, judge_claim, read_rows
 
 # models
@@ -33,8 +34,8 @@ def plan_table(rows, names, split="test", main=None):
     for plan, name in names.items():
         found = select(rows, plan=plan)
         if found:
-            versus = "" if plan == "teacher" else shown_difference(found, origins(found,
-                                                                                    teachers))
+            others = origins(found, teachers)
+            versus = "" if plan == "teacher" else shown_difference(found, others)
             name = f"**main student**: {name}" if plan == main else name
             lines.append([name, shown_mean(found), versus, counted(found),
                           relative(found, teachers, "parameters_without_embeddings"),
@@ -62,7 +63,6 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
               "round 2: from the start with live teachers, not pruned",
           "live, then pruned and trained on":
               "round 2: the model above, then 30% pruned at once, and trained on"}
-MAIN = {"asdiv-a": "live, then pruned and trained on"}  # as trainings.py names it
 LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
            "five teachers": "and five teachers",
            "five teachers and alignment": "and five, attention aligned"}
@@ -114,17 +114,21 @@ def roberta_shares(ratio=0.3):
     return parameters, ratio * in_flops / (in_flops + 2 * n * feedforward)
 
 
-def ledger_table(whole_method):
-    """The paper's figures beside ours: rows of lesson 10 on both sets -> a table"""
+def ledger_table(whole_method, rounds):
+    """The paper's figures beside ours -> a table
+
+    whole_method: rows of lesson 10 on both sets; rounds: {data set: rows}
+    """
     lines = []
     for data, name in SETS.items():
         teachers, students = teachers_and_students(whole_method, data)
         lines.append([f"{name}: answers right, whole model", PAPER["answers"][data],
                       shown_mean(teachers), "", "theirs is pre-trained"])
         lines += gained_lines(f"{name}, lesson 10's student", students, teachers)
-        if main_students(data):
-            lines += gained_lines(f"{name}, the study's main student", main_students(data),
-                                  of_rounds(data, "teacher"))
+        main = main_students(rounds[data], data)
+        if main:
+            lines += gained_lines(f"{name}, the study's main student", main,
+                                  of_plan(rounds[data], "teacher"))
     teachers, students = teachers_and_students(whole_method, "math23k")
     ceilings = dict(zip(("parameters", "flops"), roberta_shares()))
     for key, name in (("parameters", "parameters saved"), ("flops", "FLOPs saved")):
@@ -176,46 +180,51 @@ def read_curves(data):
             for after, (rows, decoding) in curves.items() if rows}
 
 
-def draw_study(save):
-    """Draws what has files; save: (name, draw, width), into the results' folder"""
-    for data in SETS:
-        for after, rows in read_curves(data).items():
+def draw_study(save, curves):
+    """Draws what has files; save: (name, draw, width), into the results' folder
+
+    curves: {data set: as read_curves reads them}
+    """
+    for data, of_data in curves.items():
+        for after, rows in of_data.items():
             label = f"{SETS[data]}: share of all heads removed, {AFTER[after]}"
             save(f"curves-{data}-{after}", partial(draw_curves, rows=rows, label=label), width=10)
 
 
-def of_rounds(data, plan):
+def of_plan(rows, plan):
     """The test rows of all seeds of a plan; [] where they have not been run"""
-    rows = read_rows(f"study/rounds-{data}-*.json")
     return select(rows, split="test", decoding=BEST, plan=plan)
 
 
-def main_students(data):
-    return of_rounds(data, MAIN.get(data, ""))
+def main_students(rounds, data):
+    return of_plan(rounds, MAIN_STUDENTS[data])
 
 
-def study_tables():
-    """{name of a table: its text} of the studies and sets that have files."""
+def study_tables(all_rounds, all_curves):
+    """{name of a table: its text} of the studies and sets that have files.
+
+    all_rounds: {data set: rows}; all_curves: {data set: as read_curves reads them}
+    """
     tables = {}
-    for data in SETS:
-        rounds = read_rows(f"study/rounds-{data}-*.json")
+    for data, main in MAIN_STUDENTS.items():
+        rounds = all_rounds[data]
         trained = rounds + read_rows(f"study/factorial-{data}-*.json")
-        curves = read_curves(data)
+        curves = all_curves[data]
         costs = read_findings(f"study/costs-{data}-*.json")
         trials = read_rows(f"study/trials-{data}-*.json")
         routed = read_rows(f"study/inference-{data}-*.json")
         criteria = read_findings(f"study/criteria-{data}-*.json")
         if trials:
-            tables[f"trials {data}"] = plan_table(trials, ROUNDS, "valid", MAIN.get(data))
+            tables[f"trials {data}"] = plan_table(trials, ROUNDS, "valid", main)
         if rounds:
-            tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=MAIN.get(data))
+            tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=main)
         if len(trained) > len(rounds):
             tables[f"factorial {data}"] = factorial_table(trained)
             tables[f"controls {data}"] = plan_table(trained, CONTROLS)
         if "nothing" in curves:
             tables[f"curves {data}"] = curves_table(curves["nothing"])
         if "training" in curves:
-            teachers = select(rounds, plan="teacher", split="test", decoding=BEST)
+            teachers = of_plan(rounds, "teacher")
             tables[f"trained-curves {data}"] = trained_curves_table(curves["training"], teachers)
         if curves:
             tables[f"choice {data}"] = choice_table(curves)

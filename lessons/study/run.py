@@ -18,6 +18,7 @@ import criteria
 import curves
 import inference
 import trainings
+from runs import UNTRAINED
 from tinyprune import cli, files, recipe
 from tinyprune.data import DATA
 from tinyprune.results import RESULTS, write_findings, write_result
@@ -65,7 +66,7 @@ def main():
     if unknown := set(args.run or []) - set(runs):
         parser.error(f"--run {min(unknown)}: {args.study} has the runs 0 to {len(runs) - 1} on "
                      f"{args.data}")
-    if args.train and execute is not trainings.execute:
+    if args.train and args.study in UNTRAINED:
         parser.error(f"--train: {args.study} trains nothing but the plain teachers of `rounds`")
     for number in args.run or runs:
         run = runs[number]

@@ -8,12 +8,13 @@ import sys
 from runs import Run
 from tinyprune import cli, recipe
 from tinyprune.checkpoint import save_model
-from trainings import MAIN, train_plan
+from trainings import train_plan
 
 
 def ship(data):
     """Saves the student of seed 0, on ASDiv-A the one that has not seen fold 0."""
-    run = Run("rounds", data, 0 if data == "asdiv-a" else None, MAIN[data], seed=0)
+    run = Run("rounds", data, 0 if data == "asdiv-a" else None, recipe.MAIN_STUDENTS[data],
+              seed=0)
     model, vocabularies, _ = train_plan(run, run.splits())
     path = recipe.shipped_student(data)
     save_model(model.half(), vocabularies, path)
@@ -23,7 +24,7 @@ def ship(data):
 def main():
     sys.excepthook = cli.show_error
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", choices=MAIN)
+    parser.add_argument("data", choices=recipe.MAIN_STUDENTS)
     ship(parser.parse_args().data)
 
 

@@ -65,9 +65,6 @@ LIVE["live, then pruned and trained on"] = replace(
     LIVE[WHOLE], start="copy", origin=WHOLE, ratio=0.3, schedule="one-shot",
     criterion="greedy 30%")
 
-# Named before the reported runs, by the trials.
-MAIN = {"asdiv-a": "live, then pruned and trained on", "math23k": "scratch, 30% pruned"}
-
 
 def trials(data):
     runs = []
@@ -82,7 +79,7 @@ def rounds(data):
     for fold in folds_of(data):
         runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs.append(Run("rounds", data, fold, TOGETHER, 0))
-    names = dict.fromkeys([*TRIALS, WHOLE, MAIN.get(data, WHOLE)])  # each once
+    names = dict.fromkeys([*TRIALS, WHOLE, recipe.MAIN_STUDENTS.get(data, WHOLE)])  # each once
     return runs + [Run("rounds", data, fold, name, seed) for seed in range(SEEDS)
                    for fold in folds_of(data) for name in names]
 
