@@ -236,7 +236,8 @@ def measure(threads):
     splits = recipe.load("math23k")
     model = trained.model
     few = splits.test[:100]
-    taught = train_batches(splits.train[:2000], vocabularies, 32)
+    batch_size = recipe.EXPERIMENTS["math23k"].teacher.batch_size
+    taught = train_batches(splits.train[:2000], vocabularies, batch_size)
     ratios = [tenths / 10 for tenths in range(1, 8)]
     yield {"device": torch.cuda.get_device_name() if DEVICE == "cuda" else "cpu",
            "threads": threads}
