@@ -1,4 +1,5 @@
 """The solver on the command line: an answer and how sure it is, or one clear sentence."""
+import contextlib
 import io
 import json
 import os
@@ -153,11 +154,12 @@ def test_json_gives_an_exact_answer_as_a_text_and_null_for_none(value, expected)
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_an_output_that_knows_no_chinese_gets_the_answer_all_the_same(
-        options, ask_sample, monkeypatch):
+        options, ask_sample):
     """What Windows gives a program whose output goes into a file."""
     raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "cp1252", write_through=True))
-    ask_sample("小明有12个苹果，吃了一半，还剩3个", *options)
+    file = io.TextIOWrapper(raw, "cp1252", write_through=True)
+    with contextlib.redirect_stdout(file):
+        ask_sample("小明有12个苹果，吃了一半，还剩3个", *options)
     printed = raw.getvalue().decode("cp1252")
     assert "12" in printed
     assert not options or list(json.loads(printed)) == KEYS
