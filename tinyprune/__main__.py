@@ -18,10 +18,8 @@ from tinyprune.data import DATA
 from tinyprune.evaluate import rerank_by_plausibility
 from tinyprune.files import FileError
 from tinyprune.quantities import EquationError
-from tinyprune.solver import solve
+from tinyprune.solver import MAX_PROBLEM_CHARACTERS, solve
 from tinyprune.words import is_chinese
-
-MAX_PROBLEM_CHARACTERS = 2000  # the longest published problem has under 600
 
 
 def main():

@@ -14,6 +14,7 @@ from tinyprune.quantities import EquationError, is_name
 from tinyprune.tokenizer import prefix_to_infix
 from tinyprune.words import chinese_words, english_words, is_chinese, read_words
 
+MAX_PROBLEM_CHARACTERS = 2000  # the longest published problem has under 600
 DOUBTFUL = 0.5  # an answer that is right less often is warned of
 
 # Words that mean numbers and are not read (lesson 03, exercise 5).

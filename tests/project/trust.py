@@ -33,7 +33,6 @@ from builders import model_for  # noqa: E402
 from cases import small_problem, table  # noqa: E402
 from reference import Refused, exact_prefix, exact_text, value_of  # noqa: E402
 from tinyprune import train as training  # noqa: E402
-from tinyprune.__main__ import MAX_PROBLEM_CHARACTERS  # noqa: E402
 from tinyprune.checker import (  # noqa: E402
     canonical,
     check_answer,
@@ -50,6 +49,7 @@ from tinyprune.files import FileError, write_text  # noqa: E402
 from tinyprune.quantities import EquationError, is_name, read_number  # noqa: E402
 from tinyprune.results import RESULTS, gather, write_findings  # noqa: E402
 from tinyprune.scorer import norm_score  # noqa: E402
+from tinyprune.solver import MAX_PROBLEM_CHARACTERS  # noqa: E402
 from tinyprune.tokenizer import OPERATORS, infix_to_prefix, mirror, prefix_to_infix  # noqa: E402
 from tinyprune.train import TrainConfig, steps_of, train  # noqa: E402
 from tinyprune.vocabulary import Vocabularies  # noqa: E402
