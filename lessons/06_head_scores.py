@@ -41,7 +41,7 @@ from tinyprune import cli, figures, recipe
 from tinyprune.attention import MultiHeadAttention
 from tinyprune.evaluate import evaluate_model
 from tinyprune.masking import gates_for, lowest_heads, select_heads
-from tinyprune.results import bootstrap_interval, is_correct
+from tinyprune.results import compare, is_correct
 from tinyprune.rivals import mean_loss
 from tinyprune.scorer import (
     CRITERIA,
@@ -669,15 +669,8 @@ for size in (half // 2, half):
     rows.append((size, len(set(ranked) & set(chosen)), joint_rise(ranked), joint_rise(chosen),
                  f"{points_lost(ranked):.1f}", f"{points_lost(chosen):.1f}"))
 figures.table(rows, ["heads", "in both", "once: rise", "again: rise", "once: points", "again"])
-gained = outcomes_without(again) - outcomes_without(lowest_heads(alone, half))  # (problems,)
-low, high = bootstrap_interval(gained)
-verdict = "the two cannot be told apart"
-if low > 0:
-    verdict = "asking again did better"
-if high < 0:
-    verdict = "ranking once did better"
-print(f"  {half} heads, again minus once: {100 * gained.mean():+.1f} points "
-      f"({100 * low:+.1f} to {100 * high:+.1f}): {verdict}")
+gain, words = compare(outcomes_without(again), outcomes_without(lowest_heads(alone, half)))
+print(f"  {half} heads, asked again against ranked once: {gain} points, {words}")
 
 # %% [markdown]
 r"""

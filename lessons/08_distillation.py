@@ -692,7 +692,7 @@ for (data, plan), found in groups.items():
         gain, verdicts[f"{plan}, {data}"] = results.compare(students, teachers)
     rows.append((data, plan, len(found), accuracy, gain))
 if rows:
-    figures.table(rows, ["data", "plan", "models", "right", "against the plain teachers"])
+    figures.table(rows, ["data", "plan", "models", "right", "points against teachers"])
     for plan, words in verdicts.items():
         print(f"  {words}: {plan}")
 else:

@@ -425,7 +425,7 @@ def row_of(name, student):
 
 of_dynamic = correct_answers(by_gradient)
 rows = [row_of(name, student) for name, student in students.items()]
-HEADER = ["student", "untrained", "trained", "same heads", "against dynamic (95%)", ""]
+HEADER = ["student", "untrained", "trained", "same heads", "points against dynamic", ""]
 figures.table(rows, HEADER)
 lots = []
 for seed in range(5):
@@ -440,7 +440,7 @@ ranked = sorted(rows, key=lambda row: -row[2])
 print(f"  the best trained one: {ranked[0][0]}; the worst: {ranked[-1][0]}")
 gain, words = compare(correct_answers(students["one-shot"]),
                       correct_answers(students["one-shot by lot"]))
-print(f"  one-shot by the gradient against one-shot by lot: {gain}, {words}")
+print(f"  one-shot by the gradient against one-shot by lot: {gain} points, {words}")
 if not returns(by_gradient):
     print("  no head came back, so \"no way back\" is the same training")
 elif students["no way back"].pruned == by_gradient.pruned:
@@ -613,7 +613,7 @@ for name, (model, choose) in WAYS.items():
     rows.append((name, ask(model, choose).mean(), speed))
 figures.table(rows, [f"{RATIO:.0%} of the heads left out", "answers right", "speed"])
 gain, words = compare(ask(*WAYS["chosen by the router"]), ask(*WAYS["the same heads removed"]))
-print(f"  the router against removal: {gain}, {words}")
+print(f"  the router against removal: {gain} points, {words}")
 slower = float(rows[2][2][1:]) < float(rows[1][2][1:])
 print(f"  the router's model is {'slower' if slower else 'faster'} than the one with the same "
       "heads removed")

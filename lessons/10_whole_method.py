@@ -44,6 +44,7 @@ from tinyprune.results import (
     MAJORITY,
     NEAREST,
     bootstrap_interval,
+    compare,
     is_correct,
     judge_claim,
     read_rows,
@@ -348,12 +349,8 @@ if args.ratio == 0.3:
 for group, of_group in groups.items():
     answers = right_answers(of_group)
     for question, (first, second) in QUESTIONS.items():
-        difference = answers[first] - answers[second]
-        low, high = bootstrap_interval(difference)
-        words = "better" if low > 0 else "worse" if high < 0 else "cannot be told apart"
-        table.append((group, question, f"{100 * difference.mean():+.1f}",
-                      f"{100 * low:+.1f} … {100 * high:+.1f}", words))
-figures.table(table, ["", "question", "points", "95%", "the first is"])
+        table.append((group, question, *compare(answers[first], answers[second])))
+figures.table(table, ["", "question", "points (95%)", "the first"])
 
 # %% [markdown]
 r"""

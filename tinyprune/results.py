@@ -63,13 +63,13 @@ COMPARED = ("did better", "cannot be told apart", "did worse")
 def compare(first, second):
     """Two models' answers to the same problems, arrays of 0 and 1 or of shares of seeds.
 
-    -> the mean difference with its interval, as a text; and what the interval allows to say of the
-    first, one of COMPARED
+    -> the mean difference in points with its interval, as a text; and what the interval allows to
+    say of the first, one of COMPARED
     """
     gain = first - second
     low, high = bootstrap_interval(gain)
     word = COMPARED[0] if low > 0 else COMPARED[2] if high < 0 else COMPARED[1]
-    return f"{gain.mean():+.3f} ({low:+.3f} to {high:+.3f})", word
+    return f"{100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})", word
 
 
 def result_row(report, **facts):

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 
 from tables import against
-from tinyprune.results import bootstrap_interval, is_correct
+from tinyprune.results import bootstrap_interval, compare, is_correct
 
 
 def by_problem(rows):
@@ -60,8 +60,7 @@ def shown_difference(rows, others):
     values = gains(rows, others)
     if not len(values):
         return ""
-    low, high = bootstrap_interval(values)
-    return f"{100 * values.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    return compare(values, 0)[0]
 
 
 def origins(rows, teachers):

@@ -55,6 +55,6 @@ def test_a_later_round_is_compared_with_plain_teachers_on_the_same_folds(show, v
     assert len(lines) == 3, "a line for each kind of model, greedy answers left out, and a verdict"
     assert lines[0].split() == ["asdiv-a", "teacher", "3", "0.500"], "nothing to compare with"
     share = verdicts.count("=") / 40
-    difference = f"{share - 0.5:+.3f}"
+    difference = f"{100 * (share - 0.5):+.1f}"
     assert lines[1].split()[:5] == ["asdiv-a", "scratch", "1", f"{share:.3f}", difference]
     assert lines[2] == f"  {words}: scratch, asdiv-a"
