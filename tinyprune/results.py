@@ -60,16 +60,20 @@ def judge_claim(claim, low, high):
 COMPARED = ("did better", "cannot be told apart", "did worse")
 
 
+def word_for(low, high):
+    """What the interval of a difference allows to say of the first model: one of COMPARED"""
+    return COMPARED[0] if low > 0 else COMPARED[2] if high < 0 else COMPARED[1]
+
+
 def compare(first, second):
     """Two models' answers to the same problems, arrays of 0 and 1 or of shares of seeds.
 
-    -> the mean difference in points with its interval, as a text; and what the interval allows to
-    say of the first, one of COMPARED
+    -> the mean difference in points with its interval, as a text; and what word_for says of it
     """
     gain = first - second
     low, high = bootstrap_interval(gain)
-    word = COMPARED[0] if low > 0 else COMPARED[2] if high < 0 else COMPARED[1]
-    return f"{100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})", word
+    points = f"{100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+    return points, word_for(low, high)
 
 
 def result_row(report, **facts):

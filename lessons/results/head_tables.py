@@ -2,30 +2,37 @@
 answers.
 """
 import itertools
-import math
 
 import numpy as np
 
-from over_seeds import accuracy_of, counted, gains, origins, shown_difference, shown_mean
+from over_seeds import (
+    accuracy_of,
+    compare_over_models,
+    counted,
+    gains,
+    mean_and_half,
+    origins,
+    shown_difference,
+    shown_mean,
+)
 from tables import markdown, select
 from tinyprune.figures import show_legend
 from tinyprune.masking import select_heads
-from tinyprune.results import COMPARED, compare
+from tinyprune.results import COMPARED
 from tinyprune.transformer import KINDS, Head
 
 CRITERIA = {  # what a way to choose heads is called in the tables
-    "paper": "the paper's score", "paper, entropy reversed": "the same, entropy reversed",
+    "paper": "the paper's score", "paper, entropy reversed": "the paper's score, entropy reversed",
     "norm_qkvo": "norm of W_Q, W_K, W_V, W_O", "norm_ov": "norm of W_O W_V", "entropy": "entropy",
     "entropy, reversed": "entropy, reversed", "activation": "activation",
     "gradient": "gradient of the gate", "leave-one-out": "leave-one-out, asked once",
     "greedy": "leave-one-out, asked again after each head"}
-T_QUANTILE = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26, 15: 2.14}  # of Student's t, 97.5%
 
 
 # curves
 
 LOT = "lot"  # the five draws of heads by lot, together
-WAYS = CRITERIA | {"greedy, all kinds": "the same, whatever the head's kind",
+WAYS = CRITERIA | {"greedy, all kinds": "leave-one-out, asked again, any kind of head",
                    LOT: "by lot, mean of five draws"}
 
 
@@ -77,12 +84,15 @@ def largest_ratio(points, allowed=0.7):
     return within[-1] if within else 0.0
 
 
+SHOWN = ("paper", "activation", "greedy")  # what stands in the choice table by name
+
+
 def choice_table(curves):
     """Where the choice of heads counts: curves: {what follows the removal: rows}
 
     For each ratio: the points between the best and the worst way, and how many ways did better and
-    worse than lots, where the interval of the difference allows to say so. The paper's score alone
-    stands in the last column.
+    worse than the mean of five lots, where the interval over teachers allows to say so. The last
+    columns show this for the paper's score and for one that knows more.
     """
     lines = []
     for name, rows in curves.items():
@@ -91,25 +101,33 @@ def choice_table(curves):
         for ratio in (ratio for ratio in (0.1, 0.3, 0.5, 0.7) if ratio in lots):
             ways = [curve for curve in curves_of_ways if ratio in curve]
             shares = [accuracy_of(way[ratio]) for way in ways]
-            words = [compare(gains(way[ratio], lots[ratio]), 0)[1] for way in ways]
+            words = [compare_over_models(way[ratio], lots[ratio])[1] for way in ways]
+            shown = [compare_over_models(curve_of(rows, way)[ratio], lots[ratio])[0]
+                     for way in SHOWN]
             lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
-                          *(str(words.count(word)) for word in COMPARED),
-                          shown_difference(curve_of(rows, "paper")[ratio], lots[ratio])])
+                          *(str(words.count(word)) for word in COMPARED), *shown])
     header = ["after the removal", "removed", "best minus worst, in points",
-              *(f"ways that {word}" for word in COMPARED), "the paper's score against lots"]
+              *(f"ways that {word}" for word in COMPARED),
+              *(f"{CRITERIA[way]}, against lots" for way in SHOWN)]
     return markdown(header, lines)
 
 
 def costs_table(files):
-    """What a ratio buys, against the whole model: medians over the files."""
-    def shares(key):  # (ratios,)
-        return np.median([np.array(found[key]) / found[key][0] for found in files], axis=0)
+    """What a ratio buys, against the whole model: medians over the files, and speeds' extremes."""
+    def shares(key):  # (files, ratios)
+        return np.array([np.array(found[key]) / found[key][0] for found in files])
 
-    keys = ("parameters", "flops", "seconds, batch 1", "seconds, batch 128")
-    lines = [[f"{ratio:.0%}", f"{parameters - 1:+.1%}", f"{flops - 1:+.1%}", f"×{1 / single:.2f}",
-              f"×{1 / together:.2f}"]
-             for ratio, parameters, flops, single, together
-             in zip(files[0]["ratios"], *map(shares, keys))]
+    def speed(times):
+        speeds = 1 / times
+        extremes = f" ({speeds.min():.2f} to {speeds.max():.2f})" if len(files) > 1 else ""
+        return f"×{np.median(speeds):.2f}{extremes}"
+
+    parameters, flops = (np.median(shares(key), axis=0) - 1 for key in ("parameters", "flops"))
+    single, together = (shares(f"seconds, batch {size}") for size in (1, 128))
+    lines = []
+    for place, ratio in enumerate(files[0]["ratios"]):
+        lines.append([f"{ratio:.0%}", f"{parameters[place]:+.1%}", f"{flops[place]:+.1%}",
+                      speed(single[:, place]), speed(together[:, place])])
     header = ["removed", "parameters", "FLOPs", "speed, one problem at a time",
               "speed, 128 problems together"]
     return markdown(header, lines)
@@ -145,12 +163,9 @@ def of_kind(found, scores, kind):
 
 
 def shown_correlation(values):
-    """The mean of several models' correlations, with a 95% interval (Student's t): a cell."""
-    if len(values) < 2:
-        return f"{np.mean(values):+.2f}"
-    fits = [quantile for models, quantile in T_QUANTILE.items() if models <= len(values)]
-    half = fits[-1] * np.std(values, ddof=1) / math.sqrt(len(values))
-    return f"{np.mean(values):+.2f} ± {half:.2f}"
+    """The mean of several models' correlations, with a 95% interval: a cell."""
+    mean, half = mean_and_half(values)
+    return f"{mean:+.2f}" if half is None else f"{mean:+.2f} ± {half:.2f}"
 
 
 def criteria_table(files):
@@ -169,27 +184,32 @@ def criteria_table(files):
     return f"{markdown(['criterion', *KINDS], lines)}\n\nTeachers: {len(files)}."
 
 
-PROPERTIES = {"norm_qkvo": "norm", "entropy": "entropy", "leave-one-out": "leave-one-out"}
+RANKED = {"norm_qkvo": "norm", "entropy": "entropy"}
 
 
 def pruned_table(files, ratio=0.3):
-    """What the heads are like that a way prunes: their mean ranks within their kind, 0 to 1."""
+    """What the heads are like that a way prunes: mean ranks within their kind, 0 to 1, and how much
+    the loss rises without one of them, in nats."""
     lots = [criterion for criterion in files[0]["scores"] if criterion.startswith("lot ")]
     ways = {name: [criterion] for criterion, name in CRITERIA.items()} | {"by lot": lots}
     lines = []
     for name, criteria in ways.items():
-        ranked = [ranks_of_pruned(found, criterion, ratio)
-                  for found in files for criterion in criteria]
-        lines.append([name, *(f"{rank:.2f}" for rank in np.mean(ranked, axis=0))])
-    return markdown([f"{ratio:.0%} pruned by", *PROPERTIES.values()], lines)
+        found_of = [properties_of_pruned(found, criterion, ratio)
+                    for found in files for criterion in criteria]
+        *ranked, cost = np.mean(found_of, axis=0)
+        lines.append([name, *(f"{rank:.2f}" for rank in ranked), f"{cost:.3f}"])
+    header = [f"{ratio:.0%} pruned by", *(f"rank in {name}" for name in RANKED.values()),
+              "loss without one of them, minus the loss with all"]
+    return markdown(header, lines)
 
 
-def ranks_of_pruned(found, criterion, ratio):
-    """-> [mean rank of the heads that are pruned], one for each of PROPERTIES"""
+def properties_of_pruned(found, criterion, ratio):
+    """-> [mean rank of the pruned heads in each of RANKED, and their mean leave-one-out score]"""
     heads = [Head(*head) for head in found["heads"]]
     pruned = select_heads(dict(zip(heads, found["scores"][criterion])), ratio)
     positions = [position for position, head in enumerate(heads) if head in pruned]
-    return [relative_ranks(found, found["scores"][name])[positions].mean() for name in PROPERTIES]
+    ranked = [relative_ranks(found, found["scores"][name])[positions].mean() for name in RANKED]
+    return [*ranked, np.array(found["scores"]["leave-one-out"])[positions].mean()]
 
 
 def relative_ranks(found, scores):
@@ -210,7 +230,7 @@ def alpha_table(files):
             values = [mixed_correlation(found, alpha, sign) for found in files]
             cells.append(shown_correlation(values))
         lines.append(cells)
-    return markdown(["α", "high entropy kept (the paper)", "low entropy kept"], lines)
+    return markdown(["α", "high entropy kept (the paper, at α = 0.5)", "low entropy kept"], lines)
 
 
 def mixed_correlation(found, alpha, sign):
@@ -261,10 +281,10 @@ def pairs_table(files):
         joint = np.array(found["pairs"]) - found["loss"]
         worst.append((joint - sums).max())
         shares.append(np.mean(joint > 2 * np.maximum(sums, 0.01)))
-    lines = [["pairs that cost more than twice the sum of their single costs (and 0.02)",
-              f"{np.mean(shares):.1%}"],
-             ["the largest cost above the sum, in nats: a mean over teachers",
-              f"{np.mean(worst):.2f}"]]
+    lines = [["cost more than twice the sum of their single costs, and at least 0.02 nats",
+              f"{np.mean(shares):.1%} of all pairs"],
+             ["the largest cost above that sum, a mean over teachers",
+              f"{np.mean(worst):.2f} nats"]]
     return markdown(["pairs of heads", "found"], lines)
 
 
@@ -272,32 +292,37 @@ def pairs_table(files):
 
 ANSWERED = {"whole": "whole model", "removed": "the same heads removed for all problems",
         "router": "heads chosen for each problem by the router",
-        "oracle": "heads chosen by each problem's own gradients"}
+        "oracle": "the same by an oracle, which reads the recorded equation"}
 
 
 def inference_table(rows):
-    """Accuracy one problem at a time, and speed against the whole model in the same batches."""
+    """Accuracy one problem at a time, and speeds against the whole model one problem at a time."""
     lines = []
     for plan in ("30%", "50%"):
         for way, name in ANSWERED.items():
             of_way = select(rows, plan=plan, way=way)
             if not of_way or (way == "whole" and plan != "30%"):
                 continue
-            choices = np.mean([row["settings"]["different choices"] for row in of_way])
+            choices = (sum(row["settings"]["different choices"] for row in of_way)
+                       / sum(row["problems"] for row in of_way))
             removed = select(rows, plan=plan, way="removed")
             versus = shown_difference(of_way, removed) if way in ("router", "oracle") else ""
             lines.append(["–" if way == "whole" else plan, name, shown_mean(of_way), versus,
                           *(speed_of(of_way, select(rows, plan=plan, way="whole"), size)
-                            for size in ("1", "32")), f"{choices:.0f}"])
+                            for size in ("1", "32")),
+                          f"{choices:.0%}" if way in ("router", "oracle") else ""])
     return markdown(["heads left out", "model", "answers right (greedy)", "against removal",
                      "speed, one at a time", "speed, at most 32 of one choice together",
-                     "different choices"], lines)
+                     "choices that differ, of the problems"], lines)
 
 
 def speed_of(rows, whole, size):
-    """The median over runs: a cell, empty for a way that was not timed."""
+    """The median over runs, in batches of `size`, against the whole model one problem at a time.
+
+    -> a cell, empty for a way that was not timed
+    """
     took = [row["settings"]["milliseconds"][size] for row in rows]
     if None in took:
         return ""
-    by_whole = [row["settings"]["milliseconds"][size] for row in whole]
+    by_whole = [row["settings"]["milliseconds"]["1"] for row in whole]
     return f"×{np.median(np.array(by_whole) / took):.2f}"

@@ -1,14 +1,16 @@
 """Rows of many seeds and folds as one cell of a table.
 
 A model's accuracy is the mean over its seeds, problem by problem, then over the problems of all
-folds. Intervals are over problems; ± is the standard deviation of the seeds' own means.
+folds. Intervals in brackets are over problems. ± of an accuracy is the standard deviation of the
+seeds' own means; ± of anything else is a 95% interval over models.
 """
+import math
 from collections import defaultdict
 
 import numpy as np
 
 from tables import against
-from tinyprune.results import bootstrap_interval, compare, is_correct
+from tinyprune.results import bootstrap_interval, compare, is_correct, word_for
 
 
 def by_problem(rows):
@@ -35,13 +37,53 @@ def gains(rows, others):
     return np.concatenate([mine[fold] - theirs[fold] for fold in mine if fold in theirs] or [[]])
 
 
-def spread(rows):
-    """The standard deviation of the seeds' accuracies, or None for one seed."""
-    seeds = defaultdict(list)
+def by_model(rows):
+    """Rows -> {(fold, seed): which of its problems are right, a mean over the rows}: arrays"""
+    models = defaultdict(list)
     for row in rows:
-        seeds[row["seed"]].append(is_correct(row["verdicts"]))
-    means = [np.concatenate(correct).mean() for correct in seeds.values()]
-    return np.std(means, ddof=1) if len(means) > 1 else None
+        models[row["fold"], row["seed"]].append(is_correct(row["verdicts"]))
+    return {model: np.mean(correct, axis=0) for model, correct in models.items()}
+
+
+def gains_by_model(rows, others):
+    """The mean difference for each fold and seed that both have: [share]"""
+    mine = by_model(rows)
+    theirs = by_model(others)
+    return [(mine[model] - theirs[model]).mean() for model in mine if model in theirs]
+
+
+def spread(rows):
+    """The standard deviation of the seeds' accuracies on the folds that all of them have.
+
+    None for one seed, or without such a fold
+    """
+    models = by_model(rows)
+    folds_of = defaultdict(set)  # {seed: its folds}
+    for fold, seed in models:
+        folds_of[seed].add(fold)
+    shared = set.intersection(*folds_of.values())
+    if len(folds_of) < 2 or not shared:
+        return None
+    means = []
+    for seed in folds_of:
+        correct = [models[fold, seed] for fold in shared]
+        means.append(np.concatenate(correct).mean())
+    return np.std(means, ddof=1)
+
+
+# Student's t for a 95% interval of a mean, by the number of values
+T_QUANTILE = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 8: 2.36, 10: 2.26, 15: 2.14}
+
+
+def mean_and_half(values):
+    """The mean of a number for each model, and half its 95% interval (Student's t).
+
+    The half is None for one model.
+    """
+    if len(values) < 2:
+        return np.mean(values), None
+    quantile = [quantile for models, quantile in T_QUANTILE.items() if models <= len(values)][-1]
+    return np.mean(values), quantile * np.std(values, ddof=1) / math.sqrt(len(values))
 
 
 def shown_mean(rows):
@@ -58,9 +100,18 @@ def shown_mean(rows):
 def shown_difference(rows, others):
     """In points, with an interval paired over problems, on the folds that both have: a cell."""
     values = gains(rows, others)
-    if not len(values):
-        return ""
-    return compare(values, 0)[0]
+    return compare(values, 0)[0] if len(values) else ""
+
+
+def compare_over_models(rows, others):
+    """As results.compare, with an interval over models: would other ones say the same?
+
+    One model alone gets an interval over its problems.
+    """
+    mean, half = mean_and_half(gains_by_model(rows, others))
+    if half is None:
+        return compare(gains(rows, others), 0)
+    return f"{100 * mean:+.1f} ± {100 * half:.1f}", word_for(mean - half, mean + half)
 
 
 def origins(rows, teachers):

@@ -28,21 +28,44 @@ def plan_table(rows, names, split="test", main=None):
     names: {plan: what the line is called}; main: the main student's plan
     A copy is compared with the teachers that it began as, other models with all of them.
     """
-    rows = select(rows, split=split, decoding=BEST)
+    teachers = select(rows, split=split, plan="teacher", decoding=BEST)
     lines = []
-    teachers = select(rows, plan="teacher")
     for plan, name in names.items():
-        found = select(rows, plan=plan)
+        found = select(rows, split=split, plan=plan, decoding=BEST)
         if found:
-            others = origins(found, teachers)
-            versus = "" if plan == "teacher" else shown_difference(found, others)
+            versus = against_teachers(rows, plan, split) if plan != "teacher" else ["", ""]
             name = f"**main student**: {name}" if plan == main else name
-            lines.append([name, shown_mean(found), versus, counted(found),
+            lines.append([name, shown_mean(found), *versus, counted(found),
                           relative(found, teachers, "parameters_without_embeddings"),
                           relative(found, teachers, "flops")])
-    header = ["model", "answers right (95%)", "against the plain teachers", "seeds", "parameters",
-              "FLOPs"]
+    header = ["model", "answers right (95%)", "against the plain teachers", "the same, both greedy",
+              "seeds", "parameters", "FLOPs"]
     return markdown(header, lines)
+
+
+def against_teachers(rows, plan, split):
+    """Two cells: the difference with the best decoding, and with greedy decoding"""
+    cells = []
+    for decoding in (BEST, GREEDY):
+        of_decoding = select(rows, split=split, decoding=decoding)
+        found = select(of_decoding, plan=plan)
+        others = origins(found, select(of_decoding, plan="teacher"))
+        cells.append(shown_difference(found, others))
+    return cells
+
+
+def questions_table(rows, main):
+    """Two models of the rounds against each other, the first minus the second."""
+    questions = {"what the removal cost: the main student, and the model that it was before":
+                     (main, BEFORE.get(main)),
+                 "what did not pass on: the five teachers together, and the main student":
+                     ("teachers together", main)}
+    lines = []
+    for question, pair in questions.items():
+        first, second = (of_plan(rows, plan) for plan in pair)
+        if first and second:
+            lines.append([question, shown_difference(first, second)])
+    return markdown(["question", "points (95%)"], lines)
 
 
 # rounds and the factorial
@@ -63,6 +86,8 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
               "round 2: from the start with live teachers, not pruned",
           "live, then pruned and trained on":
               "round 2: the model above, then 30% pruned at once, and trained on"}
+BEFORE = {"live, then pruned and trained on": "scratch, not pruned, live teachers, 30% hidden",
+          "scratch, 30% pruned": "scratch"}  # the same student, not pruned
 LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
            "five teachers": "and five teachers",
            "five teachers and alignment": "and five, attention aligned"}
@@ -218,6 +243,7 @@ def study_tables(all_rounds, all_curves):
             tables[f"trials {data}"] = plan_table(trials, ROUNDS, "valid", main)
         if rounds:
             tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=main)
+            tables[f"questions {data}"] = questions_table(rounds, main)
         if len(trained) > len(rounds):
             tables[f"factorial {data}"] = factorial_table(trained)
             tables[f"controls {data}"] = plan_table(trained, CONTROLS)

@@ -30,6 +30,26 @@ def test_a_mean_is_taken_over_seeds_then_over_all_folds_problems():
     assert over_seeds.shown_mean([]) == ""
 
 
+def test_seeds_differ_by_what_they_answer_on_the_folds_that_all_have():
+    rows = [row("====", "teacher", 0), row("==xx", "teacher", 1), row("xxxx", "teacher", 0, fold=1)]
+    assert over_seeds.spread(rows) == pytest.approx(math.sqrt(1 / 8))  # of 1 and 1/2
+    assert over_seeds.spread(rows[:1]) is None
+    assert over_seeds.spread(rows[1:]) is None, "no fold that both have"
+
+
+def test_models_are_compared_with_an_interval_over_models():
+    better = [row("====", "copy", 0), row("==xx", "copy", 1)]
+    assert over_seeds.gains_by_model(better, TEACHERS) == [0.5, 0.25]
+    text, word = over_seeds.compare_over_models(better, TEACHERS)
+    half = 12.71 * 0.25 / 2  # t for two models; their standard deviation is 0.25 / √2
+    assert text == f"+37.5 ± {100 * half:.1f}" and word == "cannot be told apart"
+    twenty = [row("====", "copy", seed) for seed in range(20)]
+    other = [row("xxxx", "copy", seed) for seed in range(20)]
+    assert over_seeds.compare_over_models(twenty, other) == ("+100.0 ± 0.0", "did better")
+    one = over_seeds.compare_over_models(better[:1], TEACHERS[:1])[0]
+    assert one.startswith("+50.0 ("), "one model: an interval over problems"
+
+
 def test_a_difference_is_of_the_folds_that_both_have():
     student = [row("====", "copy", 0)]
     assert over_seeds.shown_difference(student, TEACHERS).startswith("+62.5 (")
@@ -42,7 +62,21 @@ def test_a_table_has_a_line_for_each_plan_that_was_run():
     assert len(lines) == 4
     assert lines[2].startswith("| round 1: plain teachers, one at a time | 33.3%")
     assert lines[3].startswith("| round 2: a copy trains on, not pruned | 100.0% (")
-    assert lines[3].endswith("| 1 | -20.0% | -10.0% |")
+    assert lines[3].endswith(" |  | 1 | -20.0% | -10.0% |"), "it was not asked greedily"
+
+
+def test_greedy_answers_are_compared_with_greedy_ones():
+    rows = [row("xx", "teacher"), row("==", "teacher", decoding=GREEDY), row("==", "copy"),
+            row("xx", "copy", decoding=GREEDY)]
+    assert tables.against_teachers(rows, "copy", "test") == ["+100.0 (+100.0 to +100.0)",
+                                                             "-100.0 (-100.0 to -100.0)"]
+
+
+def test_the_main_student_is_compared_with_what_it_was_before():
+    rows = [row("==", "scratch, 30% pruned"), row("xx", "scratch"), row("=x", "teachers together")]
+    lines = tables.questions_table(rows, "scratch, 30% pruned").splitlines()[2:]
+    assert [line.split(" | ")[1].split()[0] for line in lines] == ["+100.0", "-50.0"]
+    assert tables.questions_table(rows[:1], "scratch, 30% pruned").count("\n") == 1
 
 
 def test_the_factorial_leaves_cells_that_were_not_run_empty():
@@ -95,11 +129,11 @@ def test_after_training_points_stand_beside_how_far_a_way_reaches():
 def test_where_the_choice_counts_ways_are_compared_with_lots():
     rows = [found for choice in head_tables.CRITERIA for found in curve_rows(choice, ["=xxx"] * 5)]
     rows += curve_rows("lot 0", ["=xxx", "xxxx", "=xxx", "====", "=xxx"])
-    rows = [found | {"verdicts": 20 * found["verdicts"]} for found in rows]
+    rows = [found | {"seed": seed} for seed in range(3) for found in rows]
     lines = head_tables.choice_table({"nothing": rows}).splitlines()[2:]
-    assert lines[0].startswith("| nothing | 10% | 0.0 | 10 | 0 | 0 | +25.0 (")
-    assert lines[1] == "| nothing | 30% | 0.0 | 0 | 10 | 0 | +0.0 (+0.0 to +0.0) |"
-    assert lines[2].startswith("| nothing | 50% | 0.0 | 0 | 0 | 10 | -75.0")
+    assert lines[0] == "| nothing | 10% | 0.0 | 10 | 0 | 0 |" + 3 * " +25.0 ± 0.0 |"
+    assert lines[1] == "| nothing | 30% | 0.0 | 0 | 10 | 0 |" + 3 * " +0.0 ± 0.0 |"
+    assert lines[2] == "| nothing | 50% | 0.0 | 0 | 0 | 10 |" + 3 * " -75.0 ± 0.0 |"
 
 
 def test_costs_are_relative_to_the_whole_model():
@@ -107,7 +141,9 @@ def test_costs_are_relative_to_the_whole_model():
              "seconds, batch 1": [4.0, 2.0], "seconds, batch 128": [2.0, 1.6]}
     slower = found | {"seconds, batch 1": [4.0, 4.0]}
     table = head_tables.costs_table([found, found, slower])
-    assert table.splitlines()[-1] == "| 30% | -25.0% | -40.0% | ×2.00 | ×1.25 |"
+    assert table.splitlines()[-1] == ("| 30% | -25.0% | -40.0% | ×2.00 (1.00 to 2.00) | "
+                                      "×1.25 (1.25 to 1.25) |")
+    assert head_tables.costs_table([found]).splitlines()[-1].endswith("| ×2.00 | ×1.25 |")
 
 
 def found_criteria(paper, oracle):
@@ -126,7 +162,7 @@ def test_correlations_are_within_a_kind_with_an_interval_over_teachers():
     same = found_criteria([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
     reverse = found_criteria([4, 3, 2, 1], [0.1, 0.2, 0.3, 0.4])
     lines = head_tables.criteria_table([same, reverse]).splitlines()
-    half = head_tables.T_QUANTILE[2] * math.sqrt(2) / math.sqrt(2)  # of 1 and -1
+    half = over_seeds.T_QUANTILE[2] * math.sqrt(2) / math.sqrt(2)  # of 1 and -1
     assert lines[2] == "| the paper's score |" + f" +0.00 ± {half:.2f} |" * 3
     assert "Teachers: 2." in lines[-1]
     assert "+1.00 ±" in head_tables.alpha_table([same, same]).splitlines()[2]
@@ -139,16 +175,16 @@ def test_pruned_heads_have_ranks_within_their_kind():
     found = found_criteria([1, 2, 3, 4], [0.4, 0.3, 0.2, 0.1])
     found["scores"] |= {"lot 0": 3 * [1, 4, 2, 3], "lot 1": 3 * [2, 4, 3, 1]}
     lines = head_tables.pruned_table([found, found], ratio=0.25).splitlines()
-    assert lines[2] == "| the paper's score | 0.00 | 0.00 | 1.00 |"
-    assert lines[-1] == "| by lot | 0.50 | 0.50 | 0.50 |"
+    assert lines[2] == "| the paper's score | 0.00 | 0.00 | 0.400 |"
+    assert lines[-1] == "| by lot | 0.50 | 0.50 | 0.250 |"
     assert head_tables.relative_ranks(found, 3 * [5, 7, 9, 6]).tolist() == 3 * [0, 2 / 3, 1, 1 / 3]
 
 
 def test_pairs_are_compared_with_the_sum_of_their_single_costs():
     found = found_criteria([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
     lines = head_tables.pairs_table([found]).splitlines()
-    assert lines[2].endswith(f"| {1 / 66:.1%} |")
-    assert lines[3].endswith("| 1.00 |")
+    assert lines[2].endswith(f"| {1 / 66:.1%} of all pairs |")
+    assert lines[3].endswith("| 1.00 nats |")
 
 
 def test_inference_shows_speed_beside_accuracy():
@@ -162,7 +198,8 @@ def test_inference_shows_speed_beside_accuracy():
         rows.append(found)
     lines = head_tables.inference_table(rows).splitlines()[2:]
     speeds = [line.split(" | ")[4:6] for line in lines]
-    assert speeds == [["×1.00", "×1.00"], ["×1.20", "×1.25"], ["×0.80", "×0.50"], ["", ""]]
+    assert speeds == [["×1.00", "×6.00"], ["×1.20", "×7.50"], ["×0.80", "×3.00"], ["", ""]]
+    assert lines[2].endswith("| 75% |"), "3 choices for 4 problems"
     assert lines[2].startswith("| 30% | heads chosen for each problem by the router | 75.0% (")
     assert " | +25.0 (" in lines[2], "against removal, which answers two of four"
 
