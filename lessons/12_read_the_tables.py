@@ -2,10 +2,10 @@
 r"""
 # 12 Read the tables: which of these results can you trust?
 
-Eight tables follow. Each has one fault that you can see in its numbers, if you know what to expect.
-Every fault was made here, on purpose, by the code above the table, and every one has been handed in
-by students or printed in a published notebook. So first look at the table alone. Name the fault,
-and name the one extra number that would settle the question. Then read the code.
+Eight tables follow. Each has a fault that you can see in its numbers, if you know what to expect.
+Every fault was made here, on purpose, by the code above the table. So first run the lesson into a
+file, and read only that: `python lessons/12_read_the_tables.py > tables.txt`. Name the fault, and
+name the one extra number that would settle the question. Then read the code.
 
 You need lessons 07 and 10. It takes about 30 minutes. Nothing is trained if the teacher of lesson
 05 is there. The answers stand at the end.
@@ -187,8 +187,8 @@ r"""
    first step. It was measured before that training. To settle it: the accuracy after the training.
 8. With 200 problems, a model's accuracy has a standard error of up to 0.035, and a paired
    difference rarely has an interval narrower than a few hundredths. Here each token of each
-   equation counts as 200 independent observations. To settle it: an interval from problems drawn
-   again (next cell).
+   equation counts as 200 independent observations. (So long equations also count more, and the mean
+   itself is another one.) To settle it: an interval from problems drawn again (next cell).
 """
 
 # %% 12.9 Two of them settled
