@@ -58,8 +58,8 @@ LIVE = {f"{start}, {name}, live teachers, {hidden:.0%} hidden": Plan(
         for start in ("scratch", "copy")
         for name, pruned in (("not pruned", {}), ("30% pruned", THIRTY))
         for hidden in (0.1, 0.3)}
-# Is it the teachers, or the hidden words alone?
-LIVE["scratch, not pruned, equations, 30% hidden"] = Plan(word_dropout=0.3)
+HIDDEN = "scratch, not pruned, equations, 30% hidden"  # is it the teachers, or these words alone?
+LIVE[HIDDEN] = Plan(word_dropout=0.3)
 WHOLE = "scratch, not pruned, live teachers, 30% hidden"
 LIVE["live, then pruned and trained on"] = replace(
     LIVE[WHOLE], start="copy", origin=WHOLE, ratio=0.3, schedule="one-shot",
@@ -79,7 +79,8 @@ def rounds(data):
     for fold in folds_of(data):
         runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs.append(Run("rounds", data, fold, TOGETHER, 0))
-    names = dict.fromkeys([*TRIALS, WHOLE, recipe.MAIN_STUDENTS.get(data, WHOLE)])  # each once
+    students = [*TRIALS, WHOLE, recipe.MAIN_STUDENTS.get(data, WHOLE), HIDDEN]
+    names = dict.fromkeys(students)  # each once
     return runs + [Run("rounds", data, fold, name, seed) for seed in range(SEEDS)
                    for fold in folds_of(data) for name in names]
 
