@@ -17,9 +17,8 @@ from over_seeds import (
 )
 from tables import markdown, select
 from tinyprune.figures import show_legend
-from tinyprune.masking import select_heads
 from tinyprune.results import COMPARED
-from tinyprune.transformer import KINDS, Head
+from tinyprune.transformer import KINDS
 
 CRITERIA = {  # what a way to choose heads is called in the tables
     "paper": "the paper's score", "paper, entropy reversed": "the paper's score, entropy reversed",
@@ -184,32 +183,47 @@ def criteria_table(files):
     return f"{markdown(['criterion', *KINDS], lines)}\n\nTeachers: {len(files)}."
 
 
-RANKED = {"norm_qkvo": "norm", "entropy": "entropy"}
+READERS = ("encoder", "cross")  # the kinds of attention that look at the text's words
 
 
-def pruned_table(files, ratio=0.3):
-    """What the heads are like that a way prunes: mean ranks within their kind, 0 to 1, and how much
-    the loss rises without one of them, in nats."""
-    lots = [criterion for criterion in files[0]["scores"] if criterion.startswith("lot ")]
-    ways = {name: [criterion] for criterion, name in CRITERIA.items()} | {"by lot": lots}
+def pruned_table(files):
+    """What the heads are like that a way prunes: means over teachers.
+
+    Ranks are within a kind, 0 to 1. The last columns show how much the loss rises without these
+    heads: the sum of what each costs alone, and what they cost together.
+    """
+    lots = [way for way in files[0]["pruned"] if way.startswith("lot ")]
+    ways = {name: [way] for way, name in CRITERIA.items() if way in files[0]["pruned"]}
     lines = []
-    for name, criteria in ways.items():
-        found_of = [properties_of_pruned(found, criterion, ratio)
-                    for found in files for criterion in criteria]
-        *ranked, cost = np.mean(found_of, axis=0)
-        lines.append([name, *(f"{rank:.2f}" for rank in ranked), f"{cost:.3f}"])
-    header = [f"{ratio:.0%} pruned by", *(f"rank in {name}" for name in RANKED.values()),
-              "loss without one of them, minus the loss with all"]
-    return markdown(header, lines)
+    for name, of_name in (ways | {WAYS[LOT]: lots}).items():
+        found = [properties_of_pruned(file, way) for file in files for way in of_name]
+        *shares, alone, together = np.mean(found, axis=0)
+        lines.append([name, *(f"{share:.2f}" for share in shares), f"{alone:.2f}",
+                      f"{together:.2f}"])
+    cells = []
+    for kind in READERS:
+        even = [file["on numbers"][kind][-1] for file in files]
+        cells.append(f"{np.mean(even):.2f}")
+    lines.append(["(a head that looks at all words alike)", "", "", *cells, "", ""])
+    header = ["30% pruned by", "rank in norm", "rank in entropy", "attention on numbers, encoder",
+              "attention on numbers, cross", "costs, one at a time, summed", "cost together"]
+    return f"{markdown(header, lines)}\n\nTeachers: {len(files)}."
 
 
-def properties_of_pruned(found, criterion, ratio):
-    """-> [mean rank of the pruned heads in each of RANKED, and their mean leave-one-out score]"""
-    heads = [Head(*head) for head in found["heads"]]
-    pruned = select_heads(dict(zip(heads, found["scores"][criterion])), ratio)
-    positions = [position for position, head in enumerate(heads) if head in pruned]
-    ranked = [relative_ranks(found, found["scores"][name])[positions].mean() for name in RANKED]
-    return [*ranked, np.array(found["scores"]["leave-one-out"])[positions].mean()]
+def properties_of_pruned(file, way):
+    """-> [mean rank in norm, in entropy, mean attention on numbers of each of READERS, the sum of
+    the single costs in nats, the cost together]"""
+    positions = file["pruned"][way]
+    ranked = [relative_ranks(file, file["scores"][name])[positions].mean()
+              for name in ("norm_qkvo", "entropy")]
+    on_numbers = []
+    for kind in READERS:
+        of_kind = [position for position, head in enumerate(file["heads"]) if head[0] == kind]
+        shares = dict(zip(of_kind, file["on numbers"][kind]))  # the last share is no head's
+        on_numbers.append(np.mean([shares[position] for position in positions
+                                   if position in shares]))
+    alone = np.array(file["scores"]["leave-one-out"])[positions].sum()
+    return [*ranked, *on_numbers, alone, file["losses"][way] - file["loss"]]
 
 
 def relative_ranks(found, scores):

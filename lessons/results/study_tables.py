@@ -239,6 +239,7 @@ def study_tables(all_rounds, all_curves):
         trials = read_rows(f"study/trials-{data}-*.json")
         routed = read_rows(f"study/inference-{data}-*.json")
         criteria = read_findings(f"study/criteria-{data}-*.json")
+        pruned = read_findings(f"study/pruned-{data}-*.json")
         if trials:
             tables[f"trials {data}"] = plan_table(trials, ROUNDS, "valid", main)
         if rounds:
@@ -258,10 +259,11 @@ def study_tables(all_rounds, all_curves):
             tables[f"costs {data}"] = costs_table(costs)
         if criteria:
             tables |= {f"criteria {data}": criteria_table(criteria),
-                       f"pruned {data}": pruned_table(criteria),
                        f"alpha {data}": alpha_table(criteria),
                        f"stability {data}": stability_table(criteria),
                        f"pairs {data}": pairs_table(criteria)}
+        if pruned:
+            tables[f"pruned {data}"] = pruned_table(pruned)
         if routed:
             tables[f"inference {data}"] = inference_table(routed)
     return tables

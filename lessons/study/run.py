@@ -17,6 +17,7 @@ import costs
 import criteria
 import curves
 import inference
+import pruned
 import trainings
 from runs import UNTRAINED
 from tinyprune import cli, files, recipe
@@ -32,6 +33,7 @@ STUDIES = {"trials": (trainings.trials, trainings.execute),
            "curves": (curves.curves, curves.execute),
            "costs": (costs.costs, costs.execute),
            "criteria": (criteria.criteria, criteria.execute),
+           "pruned": (pruned.pruned, pruned.execute),
            "inference": (inference.inference, inference.execute)}
 
 

@@ -11,7 +11,7 @@ from tinyprune.rivals import random_score
 from tinyprune.scorer import CRITERIA, entropy_score, paper_score
 
 # Studies that train nothing but plain teachers that are not there.
-UNTRAINED = ("trials-curves", "curves", "criteria", "costs", "inference")
+UNTRAINED = ("trials-curves", "curves", "criteria", "pruned", "costs", "inference")
 TEACHERS = 5  # plain ones, of each data set and of each fold
 # Ways to choose heads; each kind of attention loses its share of them.
 CHOICES = CRITERIA | {"paper, entropy reversed": partial(paper_score, entropy_sign=-1),

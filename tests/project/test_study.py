@@ -11,6 +11,7 @@ import costs
 import criteria
 import head_tables
 import inference
+import pruned
 import trainings
 from builders import model_for, tiny_batch, tiny_model
 from cases import small_problem
@@ -30,7 +31,8 @@ SCRIPT = ROOT / "lessons" / "study" / "run.py"
 
 # Of each study: what makes its tables of what its runs have found.
 TABLES = {"curves": head_tables.curves_table, "costs": head_tables.costs_table,
-          "criteria": head_tables.criteria_table, "inference": head_tables.inference_table}
+          "criteria": head_tables.criteria_table, "pruned": head_tables.pruned_table,
+          "inference": head_tables.inference_table}
 
 
 @pytest.fixture
@@ -66,6 +68,7 @@ def test_a_run_writes_its_rows_and_is_not_made_twice(study, small):
 @pytest.mark.parametrize("name", TABLES)
 def test_what_a_study_finds_fits_its_table(name, study, small, monkeypatch):
     monkeypatch.setattr(criteria, "SIZES", (4, 8))
+    monkeypatch.setattr(pruned, "PROBLEMS", 8)
     monkeypatch.setattr(costs, "BATCHES", {1: 4, 128: 8})
     monkeypatch.setattr(inference, "TIMED", {1: 2, 32: 8})
     monkeypatch.setattr(inference, "CALIBRATION", 8)
@@ -135,3 +138,28 @@ def test_a_committee_says_the_mean_of_the_probabilities():
     cache = {}
     steps = [both.decode(token, memory, mask, cache=cache) for token in tokens.split(1, dim=1)]
     check(torch.cat(steps, dim=1).exp(), expected, "token by token, with one cache for both")
+
+
+# what the pruned heads look at
+
+def test_attention_on_numbers_is_a_mean_over_the_queries_of_all_problems():
+    problems = [small_problem("tom has N0 and N1", "+ N0 N1"), small_problem("ann N0", "N0")]
+    words = Vocabularies.of(problems, min_count=1)
+    model = model_for(words)
+    found = pruned.on_numbers(model, [make_batch(problems, words)], words)
+    sums = {}
+    queries = {"encoder": 5 + 2, "cross": 3 + 1}
+    for problem in problems:  # alone: no padding
+        batch = make_batch([problem], words)
+        attentions = {}
+        model(batch.source, batch.lengths, batch.target, attentions=attentions)
+        places = [place for place, (word, *_) in enumerate(problem.words) if word in ("N0", "N1")]
+        for kind in queries:
+            seen = [shares for (of, _), shares in attentions.items() if of == kind]
+            heads = torch.cat(seen, dim=1)[0]  # (N, T, S)
+            total = heads[:, :, places].sum(dim=(1, 2))
+            share = len(places) / len(problem.words)
+            total = torch.cat([total, torch.tensor([share * heads.shape[1]])])
+            sums[kind] = sums.get(kind, 0) + total
+    for kind, total in sums.items():
+        check(torch.tensor(found[kind]), total / queries[kind], kind)

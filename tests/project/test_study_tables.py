@@ -171,12 +171,16 @@ def test_correlations_are_within_a_kind_with_an_interval_over_teachers():
     assert head_tables.shown_correlation([0.5]) == "+0.50"
 
 
-def test_pruned_heads_have_ranks_within_their_kind():
+def test_pruned_heads_have_ranks_within_their_kind_and_costs_alone_and_together():
     found = found_criteria([1, 2, 3, 4], [0.4, 0.3, 0.2, 0.1])
-    found["scores"] |= {"lot 0": 3 * [1, 4, 2, 3], "lot 1": 3 * [2, 4, 3, 1]}
-    lines = head_tables.pruned_table([found, found], ratio=0.25).splitlines()
-    assert lines[2] == "| the paper's score | 0.00 | 0.00 | 0.400 |"
-    assert lines[-1] == "| by lot | 0.50 | 0.50 | 0.250 |"
+    shares = {"encoder": [0.8, 0.2, 0.2, 0.2, 0.3], "cross": [0.6, 0.4, 0.4, 0.4, 0.1]}
+    found |= {"pruned": {"paper": [0, 4, 8], "lot 0": [1, 6, 11], "lot 1": [2, 5, 8]},
+              "on numbers": shares, "losses": {"paper": 2.5, "lot 0": 0.75, "lot 1": 0.5}}
+    lines = head_tables.pruned_table([found, found]).splitlines()
+    # without heads 0, 4 and 8, the first of each kind, the loss rises from 0.5 to 2.5
+    assert lines[2] == "| the paper's score | 0.00 | 0.00 | 0.80 | 0.60 | 1.20 | 2.00 |"
+    assert lines[3] == ("| by lot, mean of five draws | 0.50 | 0.50 | 0.20 | 0.50 | 0.75 | 0.12 |")
+    assert "| 0.30 | 0.10 |" in lines[4] and lines[-1] == "Teachers: 2."
     assert head_tables.relative_ranks(found, 3 * [5, 7, 9, 6]).tolist() == 3 * [0, 2 / 3, 1, 1 / 3]
 
 
