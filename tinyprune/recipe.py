@@ -258,9 +258,10 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
                                 checkpoint=checkpoint, name=f"student of {len(teachers)}")
 
     models = [*teachers, origin] if origin else teachers
+    # A teacher has learned from the same problems. Without one, they alone tell trainings apart.
+    learned = list(map(fingerprint, models)) or [problem.id for problem in splits.train]
     path = model_path(data, fold, "ensemble-student", config, experiment, ratio, schedule,
-                      name_of(criterion), len(teachers), aligned, shape, live,
-                      *map(fingerprint, models))
+                      name_of(criterion), len(teachers), aligned, shape, live, *learned)
     return load_or_train(path, f"student of {len(teachers)} teachers", make)[0]
 
 

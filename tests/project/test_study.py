@@ -17,11 +17,14 @@ from builders import model_for, tiny_batch, tiny_model
 from cases import small_problem
 from checks import check
 from committee import Committee
+from tinyprune import recipe
 from tinyprune.batching import make_batch
 from tinyprune.bidirectional import bidirectional_search
+from tinyprune.data import Splits
 from tinyprune.decode import greedy
 from tinyprune.files import ROOT
 from tinyprune.results import BEST, KEYS
+from tinyprune.train import TrainConfig
 from tinyprune.transformer import shift_right
 from tinyprune.vocabulary import Vocabularies
 
@@ -106,6 +109,18 @@ def test_a_student_of_several_teachers_loses_its_heads(study, small):
         row = json.loads(path.read_text(encoding="utf-8"))["rows"][0]
         sizes[row["model"]] = row["parameters_without_embeddings"]
     assert sizes["scratch"] < sizes["teacher"]
+
+
+def test_a_student_without_a_teacher_is_known_by_its_problems(whole, small):
+    """A student of the trials, which has not seen all training problems, is not taken for another."""
+    config = TrainConfig(epochs=1)
+    for count in (10, 20):
+        problems = whole.train[:count]
+        words = Vocabularies.of(problems)
+        trained = recipe.load_or_train_ensemble_student(
+            "sample", 0, Splits(problems, [], []), words, [], config)
+        assert trained.model.config.source_tokens == len(words.source)
+    assert len(list(small.glob("ensemble-student-*.pt"))) == 2
 
 
 # several models that answer as one
