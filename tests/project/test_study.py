@@ -112,7 +112,7 @@ def test_a_student_of_several_teachers_loses_its_heads(study, small):
 
 
 def test_a_student_without_a_teacher_is_known_by_its_problems(whole, small):
-    """A student of the trials, which has not seen all training problems, is not taken for another."""
+    """So one of the trials, which has seen fewer of them, is not taken for one of the rounds."""
     config = TrainConfig(epochs=1)
     for count in (10, 20):
         problems = whole.train[:count]
