@@ -32,7 +32,7 @@ CRITERIA = {  # what a way to choose heads is called in the tables
 
 LOT = "lot"  # the five draws of heads by lot, together
 WAYS = CRITERIA | {"greedy, all kinds": "leave-one-out, asked again, any kind of head",
-                   LOT: "by lot, mean of five draws"}
+                   LOT: "lots, the mean of five draws"}
 
 
 def curve_of(rows, way):
@@ -48,16 +48,18 @@ def ratios_of(rows):
 
 def curves_table(rows):
     """Without training after: a line a way to choose heads, the best at 30% first."""
+    whole = select(rows, ratio=0.0)
     lines = []
     for way, name in WAYS.items():
         curve = curve_of(rows, way)
         if curve:
             shares = {ratio: accuracy_of(found) for ratio, found in curve.items() if ratio}
-            lines.append((shares[0.3], [name, *(f"{share:.1%}" for share in shares.values())]))
+            points = {ratio: 100 * (share - accuracy_of(whole)) for ratio, share in shares.items()}
+            lines.append((shares[0.3], [name, *(f"{share:.1%}" for share in shares.values()),
+                                        f"{largest_ratio(points):.0%}"]))
     lines = [cells for _, cells in sorted(lines, reverse=True)]
-    whole = select(rows, ratio=0.0)
     ratios = [f"{ratio:.0%}" for ratio in ratios_of(rows) if ratio]
-    table = markdown(["heads chosen by", *ratios], lines)
+    table = markdown(["heads chosen by", *ratios, "within 0.7 points up to"], lines)
     return f"{table}\n\nNothing removed: {shown_mean(whole)}. Seeds: {counted(whole)}."
 
 
@@ -83,31 +85,33 @@ def largest_ratio(points, allowed=0.7):
     return within[-1] if within else 0.0
 
 
-SHOWN = ("paper", "activation", "greedy")  # what stands in the choice table by name
+PAIRS = {"the paper's score − lots": ("paper", LOT), "activation − lots": ("activation", LOT),
+         "asked again − lots": ("greedy", LOT),
+         "asked again − activation": ("greedy", "activation")}
 
 
 def choice_table(curves):
     """Where the choice of heads counts: curves: {what follows the removal: rows}
 
     For each ratio: the points between the best and the worst way, and how many ways did better and
-    worse than the mean of five lots, where the interval over teachers allows to say so. The last
-    columns show this for the paper's score and for one that knows more.
+    worse than the mean of five lots, where the interval over teachers allows to say so.
     """
     lines = []
     for name, rows in curves.items():
-        lots = curve_of(rows, LOT)
-        curves_of_ways = [curve_of(rows, way) for way in CRITERIA]
-        for ratio in (ratio for ratio in (0.1, 0.3, 0.5, 0.7) if ratio in lots):
-            ways = [curve for curve in curves_of_ways if ratio in curve]
-            shares = [accuracy_of(way[ratio]) for way in ways]
-            words = [compare_over_models(way[ratio], lots[ratio])[1] for way in ways]
-            shown = [compare_over_models(curve_of(rows, way)[ratio], lots[ratio])[0]
-                     for way in SHOWN]
+        by_way = {way: curve_of(rows, way) for way in (*CRITERIA, LOT)}
+        for ratio in (0.1, 0.3, 0.5, 0.7):
+            found = {way: curve[ratio] for way, curve in by_way.items() if ratio in curve}
+            if LOT not in found:
+                continue
+            ways = [found[way] for way in CRITERIA if way in found]
+            shares = list(map(accuracy_of, ways))
+            words = [compare_over_models(way, found[LOT])[1] for way in ways]
+            shown = [compare_over_models(found[first], found[second])[0]
+                     if {first, second} <= set(found) else "" for first, second in PAIRS.values()]
             lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
                           *(str(words.count(word)) for word in COMPARED), *shown])
     header = ["after the removal", "removed", "best minus worst, in points",
-              *(f"ways that {word}" for word in COMPARED),
-              *(f"{CRITERIA[way]}, against lots" for way in SHOWN)]
+              *(f"ways that {word}" for word in COMPARED), *PAIRS]
     return markdown(header, lines)
 
 
