@@ -56,8 +56,11 @@ def against_teachers(rows, plan, split):
 
 def questions_table(rows, main):
     """Two models of the rounds against each other, the first minus the second."""
+    live = "scratch, not pruned, live teachers, 30% hidden"
     questions = {"what the removal cost: the main student, and the model that it was before":
                      (main, BEFORE.get(main)),
+                 "what live teachers added: that model, and the control without a teacher":
+                     (live, "scratch, not pruned, equations, 30% hidden"),
                  "what did not pass on: the five teachers together, and the main student":
                      ("teachers together", main)}
     lines = []
