@@ -680,7 +680,9 @@ that is left. Lesson 09 asks again at less cost. While a student trains, it scor
 and again, and a closed head may come back.
 
 One teacher is one throw of dice. `lessons/results/study.md` has these curves and correlations for
-the teachers of all five folds of ASDiv-A, and says what kind of head each criterion takes away.
+fifteen teachers of ASDiv-A. It also shows why the paper's score does no better than heads drawn by
+lot: heads with low entropy, which it prunes, are those that look at the numbers of a text. Exercise
+7 lets you see it.
 
 ## Exercises
 
@@ -706,4 +708,9 @@ the teachers of all five folds of ASDiv-A, and says what kind of head each crite
 6. (★★★, 60 minutes) Open: rewrite `my_score`, and try to come closer to the oracle than
    `activation` does. Give an interval over five seeds. (Each `--seed` trains its own teacher, on
    the sample about a minute each.) Lesson 09 prunes and trains with such a function.
+7. (★★, 45 minutes) Open: what do heads with low entropy look at? For each head of cross-attention,
+   measure which share of its attention goes to numbers (words whose first subword is a name, N0,
+   N1, …), as a mean over real queries. Compare with a head that looks at all words alike. How does
+   it correlate with the entropy, on the sample and with `--data asdiv-a`? (`on_numbers` in
+   `lessons/study/pruned.py` is one way to do it.)
 """
