@@ -10,7 +10,7 @@ closes many heads together, and compares that with the sum of their single costs
 
 You need lesson 01 and the first page of 02. You read for about 45 minutes. The teacher of lesson 05
 is loaded, or trained now (a minute on the sample). The code then runs for less than a minute, and
-the exercises take three hours.
+the exercises take four hours.
 
 Some words. There are three *kinds* of attention: the encoder's self-attention, the decoder's
 self-attention, and cross-attention. Each kind has several *layers*, and each layer has N heads. So
