@@ -272,6 +272,7 @@ def test_english_texts_fall_into_words_numbers_and_signs(text, words):
     吃了(3/8)，剩5kg  | 吃 了 (3/8) ， 剩 5kg
     苹果树 小明       | 苹果树 小明
     跑2，000，又５０．５ | 跑 2,000 ， 又 50.5
+    苹果．12．          | 苹果 ． 12 ．
     －5或１／２       | -5 或 1/2
                       |
 """))

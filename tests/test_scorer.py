@@ -357,6 +357,13 @@ def test_a_criterion_scores_just_the_models_heads_and_leaves_no_trace(criterion,
     assert state_of(model.eval()) == before, "score_heads changed the model"
 
 
+def test_scores_come_in_the_order_of_the_heads():
+    """A criterion may find them in another order, as greedy elimination does."""
+    model = tiny_model()
+    backwards = dict.fromkeys(reversed(model.heads()), 0.0)
+    assert list(score_heads(model, BATCHES, lambda model, batches: backwards)) == model.heads()
+
+
 @pytest.mark.parametrize("criterion", ASKING)
 def test_scores_follow_their_heads(criterion):
     model = shallow_model()

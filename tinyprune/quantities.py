@@ -12,7 +12,7 @@ from sympy import Rational
 
 MAX_CHARACTERS = 1000  # of a literal, an equation or an answer
 
-PLAIN_CHARACTERS = str.maketrans("０１２３４５６７８９％．／－−", "0123456789%./--")
+PLAIN_CHARACTERS = str.maketrans("０１２３４５６７８９％／－−", "0123456789%/--")
 PLAIN_CHARACTERS |= {ord("½"): " 1/2", ord("¼"): " 1/4", ord("¾"): " 3/4", ord("⅓"): " 1/3",
                      ord("⅔"): " 2/3"}
 
@@ -71,6 +71,15 @@ class EquationError(ValueError):
     def __init__(self, reason, sentence):
         super().__init__(sentence)
         self.reason = reason
+
+
+def plain(text):
+    """A text with full-width digits and signs as ASCII ones: ５０．５％ -> 50.5%.
+
+    A full-width point is a decimal's only between two digits. Elsewhere it ends a sentence, as in
+    half of Math23k's problems, and stays.
+    """
+    return re.sub(r"(?<=[0-9])．(?=[0-9])", ".", text.translate(PLAIN_CHARACTERS))
 
 
 def is_name(token):
@@ -157,7 +166,7 @@ def mask_numbers(words, english=False):
         literals.append(literal)
         return f" N{len(literals) - 1} "
 
-    text = " ".join(words).translate(PLAIN_CHARACTERS)
+    text = plain(" ".join(words))
     if english:  # a pattern that ignores case would find the "six" of "ſix"
         text = text.lower()
     pattern = ENGLISH_NUMBERS if english else CHINESE_NUMBERS

@@ -173,6 +173,8 @@ CRITERIA = {"paper": paper_score,
 def score_heads(model, batches, criterion=paper_score):
     """The scores of all heads, {Head: float}, by any criterion: one of CRITERIA, or your own.
 
+    They come in the order of model.heads().
+
     The criterion sees the model in eval mode; afterwards the model is in the mode that it was in.
     Raises ValueError if the criterion does not score just the model's heads, each with a finite
     number, and for mirrored batches: criteria read one equation of each problem.
@@ -192,4 +194,4 @@ def score_heads(model, batches, criterion=paper_score):
     for head, score in scores.items():
         if not math.isfinite(score):
             raise ValueError(f"the criterion gives {head} the score {score}, which has no rank")
-    return scores
+    return {head: scores[head] for head in model.heads()}

@@ -5,7 +5,7 @@ reading order), its kind, and its rank among the problem's numbers.
 """
 import re
 
-from tinyprune.quantities import PLAIN_CHARACTERS, mask_numbers, read_number
+from tinyprune.quantities import mask_numbers, plain, read_number
 
 ENGLISH_WORD = re.compile(r"\d+(?:st|nd|rd|th)\b|[^\W\d_]+\d\w*(?!\w|\.\d)"  # 3rd; MP3
                           r"|(?:(?<![\w)])-)?(?:\d[\d,]*(?:\.\d+)?(?:/\d+(?!\d|\.\d))*"
@@ -16,7 +16,7 @@ ENGLISH_WORD = re.compile(r"\d+(?:st|nd|rd|th)\b|[^\W\d_]+\d\w*(?!\w|\.\d)"  # 3
 
 def english_words(text):
     """Lower-case words, numbers and signs: "Tom's 1,250 pens." -> tom 's 1,250 pens ."""
-    words = ENGLISH_WORD.findall(text.lower().translate(PLAIN_CHARACTERS))
+    words = ENGLISH_WORD.findall(plain(text.lower()))
     return [word.rstrip(",") or word for word in words]
 
 
@@ -28,8 +28,7 @@ def chinese_words(text, known):
     chinese = [word for word in known if re.fullmatch(r"[^\x00-\x7f]+", word)]
     longest_first = map(re.escape, sorted(chinese, key=len, reverse=True))
     pattern = "|".join([r"[\x21-\x7e]+", *longest_first, r"[^\x00-\x7f]"])
-    plain = re.sub(r"(?<=\d)，(?=\d{3}(?!\d))", ",", text.translate(PLAIN_CHARACTERS))  # 2，000
-    return re.findall(pattern, plain)
+    return re.findall(pattern, re.sub(r"(?<=\d)，(?=\d{3}(?!\d))", ",", plain(text)))  # 2，000
 
 
 def is_chinese(text):

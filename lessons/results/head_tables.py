@@ -2,6 +2,7 @@
 answers.
 """
 import itertools
+from functools import partial
 
 import numpy as np
 
@@ -165,9 +166,9 @@ def of_kind(found, scores, kind):
     return [score for head, score in zip(found["heads"], scores) if head[0] == kind]
 
 
-def shown_correlation(values):
-    """The mean of several models' correlations, with a 95% interval: a cell."""
-    mean, half = mean_and_half(values)
+def shown_correlation(files, correlation):
+    """The mean over models, with a 95% interval: a cell; correlation: (file) -> number"""
+    mean, half = mean_and_half({(file["fold"], file["seed"]): correlation(file) for file in files})
     return f"{mean:+.2f}" if half is None else f"{mean:+.2f} ± {half:.2f}"
 
 
@@ -178,13 +179,16 @@ def criteria_table(files):
         if choice == "leave-one-out":
             continue
         cells = [name]
-        for kind in KINDS:
-            values = [spearman(of_kind(found, found["scores"][choice], kind),
-                               of_kind(found, found["scores"]["leave-one-out"], kind))
-                      for found in files]
-            cells.append(shown_correlation(values))
+        cells += [shown_correlation(files, partial(with_oracle, choice=choice, kind=kind))
+                  for kind in KINDS]
         lines.append(cells)
     return f"{markdown(['criterion', *KINDS], lines)}\n\nTeachers: {len(files)}."
+
+
+def with_oracle(found, choice, kind):
+    """The rank correlation of a criterion and leave-one-out, among the heads of a kind."""
+    return spearman(of_kind(found, found["scores"][choice], kind),
+                    of_kind(found, found["scores"]["leave-one-out"], kind))
 
 
 READERS = ("encoder", "cross")  # the kinds of attention that look at the text's words
@@ -245,8 +249,8 @@ def alpha_table(files):
     for alpha in (0, 0.25, 0.5, 0.75, 1):
         cells = [f"{alpha:g}"]
         for sign in (1, -1):
-            values = [mixed_correlation(found, alpha, sign) for found in files]
-            cells.append(shown_correlation(values))
+            cells.append(shown_correlation(
+                files, partial(mixed_correlation, alpha=alpha, sign=sign)))
         lines.append(cells)
     return markdown(["α", "high entropy kept (the paper, at α = 0.5)", "low entropy kept"], lines)
 
@@ -271,8 +275,7 @@ def stability_table(files):
     for name in names:
         cells = [CRITERIA[name]]
         for size in sizes:
-            values = [agreement(found, name, size) for found in files]
-            cells.append(shown_correlation(values))
+            cells.append(shown_correlation(files, partial(agreement, criterion=name, size=size)))
         lines.append(cells)
     return markdown(["criterion", *(f"{size} problems" for size in sizes)], lines)
 
@@ -293,7 +296,7 @@ def pairs_table(files):
     worst = []
     shares = []
     for found in files:
-        single = found["scores"]["leave-one-out"]
+        single = found["leave-one-out"]
         places = np.triu_indices(len(single), 1)
         sums = np.add.outer(single, single)[places]
         joint = np.array(found["pairs"]) - found["loss"]

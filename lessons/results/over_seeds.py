@@ -2,7 +2,8 @@
 
 A model's accuracy is the mean over its seeds, problem by problem, then over the problems of all
 folds. Intervals in brackets are over problems. ± of an accuracy is the standard deviation of the
-seeds' own means; ± of anything else is a 95% interval over models.
+seeds' own means; ± of anything else is half of a 95% interval over folds, or over seeds where there
+are no folds.
 """
 import math
 from collections import defaultdict
@@ -46,10 +47,21 @@ def by_model(rows):
 
 
 def gains_by_model(rows, others):
-    """The mean difference for each fold and seed that both have: [share]"""
+    """{(fold, seed): the mean difference} of all that both have"""
     mine = by_model(rows)
     theirs = by_model(others)
-    return [(mine[model] - theirs[model]).mean() for model in mine if model in theirs]
+    return {model: (mine[model] - theirs[model]).mean() for model in mine if model in theirs}
+
+
+def independent(values):
+    """{(fold, seed): number} -> [the seeds' mean of each fold], or the seeds' numbers of one fold
+
+    Models of one fold have learned from the same problems, so they say much the same.
+    """
+    folds = defaultdict(list)
+    for (fold, _), value in values.items():
+        folds[fold].append(value)
+    return [np.mean(found) for found in folds.values()] if len(folds) > 1 else [*values.values()]
 
 
 def spread(rows):
@@ -72,14 +84,15 @@ def spread(rows):
 
 
 # Student's t for a 95% interval of a mean, by the number of values
-T_QUANTILE = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 8: 2.36, 10: 2.26, 15: 2.14}
+T_QUANTILE = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}
 
 
 def mean_and_half(values):
-    """The mean of a number for each model, and half its 95% interval (Student's t).
+    """{(fold, seed): number} -> the mean, and half of its 95% interval (Student's t)
 
     The half is None for one model.
     """
+    values = independent(values)
     if len(values) < 2:
         return np.mean(values), None
     quantile = [quantile for models, quantile in T_QUANTILE.items() if models <= len(values)][-1]
@@ -104,7 +117,7 @@ def shown_difference(rows, others):
 
 
 def compare_over_models(rows, others):
-    """As results.compare, with an interval over models: would other ones say the same?
+    """As results.compare, with an interval over folds or seeds: would other models say the same?
 
     One model alone gets an interval over its problems.
     """

@@ -261,12 +261,12 @@ def study_tables(all_rounds, all_curves):
         if costs:
             tables[f"costs {data}"] = costs_table(costs)
         if criteria:
-            tables |= {f"criteria {data}": criteria_table(criteria),
-                       f"alpha {data}": alpha_table(criteria),
-                       f"stability {data}": stability_table(criteria),
+            tables |= {f"stability {data}": stability_table(criteria),
                        f"pairs {data}": pairs_table(criteria)}
         if pruned:
-            tables[f"pruned {data}"] = pruned_table(pruned)
+            tables |= {f"criteria {data}": criteria_table(pruned),
+                       f"alpha {data}": alpha_table(pruned),
+                       f"pruned {data}": pruned_table(pruned)}
         if routed:
             tables[f"inference {data}"] = inference_table(routed)
     return tables

@@ -1,6 +1,5 @@
-"""Criteria against the oracle: the scores themselves, from which make_tables.py takes correlations.
-
-Beside them: how scores move with the calibration problems, and the loss without each pair of heads.
+"""What no score of a head can know: how scores move with the calibration problems, and what pairs
+of heads do together.
 """
 import itertools
 
@@ -21,7 +20,7 @@ def criteria(data):
 
 
 def execute(run):
-    """-> {"heads", "scores", "calibration", "loss", "pairs"}"""
+    """-> {"heads", "leave-one-out", "calibration", "loss", "pairs"}"""
     splits = run.splits()
     teacher, vocabularies = teacher_of(run, splits, run.seed)
 
@@ -43,5 +42,5 @@ def execute(run):
                                 "scores": scores(name, problems)})
     return {"study": run.study, "data": run.data, "fold": run.fold, "seed": run.seed,
             "heads": [list(head) for head in heads],
-            "scores": {name: scores(name, whole) for name in CHOICES},
+            "leave-one-out": scores("leave-one-out", whole),
             "calibration": calibration, "loss": mean_loss(teacher, whole).item(), "pairs": pairs}

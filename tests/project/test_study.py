@@ -34,7 +34,7 @@ SCRIPT = ROOT / "lessons" / "study" / "run.py"
 
 # Of each study: what makes its tables of what its runs have found.
 TABLES = {"curves": head_tables.curves_table, "costs": head_tables.costs_table,
-          "criteria": head_tables.criteria_table, "pruned": head_tables.pruned_table,
+          "criteria": head_tables.pairs_table, "pruned": head_tables.pruned_table,
           "inference": head_tables.inference_table}
 
 

@@ -39,13 +39,13 @@ def test_seeds_differ_by_what_they_answer_on_the_folds_that_all_have():
 
 def test_models_are_compared_with_an_interval_over_models():
     better = [row("====", "copy", 0), row("==xx", "copy", 1)]
-    assert over_seeds.gains_by_model(better, TEACHERS) == [0.5, 0.25]
+    assert over_seeds.gains_by_model(better, TEACHERS) == {(0, 0): 0.5, (0, 1): 0.25}
     text, word = over_seeds.compare_over_models(better, TEACHERS)
     half = 12.71 * 0.25 / 2  # t for two models; their standard deviation is 0.25 / √2
     assert text == f"+37.5 ± {100 * half:.1f}" and word == "cannot be told apart"
-    twenty = [row("====", "copy", seed) for seed in range(20)]
-    other = [row("xxxx", "copy", seed) for seed in range(20)]
-    assert over_seeds.compare_over_models(twenty, other) == ("+100.0 ± 0.0", "did better")
+    nine = [row("====", "copy", seed) for seed in range(9)]
+    other = [row("xxxx", "copy", seed) for seed in range(9)]
+    assert over_seeds.compare_over_models(nine, other) == ("+100.0 ± 0.0", "did better")
     one = over_seeds.compare_over_models(better[:1], TEACHERS[:1])[0]
     assert one.startswith("+50.0 ("), "one model: an interval over problems"
 
@@ -148,29 +148,37 @@ def test_costs_are_relative_to_the_whole_model():
     assert head_tables.costs_table([found]).splitlines()[-1].endswith("| ×2.00 | ×1.25 |")
 
 
-def found_criteria(paper, oracle):
-    """A criteria file with four heads of each kind, all kinds scored alike."""
+def found_criteria(paper, oracle, seed=0):
+    """Of both studies of criteria: four heads of each kind, all kinds scored alike."""
     heads = [[kind, 0, index] for kind in head_tables.KINDS for index in range(4)]
     scores = {choice: 3 * paper for choice in head_tables.CRITERIA} | {"leave-one-out": 3 * oracle}
     pairs = [0.5 + a + b for i, a in enumerate(3 * oracle) for b in (3 * oracle)[i + 1:]]
     pairs[0] += 1.0  # one pair costs 1 more than the sum of both
     entry = dict(criterion="paper", size=32)
     calibration = [entry | dict(draw=0, scores=3 * paper), entry | dict(draw=1, scores=3 * oracle)]
-    return {"heads": heads, "scores": scores, "calibration": calibration, "loss": 0.5,
-            "pairs": pairs}
+    return {"fold": None, "seed": seed, "heads": heads, "scores": scores, "loss": 0.5,
+            "calibration": calibration, "leave-one-out": 3 * oracle, "pairs": pairs}
 
 
 def test_correlations_are_within_a_kind_with_an_interval_over_teachers():
     same = found_criteria([1, 2, 3, 4], [0.1, 0.2, 0.3, 0.4])
-    reverse = found_criteria([4, 3, 2, 1], [0.1, 0.2, 0.3, 0.4])
+    reverse = found_criteria([4, 3, 2, 1], [0.1, 0.2, 0.3, 0.4], seed=1)
     lines = head_tables.criteria_table([same, reverse]).splitlines()
     half = over_seeds.T_QUANTILE[2] * math.sqrt(2) / math.sqrt(2)  # of 1 and -1
     assert lines[2] == "| the paper's score |" + f" +0.00 ± {half:.2f} |" * 3
     assert "Teachers: 2." in lines[-1]
-    assert "+1.00 ±" in head_tables.alpha_table([same, same]).splitlines()[2]
-    stability = head_tables.stability_table([same, same]).splitlines()[2]
+    again = same | {"seed": 1}
+    assert "+1.00 ±" in head_tables.alpha_table([same, again]).splitlines()[2]
+    stability = head_tables.stability_table([same, again]).splitlines()[2]
     assert stability == "| the paper's score | +1.00 ± 0.00 |"
-    assert head_tables.shown_correlation([0.5]) == "+0.50"
+    assert head_tables.shown_correlation([same], lambda found: 0.5) == "+0.50"
+
+
+def test_models_of_one_fold_count_as_one():
+    values = {(0, 0): 1.0, (0, 1): 3.0, (1, 0): 5.0}
+    assert over_seeds.independent(values) == [2.0, 5.0]
+    assert over_seeds.independent({(None, 0): 1.0, (None, 1): 3.0}) == [1.0, 3.0]
+    assert over_seeds.mean_and_half({(0, 0): 1.0}) == (1.0, None)
 
 
 def test_pruned_heads_have_ranks_within_their_kind_and_costs_alone_and_together():
