@@ -57,11 +57,11 @@ def against_teachers(rows, plan, split):
 def questions_table(rows, main):
     """Two models of the rounds against each other, the first minus the second."""
     live = "scratch, not pruned, live teachers, 30% hidden"
-    questions = {"what the removal cost: the main student, and the model that it was before":
+    questions = {"what removal and training on did: main student − the model that it was before":
                      (main, BEFORE.get(main)),
-                 "what live teachers added: that model, and the control without a teacher":
+                 "what live teachers added: that model − the control without a teacher":
                      (live, "scratch, not pruned, equations, 30% hidden"),
-                 "what did not pass on: the five teachers together, and the main student":
+                 "what did not pass on: the five teachers together − the main student":
                      ("teachers together", main)}
     lines = []
     for question, pair in questions.items():
@@ -107,18 +107,24 @@ for shape in ("narrower, equal parameters", "narrower, equal FLOPs", "shallower"
 
 
 def factorial_table(rows):
-    """What a student learns from across, how it is pruned down; points against the teachers."""
+    """What a student learns from across, how it is pruned down; points against the teachers.
+
+    A cell that lacks some of the folds says how many it has.
+    """
     rows = select(rows, split="test", decoding=BEST)
     teachers = select(rows, plan="teacher")
+    all_found = select(rows, study="factorial")
+    folds = len({row["fold"] for row in all_found})
     lines = []
     for pruning, label in PRUNED.items():
         cells = [label]
         for learned in LEARNED:
             found = select(rows, plan=f"copy, {pruning}, {learned}")
-            cells.append(shown_difference(found, origins(found, teachers)) if found else "")
+            cell = shown_difference(found, origins(found, teachers)) if found else ""
+            own = len({row["fold"] for row in found})
+            cells.append(f"{cell}, {own} of {folds} folds" if 0 < own < folds else cell)
         lines.append(cells)
-    found = select(rows, study="factorial")
-    return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(found)}."
+    return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(all_found)}."
 
 
 # the ledger

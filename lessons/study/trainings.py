@@ -33,7 +33,8 @@ class Plan:
 
 
 SEEDS = 3  # of each student
-# Where 30% of the heads go, the rest need not be ranked.
+# Ranks 30% of the heads turn by turn, of all kinds together, and the rest by one more pass. Then
+# each kind loses its lowest.
 CRITERIA = CHOICES | {"greedy 30%": partial(greedy_score, share=0.3)}
 TOGETHER = "teachers together"
 # Models that are smaller from the start: as a student without 30% of its heads in parameters, in

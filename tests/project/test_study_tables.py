@@ -84,6 +84,10 @@ def test_the_factorial_leaves_cells_that_were_not_run_empty():
     lines = tables.factorial_table(rows).splitlines()
     assert lines[2].startswith("| not pruned: the same extra training | +62.5 (")
     assert lines[2].endswith("|  |  |  |")
+    rows.append(row("==", "copy, not pruned, one teacher", study="factorial", fold=1))
+    rows.append(row("==", "copy, not pruned, equations", study="factorial", fold=1))
+    cells = tables.factorial_table(rows).splitlines()[2].split(" | ")
+    assert cells[1].endswith(")") and cells[2].endswith("), 1 of 2 folds")
 
 
 def curve_rows(choice, outcomes):
