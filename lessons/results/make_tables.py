@@ -55,6 +55,8 @@ def summary_table(rows, rounds):
     teachers = select(rows, model="teacher", decoding=BEST)
     lines = []
     for name, keys in MODELS.items():
+        if keys == {"baseline": MAJORITY}:
+            continue  # the weaker baseline stands on the results page alone
         found = select(rows, **keys)
         costs = ["", "", ""]
         if "model" in keys:
