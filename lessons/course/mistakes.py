@@ -456,6 +456,7 @@ MISTAKES = [*ATTENTION, *TRANSFORMER, *EQUATIONS, *CHECKER, *DECODING, *SCORES, 
 # Mutations that survive because they are the same function, or differ where no promise is made.
 TABLE_SIZE = "the table of rotations is longer than needed, which costs memory alone"
 ZERO_EXPONENT = "an exponent of 0 was refused in the lines before, and exponents are whole"
+WHEN_ROWS_LEAVE = "complete rows are left out at another step, which costs time alone"
 EQUIVALENT = {
     "rotate, size = 64 if end <= 64 else 1 << (end - 1).bit_length(): 64 -> 65": TABLE_SIZE,
     "rotate, size = 64 if end <= 64 else 1 << (end - 1).bit_length(): 1 -> 2": TABLE_SIZE,
@@ -463,8 +464,10 @@ EQUIVALENT = {
     "power, if base == 0 and exponent < 0:: 0 -> 1": ZERO_EXPONENT,
     "rounds_to, beyond = value - answer if answer > 0 else answer - value: "
     "answer > 0 -> answer >= 0": "an answer of 0 is a whole number and never rounded",
-    "greedy, if 2 * len(unfinished) <= len(rows):: 2 -> 3":
-        "complete rows are left out later, which costs time alone",
+    "greedy, if 2 * len(unfinished) <= len(rows):: 2 -> 3": WHEN_ROWS_LEAVE,
+    "greedy, if 2 * len(unfinished) <= len(rows):: 2 * len(unfinished) <= len(rows) -> "
+    "2 * len(unfinished) < len(rows)": WHEN_ROWS_LEAVE,
+    "greedy, if 2 * len(unfinished) <= len(rows):: 2 * len(unfinished) -> 2 + len(unfinished)": WHEN_ROWS_LEAVE,
     "ratio_at, done = max(step - start, 0) / max(end - start, 1): 1 -> 2":
         "where end - start is 1, no step lies between them",
     "norm_qkvo, return torch.cat(weights, dim=1).flatten(1).norm(dim=1): 1 -> 2":
