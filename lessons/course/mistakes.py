@@ -467,7 +467,8 @@ EQUIVALENT = {
     "greedy, if 2 * len(unfinished) <= len(rows):: 2 -> 3": WHEN_ROWS_LEAVE,
     "greedy, if 2 * len(unfinished) <= len(rows):: 2 * len(unfinished) <= len(rows) -> "
     "2 * len(unfinished) < len(rows)": WHEN_ROWS_LEAVE,
-    "greedy, if 2 * len(unfinished) <= len(rows):: 2 * len(unfinished) -> 2 + len(unfinished)": WHEN_ROWS_LEAVE,
+    "greedy, if 2 * len(unfinished) <= len(rows):: 2 * len(unfinished) -> 2 + len(unfinished)":
+        WHEN_ROWS_LEAVE,
     "ratio_at, done = max(step - start, 0) / max(end - start, 1): 1 -> 2":
         "where end - start is 1, no step lies between them",
     "norm_qkvo, return torch.cat(weights, dim=1).flatten(1).norm(dim=1): 1 -> 2":
