@@ -10,17 +10,11 @@ import json
 import numpy as np
 
 from over_seeds import shown_difference, shown_mean
-from study_tables import (
-    draw_study,
-    ledger_table,
-    main_students,
-    of_plan,
-    read_curves,
-    study_tables,
-)
+from study_tables import draw_study, ledger_table, of_plan, read_curves, study_tables
 from tables import SETS, against, markdown, mean, select
 from tinyprune.figures import save_picture
 from tinyprune.files import ROOT, write_text
+from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import (
     BEAM,
     BEST,
@@ -63,11 +57,10 @@ def summary_table(rows, rounds):
             found = select(found, decoding=BEST)
             costs = costs_of(select(found, data="math23k"), select(teachers, data="math23k"))
         lines.append([name, *(shown_mean(select(found, data=data)) for data in SETS), *costs])
-    for name, models in (("plain teachers, five seeds",
-                          {data: of_plan(rounds[data], "teacher") for data in SETS}),
-                         ("main student, three seeds",
-                          {data: main_students(rounds[data], data) for data in SETS})):
-        cells = [shown_mean(models[data]) for data in SETS]
+    studied = {"plain teachers, five seeds": dict.fromkeys(SETS, "teacher"),
+               "main student, three seeds": MAIN_STUDENTS}
+    for name, plans in studied.items():
+        cells = [shown_mean(of_plan(rounds[data], plans[data])) for data in SETS]
         lines.append([f"[the study's](lessons/results/study.md) {name}", *cells, "", "", ""])
     return markdown(["answers right (95%)", *SETS.values(), "parameters", "FLOPs", "speed"], lines)
 

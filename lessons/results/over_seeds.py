@@ -7,6 +7,7 @@ are no folds.
 """
 import math
 from collections import defaultdict
+from operator import itemgetter
 
 import numpy as np
 
@@ -14,12 +15,27 @@ from tables import against
 from tinyprune.results import bootstrap_interval, compare, is_correct, word_for
 
 
+def mean_correct(rows, key):
+    """{key(row): for each problem, the share of the rows with this key that are right}: arrays"""
+    found = defaultdict(list)
+    for row in rows:
+        found[key(row)].append(is_correct(row["verdicts"]))
+    return {name: np.mean(correct, axis=0) for name, correct in found.items()}
+
+
 def by_problem(rows):
     """Rows of one model, many seeds and folds -> {fold: the share of its seeds that are right}"""
-    seeds = defaultdict(list)
-    for row in rows:
-        seeds[row["fold"]].append(is_correct(row["verdicts"]))
-    return {fold: np.mean(correct, axis=0) for fold, correct in seeds.items()}
+    return mean_correct(rows, itemgetter("fold"))
+
+
+def by_model(rows):
+    """Rows -> {(fold, seed): which of its problems are right, a mean over the rows}: arrays"""
+    return mean_correct(rows, itemgetter("fold", "seed"))
+
+
+def differences(mine, theirs):
+    """Two dicts of arrays -> {name: the difference} of the names that both have"""
+    return {name: mine[name] - theirs[name] for name in mine if name in theirs}
 
 
 def of_all_folds(rows):
@@ -33,24 +49,14 @@ def accuracy_of(rows):
 
 def gains(rows, others):
     """The difference of two models on the problems of the folds that both have: an array"""
-    mine = by_problem(rows)
-    theirs = by_problem(others)
-    return np.concatenate([mine[fold] - theirs[fold] for fold in mine if fold in theirs] or [[]])
-
-
-def by_model(rows):
-    """Rows -> {(fold, seed): which of its problems are right, a mean over the rows}: arrays"""
-    models = defaultdict(list)
-    for row in rows:
-        models[row["fold"], row["seed"]].append(is_correct(row["verdicts"]))
-    return {model: np.mean(correct, axis=0) for model, correct in models.items()}
+    by_fold = differences(by_problem(rows), by_problem(others))
+    return np.concatenate(list(by_fold.values()) or [[]])
 
 
 def gains_by_model(rows, others):
     """{(fold, seed): the mean difference} of all that both have"""
-    mine = by_model(rows)
-    theirs = by_model(others)
-    return {model: (mine[model] - theirs[model]).mean() for model in mine if model in theirs}
+    gained = differences(by_model(rows), by_model(others))
+    return {model: values.mean() for model, values in gained.items()}
 
 
 def independent(values):

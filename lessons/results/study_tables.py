@@ -56,13 +56,12 @@ def against_teachers(rows, plan, split):
 
 def questions_table(rows, main):
     """Two models of the rounds against each other, the first minus the second."""
-    live = "scratch, not pruned, live teachers, 30% hidden"
     questions = {"what removal and training on did: main student − the model that it was before":
                      (main, BEFORE.get(main)),
                  "what live teachers added: that model − the control without a teacher":
-                     (live, "scratch, not pruned, equations, 30% hidden"),
+                     (LIVE, HIDDEN),
                  "what did not pass on: the five teachers together − the main student":
-                     ("teachers together", main)}
+                     (TOGETHER, main)}
     lines = []
     for question, pair in questions.items():
         first, second = (of_plan(rows, plan) for plan in pair)
@@ -73,23 +72,25 @@ def questions_table(rows, main):
 
 # rounds and the factorial
 
+# Plans of trainings.py that more than one table names:
+TOGETHER = "teachers together"
+LIVE = "scratch, not pruned, live teachers, 30% hidden"
+HIDDEN = "scratch, not pruned, equations, 30% hidden"
 ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
-          "teachers together": "round 1: the five teachers answer together",
+          TOGETHER: "round 1: the five teachers answer together",
           "scratch": "round 2: from the start, not pruned",
           "scratch, 30% pruned": "round 2: from the start, 30% pruned while it learns",
           "copy": "round 2: a copy trains on, not pruned",
           "copy, 30% pruned": "round 2: a copy trains on, 30% pruned meanwhile",
-          "scratch, not pruned, equations, 30% hidden":
-              "control: from the start, no teacher, 30% of the words hidden",
+          HIDDEN: "control: from the start, no teacher, 30% of the words hidden",
           "copy, 30% pruned, live teachers, 30% hidden":
               "round 2: a copy trains on with live teachers, 30% pruned meanwhile",
           "scratch, 30% pruned, live teachers, 30% hidden":
               "round 2: from the start with live teachers, 30% pruned while it learns",
-          "scratch, not pruned, live teachers, 30% hidden":
-              "round 2: from the start with live teachers, not pruned",
+          LIVE: "round 2: from the start with live teachers, not pruned",
           "live, then pruned and trained on":
               "round 2: the model above, then 30% pruned at once, and trained on"}
-BEFORE = {"live, then pruned and trained on": "scratch, not pruned, live teachers, 30% hidden",
+BEFORE = {"live, then pruned and trained on": LIVE,
           "scratch, 30% pruned": "scratch"}  # the same student, not pruned
 LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
            "five teachers": "and five teachers",
@@ -159,7 +160,7 @@ def ledger_table(whole_method, rounds):
         lines.append([f"{name}: answers right, whole model", PAPER["answers"][data],
                       shown_mean(teachers), "", "theirs is pre-trained"])
         lines += gained_lines(f"{name}, lesson 10's student", students, teachers)
-        main = main_students(rounds[data], data)
+        main = of_plan(rounds[data], MAIN_STUDENTS[data])
         if main:
             lines += gained_lines(f"{name}, the study's main student", main,
                                   of_plan(rounds[data], "teacher"))
@@ -228,10 +229,6 @@ def draw_study(save, curves):
 def of_plan(rows, plan):
     """The test rows of all seeds of a plan; [] where they have not been run"""
     return select(rows, split="test", decoding=BEST, plan=plan)
-
-
-def main_students(rounds, data):
-    return of_plan(rounds, MAIN_STUDENTS[data])
 
 
 def study_tables(all_rounds, all_curves):
