@@ -727,8 +727,8 @@ Stars give the difficulty, from ★ to ★★★.
    them in a list, and trains on the problems in file order. Which student of 8.8 is this, and how
    many points does it cost?
 6. (★★★, 90 minutes) Open: the placebo experiment with three seeds. Change one thing: another τ, a
-   new permutation at every step, `--ratio 0.5`, or ASDiv-A. (τ stands in `ensemble_probabilities`
-   and in `ensemble_loss`.) First find your noise: with `kd_weight=0` in `ensemble_loss`, the spread
+   new permutation at every step, `--ratio 0.5`, or ASDiv-A. (τ is `TEMPERATURE` in `distill.py`.)
+   First find your noise: with `kd_weight=0` in `ensemble_loss`, the spread
    of three seeds is your error bar. A gain must also survive a second control: the
    equations alone with their loss doubled. (AdamW divides by the gradient's size, so guess what
    doubling does.)

@@ -76,7 +76,8 @@ def greedy(model, batch, vocabulary, gates=None):
     """Writes the likeliest allowed token at every step: Batch -> [[Candidate]], one a problem.
 
     Its score is log-probability / sqrt(length), with probabilities among the allowed tokens. The
-    search ends when all rows are complete. gates: (N,) each, the same for all problems.
+    search ends when all rows are complete. gates: (N,) each, the same for all problems. The text of
+    a batch of one is not padded.
     """
     slots, names = token_slots(vocabulary)
     memory, mask = model.encode(batch.source, batch.lengths, gates)

@@ -7,10 +7,11 @@ All means are over real target tokens, or over real query rows; padding counts n
 Hinton et al. 2015 (temperature); arXiv 2511.17577 (KL + attention alignment, layer by layer).
 
 Several teachers answer together: the mean of their softened probabilities takes the one teacher's
-place. It is computed once, and kept.
+place. It is computed once, and kept, or at each step (`live_ensemble_loss`).
 
-A loss for train.py is a function (model, batch, gates) -> a number. There are three of them here,
-`task_loss`, `distillation_loss` and `ensemble_loss`; bind their options with functools.partial.
+A loss for train.py is a function (model, batch, gates) -> a number: here `task_loss`,
+`distillation_loss`, `ensemble_loss` and `live_ensemble_loss`. Bind their options with
+functools.partial.
 """
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from tinyprune.batching import group_by_length, make_batch
 from tinyprune.transformer import masked_mean, token_loss
 
 LABEL_SMOOTHING = 0.1
+TEMPERATURE = 3.0
 
 
 def soft_loss(student_logits, probabilities, real, temperature):
@@ -105,7 +107,7 @@ def attention_alignment(student, teacher, partners, real, gates=None):
 
 @torch.no_grad()
 def mean_probabilities(teachers, batch, temperature):
-    """The mean over teachers of their softened probabilities on a batch: (2B, T, V)"""
+    """The mean over teachers of their softened probabilities of each target token: (…, T, V)"""
     total = 0
     for teacher in teachers:
         logits = teacher.eval()(batch.source, batch.lengths, batch.target, start=batch.start)
@@ -113,7 +115,7 @@ def mean_probabilities(teachers, batch, temperature):
     return total / len(teachers)
 
 
-def ensemble_probabilities(teachers, problems, vocabularies, temperature=3.0):
+def ensemble_probabilities(teachers, problems, vocabularies, temperature=TEMPERATURE):
     """What several teachers say together of each token of each equation, as it is and mirrored.
 
     -> [(2, T, V)] in the problems' order: the means of their probabilities, each softened by the
@@ -129,7 +131,7 @@ def ensemble_probabilities(teachers, problems, vocabularies, temperature=3.0):
     return found
 
 
-def live_ensemble_loss(model, batch, gates=None, *, teachers, temperature=3.0, **options):
+def live_ensemble_loss(model, batch, gates=None, *, teachers, temperature=TEMPERATURE, **options):
     """ensemble_loss, where the teachers read what the student reads: its hidden words, too.
 
     It costs a pass of every teacher at each step. Teachers that have learned the clean texts by
@@ -147,14 +149,14 @@ def task_loss(model, batch, gates=None, *, label_smoothing=LABEL_SMOOTHING):
 
 @torch.no_grad()
 def ask_teacher(teacher, batch):
-    """-> the teacher's logits (B, T, V) and attention probabilities; it stays as it is."""
+    """-> the teacher's logits of each target token (…, T, V), and its attention probabilities"""
     attentions = {}
     logits = teacher.eval()(batch.source, batch.lengths, batch.target, attentions=attentions,
                             start=batch.start)
     return logits, attentions
 
 
-def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_weight=1.0,
+def distillation_loss(model, batch, gates=None, *, teacher, temperature=TEMPERATURE, kd_weight=1.0,
                       ce_weight=0.5, alignment=0.1, label_smoothing=LABEL_SMOOTHING):
     """What the teacher says, and the recorded equations: a number.
 
@@ -175,8 +177,8 @@ def distillation_loss(model, batch, gates=None, *, teacher, temperature=3.0, kd_
     return loss
 
 
-def ensemble_loss(model, batch, gates=None, *, temperature=3.0, kd_weight=1.0, ce_weight=0.5,
-                  origin=None, alignment=0.1, label_smoothing=LABEL_SMOOTHING):
+def ensemble_loss(model, batch, gates=None, *, temperature=TEMPERATURE, kd_weight=1.0,
+                  ce_weight=0.5, origin=None, alignment=0.1, label_smoothing=LABEL_SMOOTHING):
     """What several teachers say together (batch.soft), and the recorded equations: a number.
 
     temperature: the one that ensemble_probabilities used

@@ -16,6 +16,7 @@ from tinyprune.batching import batches
 from tinyprune.checkpoint import load_model, read, save, save_model
 from tinyprune.data import load
 from tinyprune.distill import (
+    TEMPERATURE,
     distillation_loss,
     ensemble_loss,
     ensemble_probabilities,
@@ -30,7 +31,9 @@ from tinyprune.train import TrainConfig, steps_of, train
 from tinyprune.transformer import Config, Transformer
 from tinyprune.vocabulary import Vocabularies
 
-DISTILLATION = distillation_loss.__kwdefaults__  # its options: τ, λ1, λ2, β and label smoothing
+# The losses' options: τ, λ1, λ2, β and label smoothing
+DISTILLATION = distillation_loss.__kwdefaults__
+ENSEMBLE = ensemble_loss.__kwdefaults__
 SHIPPED = files.ROOT / "data" / "teachers"  # teachers that came with the project
 
 
@@ -261,7 +264,7 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
     # A teacher has learned from the same problems. Without one, they alone tell trainings apart.
     learned = list(map(fingerprint, models)) or [problem.id for problem in splits.train]
     path = model_path(data, fold, "ensemble-student", config, experiment, ratio, schedule,
-                      name_of(criterion), len(teachers), aligned, shape, live, *learned)
+                      name_of(criterion), len(teachers), ENSEMBLE, aligned, shape, live, *learned)
     return load_or_train(path, f"student of {len(teachers)} teachers", make)[0]
 
 
@@ -277,7 +280,7 @@ def train_and_remove(model, pruning, splits, vocabularies, config, **options):
 def load_or_ask_teachers(data, fold, splits, vocabularies, teachers):
     """ensemble_probabilities on the training problems, computed once and kept."""
     ids = [problem.id for problem in splits.train]
-    path = model_path(data, fold, "soft", ids, *map(fingerprint, teachers))
+    path = model_path(data, fold, "soft", ids, TEMPERATURE, *map(fingerprint, teachers))
     if path.exists():
         return read(path)
     soft = ensemble_probabilities(teachers, splits.train, vocabularies)

@@ -51,10 +51,16 @@ def bootstrap_interval(values):
 
 
 def judge_claim(claim, low, high):
-    """Whether our interval leaves room for a figure that others report: a sentence's end."""
+    """Whether our interval leaves room for a figure that others report: a sentence's end.
+
+    The bounds count as they are shown, in tenths of a percent.
+    """
+    low = round(low, 3)
+    high = round(high, 3)
     if low <= claim <= high:
         return "not excluded: our interval holds it"
-    return "does not hold: ours is lower" if high < claim else "does not hold: ours is higher"
+    lower = high < claim
+    return f"does not hold here: ours is {'lower' if lower else 'higher'}"
 
 
 COMPARED = ("did better", "cannot be told apart", "did worse")

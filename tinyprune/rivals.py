@@ -105,9 +105,9 @@ def leave_one_out_score(model, batches):
 def greedy_score(model, batches, share=1.0):
     """Backward elimination: the oracle, asked again after each head.
 
-    At each turn the head goes whose pruning costs the least loss beside those that went before. Its
-    score is the number of its turn. What stays gets the number of turns, and the loss that its
-    pruning would cost then. One head stays in each attention.
+    At each turn the head goes whose pruning leaves the lowest loss beside those that went before.
+    Its score is the number of its turn. What stays gets the number of turns, plus the mean loss
+    without it, which is asked once more. One head stays in each attention.
     share: of all heads, how many go. A turn costs one pass over the batches for each head left.
     """
     heads = model.heads()

@@ -30,7 +30,7 @@ def problem_importance(model, batch):
 def fit_router(model, batches, decay=1.0):
     """Least squares with a penalty (ridge regression) on the problems of [Batch]: (D + 1, heads)
 
-    decay: the weight of the penalty on the squares of the router's weights
+    decay: the weight of the penalty on the squares of w and c
     """
     with torch.no_grad():
         X = torch.cat([mean_embedding(model, batch) for batch in batches])  # (problems, D + 1)

@@ -9,6 +9,7 @@ import numpy as np
 from over_seeds import (
     accuracy_of,
     compare_over_models,
+    compare_with_lots,
     counted,
     gains,
     mean_and_half,
@@ -32,6 +33,7 @@ CRITERIA = {  # what a way to choose heads is called in the tables
 # curves
 
 LOT = "lot"  # the five draws of heads by lot, together
+REACH = "mean loss under 0.7 points up to"
 WAYS = CRITERIA | {"greedy, all kinds": "leave-one-out, asked again, any kind of head",
                    LOT: "lots, the mean of five draws"}
 
@@ -60,7 +62,7 @@ def curves_table(rows):
                                         f"{largest_ratio(points):.0%}"]))
     lines = [cells for _, cells in sorted(lines, reverse=True)]
     ratios = [f"{ratio:.0%}" for ratio in ratios_of(rows) if ratio]
-    table = markdown(["heads chosen by", *ratios, "within 0.7 points up to"], lines)
+    table = markdown(["heads chosen by", *ratios, REACH], lines)
     return f"{table}\n\nNothing removed: {shown_mean(whole)}. Seeds: {counted(whole)}."
 
 
@@ -75,7 +77,7 @@ def trained_curves_table(rows, teachers):
         if points:
             cells = [f"{points[ratio]:+.1f}" if ratio in points else "" for ratio in ratios]
             lines.append([name, *cells, f"{largest_ratio(points):.0%}"])
-    header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios), "within 0.7 points up to"]
+    header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios), REACH]
     return f"{markdown(header, lines)}\n\nSeeds: {counted(rows)}."
 
 
@@ -95,7 +97,7 @@ def choice_table(curves):
     """Where the choice of heads counts: curves: {what follows the removal: rows}
 
     For each ratio: the points between the best and the worst way, and how many ways did better and
-    worse than the mean of five lots, where the interval over teachers allows to say so.
+    worse than lots, where the interval over teachers and draws allows to say so.
     """
     lines = []
     for name, rows in curves.items():
@@ -106,14 +108,21 @@ def choice_table(curves):
                 continue
             ways = [found[way] for way in CRITERIA if way in found]
             shares = list(map(accuracy_of, ways))
-            words = [compare_over_models(way, found[LOT])[1] for way in ways]
-            shown = [compare_over_models(found[first], found[second])[0]
-                     if {first, second} <= set(found) else "" for first, second in PAIRS.values()]
+            words = [compare_with_lots(way, found[LOT])[1] for way in ways]
+            shown = [shown_pair(found, *pair) for pair in PAIRS.values()]
             lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
                           *(str(words.count(word)) for word in COMPARED), *shown])
     header = ["after the removal", "removed", "best minus worst, in points",
               *(f"ways that {word}" for word in COMPARED), *PAIRS]
     return markdown(header, lines)
+
+
+def shown_pair(found, first, second):
+    """The difference of two ways, {way: rows}: a cell, empty where one has not been run"""
+    if not {first, second} <= set(found):
+        return ""
+    compare = compare_with_lots if second == LOT else compare_over_models
+    return compare(found[first], found[second])[0]
 
 
 def costs_table(files):
@@ -166,6 +175,11 @@ def of_kind(found, scores, kind):
     return [score for head, score in zip(found["heads"], scores) if head[0] == kind]
 
 
+def with_teachers(table, files):
+    """A table, and below it how many teachers it was made from."""
+    return f"{table}\n\nTeachers: {len(files)}."
+
+
 def shown_correlation(files, correlation):
     """The mean over models, with a 95% interval: a cell; correlation: (file) -> number"""
     mean, half = mean_and_half({(file["fold"], file["seed"]): correlation(file) for file in files})
@@ -182,7 +196,7 @@ def criteria_table(files):
         cells += [shown_correlation(files, partial(with_oracle, choice=choice, kind=kind))
                   for kind in KINDS]
         lines.append(cells)
-    return f"{markdown(['criterion', *KINDS], lines)}\n\nTeachers: {len(files)}."
+    return with_teachers(markdown(["criterion", *KINDS], lines), files)
 
 
 def with_oracle(found, choice, kind):
@@ -215,7 +229,7 @@ def pruned_table(files):
     lines.append(["(a head that looks at all words alike)", "", "", *cells, "", ""])
     header = ["30% pruned by", "rank in norm", "rank in entropy", "attention on numbers, encoder",
               "attention on numbers, cross", "costs, one at a time, summed", "cost together"]
-    return f"{markdown(header, lines)}\n\nTeachers: {len(files)}."
+    return with_teachers(markdown(header, lines), files)
 
 
 def properties_of_pruned(file, way):
@@ -252,7 +266,8 @@ def alpha_table(files):
             cells.append(shown_correlation(
                 files, partial(mixed_correlation, alpha=alpha, sign=sign)))
         lines.append(cells)
-    return markdown(["α", "high entropy kept (the paper, at α = 0.5)", "low entropy kept"], lines)
+    header = ["α", "high entropy kept (the paper, at α = 0.5)", "low entropy kept"]
+    return with_teachers(markdown(header, lines), files)
 
 
 def mixed_correlation(found, alpha, sign):
@@ -277,7 +292,8 @@ def stability_table(files):
         for size in sizes:
             cells.append(shown_correlation(files, partial(agreement, criterion=name, size=size)))
         lines.append(cells)
-    return markdown(["criterion", *(f"{size} problems" for size in sizes)], lines)
+    header = ["criterion", *(f"{size} problems" for size in sizes)]
+    return with_teachers(markdown(header, lines), files)
 
 
 def agreement(found, criterion, size):
@@ -306,7 +322,7 @@ def pairs_table(files):
               f"{np.mean(shares):.1%} of all pairs"],
              ["the largest cost above that sum, a mean over teachers",
               f"{np.mean(worst):.2f} nats"]]
-    return markdown(["pairs of heads", "found"], lines)
+    return with_teachers(markdown(["pairs of heads", "found"], lines), files)
 
 
 # dynamic at inference
@@ -332,9 +348,11 @@ def inference_table(rows):
                           *(speed_of(of_way, select(rows, plan=plan, way="whole"), size)
                             for size in ("1", "32")),
                           f"{choices:.0%}" if way in ("router", "oracle") else ""])
-    return markdown(["heads left out", "model", "answers right (greedy)", "against removal",
-                     "speed, one at a time", "speed, at most 32 of one choice together",
-                     "choices that differ, of the problems"], lines)
+    header = ["heads left out", "model", "answers right (greedy)", "against removal",
+              "speed, one at a time", "speed, at most 32 of one choice together",
+              "choices that differ, of the problems"]
+    whole = counted(select(rows, plan="30%", way="whole"))
+    return f"{markdown(header, lines)}\n\nTeachers: {whole}."
 
 
 def speed_of(rows, whole, size):

@@ -196,7 +196,9 @@ def ingredients_table(rows):
     notes = []
     for data in dict(columns):
         of_set = select(rows, data=data)
-        notes.append(f"{SETS[data]}: {len({row['seed'] for row in of_set})} seed(s), "
+        models = {(row["fold"], row["seed"]) for row in of_set}
+        each = "with a seed and a fold of its own, " if data == "asdiv-a" else ""
+        notes.append(f"{SETS[data]}: {len(models)} model(s) for each cell, {each}"
                      f"{of_set[0]['problems']} validation problems each.")
     return "\n\n".join([markdown(header, lines), *notes])
 

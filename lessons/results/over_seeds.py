@@ -11,7 +11,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from tables import against
+from tables import against, select
 from tinyprune.results import bootstrap_interval, compare, is_correct, word_for
 
 
@@ -62,7 +62,8 @@ def gains_by_model(rows, others):
 def independent(values):
     """{(fold, seed): number} -> [the seeds' mean of each fold], or the seeds' numbers of one fold
 
-    Models of one fold have learned from the same problems, so they say much the same.
+    Models of one fold have learned from the same problems, so they say much the same. Two folds
+    still share most of their training problems.
     """
     folds = defaultdict(list)
     for (fold, _), value in values.items():
@@ -89,7 +90,8 @@ def spread(rows):
     return np.std(means, ddof=1)
 
 
-# Student's t for a 95% interval of a mean, by the number of values
+# Student's t for a 95% interval of a mean, by the number of values; more than five take the last,
+# which is a little wide for them
 T_QUANTILE = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}
 
 
@@ -103,6 +105,11 @@ def mean_and_half(values):
         return np.mean(values), None
     quantile = [quantile for models, quantile in T_QUANTILE.items() if models <= len(values)][-1]
     return np.mean(values), quantile * np.std(values, ddof=1) / math.sqrt(len(values))
+
+
+def with_half(mean, half):
+    """-> a difference in points with half of its interval, as a text; and what word_for says"""
+    return f"{100 * mean:+.1f} ± {100 * half:.1f}", word_for(mean - half, mean + half)
 
 
 def shown_mean(rows):
@@ -130,7 +137,23 @@ def compare_over_models(rows, others):
     mean, half = mean_and_half(gains_by_model(rows, others))
     if half is None:
         return compare(gains(rows, others), 0)
-    return f"{100 * mean:+.1f} ± {100 * half:.1f}", word_for(mean - half, mean + half)
+    return with_half(mean, half)
+
+
+def compare_with_lots(rows, lots):
+    """As compare_over_models, where the others are draws by lot.
+
+    A draw takes the same heads from every model. So other draws, too, might say something else: the
+    spread of the draws counts beside that of the models.
+    """
+    mean, half = mean_and_half(gains_by_model(rows, lots))
+    if half is None:
+        low, high = bootstrap_interval(gains(rows, lots))
+        half = (high - low) / 2
+    draws = {row["criterion"] for row in lots}
+    by_draw = {(None, draw): gains(rows, select(lots, criterion=draw)).mean() for draw in draws}
+    _, half_of_draws = mean_and_half(by_draw)
+    return with_half(mean, math.hypot(half, half_of_draws))
 
 
 def origins(rows, teachers):

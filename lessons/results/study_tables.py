@@ -15,7 +15,15 @@ from head_tables import (
     stability_table,
     trained_curves_table,
 )
-from over_seeds import counted, gains, origins, relative, shown_difference, shown_mean
+from over_seeds import (
+    compare_over_models,
+    counted,
+    gains,
+    origins,
+    relative,
+    shown_difference,
+    shown_mean,
+)
 from tables import SETS, markdown, select
 from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, judge_claim, read_rows
@@ -26,12 +34,15 @@ def plan_table(rows, names, split="test", main=None):
     """A line a plan: accuracy, against the plain teachers, costs.
 
     names: {plan: what the line is called}; main: the main student's plan
-    A copy is compared with the teachers that it began as, other models with all of them.
+    A copy is compared with the teachers that it began as, other models with all of them. The
+    teachers' own line has the folds of the other lines.
     """
-    teachers = select(rows, split=split, plan="teacher", decoding=BEST)
+    best = select(rows, split=split, decoding=BEST)
+    folds = {row["fold"] for row in best if row["settings"]["plan"] in names.keys() - {"teacher"}}
+    teachers = [row for row in select(best, plan="teacher") if row["fold"] in folds or not folds]
     lines = []
     for plan, name in names.items():
-        found = select(rows, split=split, plan=plan, decoding=BEST)
+        found = select(best, plan=plan) if plan != "teacher" else teachers
         if found:
             versus = against_teachers(rows, plan, split) if plan != "teacher" else ["", ""]
             name = f"**main student**: {name}" if plan == main else name
@@ -56,9 +67,10 @@ def against_teachers(rows, plan, split):
 
 def questions_table(rows, main):
     """Two models of the rounds against each other, the first minus the second."""
-    questions = {"what removal and training on did: main student − the model that it was before":
-                     (main, BEFORE.get(main)),
-                 "what live teachers added: that model − the control without a teacher":
+    before, question = BEFORE[main]
+    questions = {"what all of it did: main student − the plain teachers": (main, "teacher"),
+                 question: (main, before),
+                 "what live teachers added: the student of them − the control without a teacher":
                      (LIVE, HIDDEN),
                  "what did not pass on: the five teachers together − the main student":
                      (TOGETHER, main)}
@@ -66,8 +78,9 @@ def questions_table(rows, main):
     for question, pair in questions.items():
         first, second = (of_plan(rows, plan) for plan in pair)
         if first and second:
-            lines.append([question, shown_difference(first, second)])
-    return markdown(["question", "points (95%)"], lines)
+            lines.append([question, shown_difference(first, second),
+                          compare_over_models(first, second)[0]])
+    return markdown(["question", "points (95%, over problems)", "over folds and seeds"], lines)
 
 
 # rounds and the factorial
@@ -90,8 +103,11 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           LIVE: "round 2: from the start with live teachers, not pruned",
           "live, then pruned and trained on":
               "round 2: the model above, then 30% pruned at once, and trained on"}
-BEFORE = {"live, then pruned and trained on": LIVE,
-          "scratch, 30% pruned": "scratch"}  # the same student, not pruned
+# {main student: (the plan of the same student with all heads, what the two tell)}
+BEFORE = {"live, then pruned and trained on":
+          (LIVE, "what removal and training on did: main student − the model that it was before"),
+          "scratch, 30% pruned":
+          ("scratch", "what pruning did: main student − a student like it with all heads")}
 LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
            "five teachers": "and five teachers",
            "five teachers and alignment": "and five, attention aligned"}

@@ -155,7 +155,7 @@ def train_plan(run, splits):
     trained = recipe.load_or_train_ensemble_student(
         run.data, run.fold, splits, vocabularies, teachers, replace(config, seed=run.seed),
         origin=origin if plan.start == "copy" else None, aligned=plan.aligned,
-        shape=SHAPES.get(run.data, {}).get(plan.shape),
+        shape=None if plan.shape == "whole" else SHAPES[run.data][plan.shape],
         ratio=plan.ratio, schedule=plan.schedule, criterion=criterion_of(plan, run.seed),
         calibration=plan.calibration, live=plan.live)
     return trained.model, vocabularies, config

@@ -74,7 +74,8 @@ def test_the_paired_interval_of_a_model_with_itself_is_zero():
 
 @pytest.mark.parametrize("low, high, says", [
     (-0.02, 0.01, "not excluded: our interval holds it"),
-    (-0.05, -0.02, "does not hold: ours is lower"),
-    (0.0, 0.02, "does not hold: ours is higher")])
+    (-0.05, -0.0074, "not excluded: our interval holds it"),  # -0.7%, as it is shown
+    (-0.05, -0.0076, "does not hold here: ours is lower"),
+    (-0.006, 0.02, "does not hold here: ours is higher")])
 def test_a_verdict_says_where_our_interval_lies(low, high, says):
     assert judge_claim(-0.007, low, high) == says

@@ -1,13 +1,15 @@
 """The study's tables: means over seeds, problem by problem, and differences on common folds."""
 import math
 
+import numpy as np
 import pytest
 
 import head_tables
 import over_seeds
 import study_tables as tables
 import test_tables
-from tinyprune.results import BEST, GREEDY
+import trainings
+from tinyprune.results import BEST, GREEDY, bootstrap_interval
 
 
 def row(outcomes, plan, seed=0, fold=0, decoding=BEST, **facts):
@@ -57,12 +59,13 @@ def test_a_difference_is_of_the_folds_that_both_have():
 
 
 def test_a_table_has_a_line_for_each_plan_that_was_run():
-    rows = [*TEACHERS, row("====", "copy", parameters_without_embeddings=8, flops=90)]
+    copy = row("====", "copy", parameters_without_embeddings=8, flops=90)
+    rows = [*TEACHERS, copy, copy | {"fold": 1, "verdicts": "=="}]
     lines = tables.plan_table(rows, tables.ROUNDS).splitlines()
     assert len(lines) == 4
     assert lines[2].startswith("| round 1: plain teachers, one at a time | 33.3%")
     assert lines[3].startswith("| round 2: a copy trains on, not pruned | 100.0% (")
-    assert lines[3].endswith(" |  | 1 | -20.0% | -10.0% |"), "it was not asked greedily"
+    assert lines[3].endswith(" |  | 1 × 2 folds | -20.0% | -10.0% |"), "it was not asked greedily"
 
 
 def test_greedy_answers_are_compared_with_greedy_ones():
@@ -72,10 +75,36 @@ def test_greedy_answers_are_compared_with_greedy_ones():
                                                              "-100.0 (-100.0 to -100.0)"]
 
 
+def test_the_teachers_line_has_the_folds_of_the_others():
+    rows = [*TEACHERS, row("==", "copy", fold=1)]
+    line = tables.plan_table(rows, tables.ROUNDS).splitlines()[2]
+    assert line.split(" | ")[1].startswith("25.0% ")
+
+
+def test_a_plan_that_a_table_names_is_one_of_the_study():
+    named = {*tables.ROUNDS, *tables.CONTROLS, *tables.BEFORE}
+    named |= {f"copy, {pruned}, {learned}"
+              for pruned in tables.PRUNED for learned in tables.LEARNED}
+    assert named <= set(trainings.PLANS)
+
+
+def test_a_copy_is_compared_with_the_teacher_that_it_began_as():
+    def copy(**settings):
+        found = row("====", "copy", teacher_seed=1)
+        found["settings"] |= settings
+        return [found]
+
+    assert over_seeds.origins(copy(start="copy"), TEACHERS) == [TEACHERS[1]]
+    assert over_seeds.origins(copy(start="copy", origin="scratch"), TEACHERS) == TEACHERS
+    assert over_seeds.origins(copy(start="scratch"), TEACHERS) == TEACHERS
+
+
 def test_the_main_student_is_compared_with_what_it_was_before():
-    rows = [row("==", "scratch, 30% pruned"), row("xx", "scratch"), row("=x", "teachers together")]
+    rows = [row("==", "scratch, 30% pruned", seed) for seed in range(2)]
+    rows += [row("xx", "scratch", 0), row("=x", "scratch", 1), row("=x", "teachers together")]
     lines = tables.questions_table(rows, "scratch, 30% pruned").splitlines()[2:]
-    assert [line.split(" | ")[1].split()[0] for line in lines] == ["+100.0", "-50.0"]
+    assert [line.split(" | ")[1].split()[0] for line in lines] == ["+75.0", "-50.0"]
+    assert lines[0].endswith(f" | +75.0 ± {12.71 * 25:.1f} |"), "two seeds: 100 and 50"
     assert tables.questions_table(rows[:1], "scratch, 30% pruned").count("\n") == 1
 
 
@@ -88,6 +117,17 @@ def test_the_factorial_leaves_cells_that_were_not_run_empty():
     rows.append(row("==", "copy, not pruned, equations", study="factorial", fold=1))
     cells = tables.factorial_table(rows).splitlines()[2].split(" | ")
     assert cells[1].endswith(")") and cells[2].endswith("), 1 of 2 folds")
+
+
+def test_the_ledger_judges_by_our_own_interval():
+    teacher = row("=" * 50 + "x" * 50, "teacher")
+    student = row("=" * 20 + "x" * 80, "copy")
+    base, best = tables.gained_lines("ours", [student], [teacher])
+    assert base[1] == "-0.7" and best[1] == "-0.4"
+    assert base[2].startswith("-30.0 (") and base[-1] == "does not hold here: ours is lower"
+    assert tables.gained_lines("ours", [teacher], [teacher])[0][-1].endswith("ours is higher")
+    assert tables.possible(0.2, 0.1, "heads") == "cannot be derived from heads"
+    assert tables.possible(0.1, 0.2, "heads") == "possible"
 
 
 def curve_rows(choice, outcomes):
@@ -133,7 +173,8 @@ def test_after_training_points_stand_beside_how_far_a_way_reaches():
 
 def test_where_the_choice_counts_ways_are_compared_with_lots():
     rows = [found for choice in head_tables.CRITERIA for found in curve_rows(choice, ["=xxx"] * 5)]
-    rows += curve_rows("lot 0", ["=xxx", "xxxx", "=xxx", "====", "=xxx"])
+    for draw in range(2):
+        rows += curve_rows(f"lot {draw}", ["=xxx", "xxxx", "=xxx", "====", "=xxx"])
     rows = [found | {"seed": seed} for seed in range(3) for found in rows]
     lines = head_tables.choice_table({"nothing": rows}).splitlines()[2:]
     same = " +0.0 ± 0.0 |"  # greedy elimination and activation
@@ -150,6 +191,28 @@ def test_costs_are_relative_to_the_whole_model():
     assert table.splitlines()[-1] == ("| 30% | -25.0% | -40.0% | ×2.00 (1.00 to 2.00) | "
                                       "×1.25 (1.25 to 1.25) |")
     assert head_tables.costs_table([found]).splitlines()[-1].endswith("| ×2.00 | ×1.25 |")
+
+
+def test_draws_by_lot_bring_their_own_spread():
+    lots = [row("=" * right + "x" * (4 - right), "lot", seed, criterion=f"lot {draw}")
+            for draw, right in enumerate((1, 2, 3)) for seed in range(2)]
+    way = [row("====", "paper", seed) for seed in range(2)]
+    text, word = over_seeds.compare_with_lots(way, lots)
+    half = 4.30 * 0.25 / math.sqrt(3)  # the models do not differ; the draws do
+    assert text == f"+50.0 ± {100 * half:.1f}" and word == "cannot be told apart"
+    same = [found | {"verdicts": "==xx"} for found in lots[:4]]
+    assert over_seeds.compare_with_lots(way, same) == ("+50.0 ± 0.0", "did better")
+    one, _ = over_seeds.compare_with_lots([row("=x=x", "paper")], [same[0], same[2]])
+    low, high = bootstrap_interval([0, -1, 1, 0])
+    assert one == f"+0.0 ± {50 * (high - low):.1f}", "one model: over its problems, and the draws"
+
+
+@pytest.mark.parametrize("count, quantile",
+                         [(2, 12.71), (3, 4.30), (4, 3.18), (5, 2.78), (9, 2.78)])
+def test_few_values_have_a_wide_interval(count, quantile):
+    values = {(None, seed): float(seed) for seed in range(count)}
+    _, half = over_seeds.mean_and_half(values)
+    assert half == pytest.approx(quantile * np.std(range(count), ddof=1) / math.sqrt(count))
 
 
 def found_criteria(paper, oracle, seed=0):
@@ -214,7 +277,8 @@ def test_inference_shows_speed_beside_accuracy():
         found["settings"] |= {"way": way, "different choices": 3,
                               "milliseconds": {"1": single, "32": together}}
         rows.append(found)
-    lines = head_tables.inference_table(rows).splitlines()[2:]
+    *lines, _, teachers = head_tables.inference_table(rows).splitlines()[2:]
+    assert teachers == "Teachers: 1."
     speeds = [line.split(" | ")[4:6] for line in lines]
     assert speeds == [["×1.00", "×6.00"], ["×1.20", "×7.50"], ["×0.80", "×3.00"], ["", ""]]
     assert lines[2].endswith("| 75% |"), "3 choices for 4 problems"

@@ -54,7 +54,8 @@ def test_the_ingredients_table_pairs_each_seed_with_its_own_teacher():
     assert lines[2] == f"| nothing | {BEST} | 50.0% |  | 25.0% |  |"
     assert lines[3].startswith(f"| dropout | {BEST} | 37.5% | -12.5 (")
     assert lines[3].endswith(") |  |  |")
-    assert lines[-1] == "ASDiv-A: 2 seed(s), 4 validation problems each."
+    assert lines[-1] == ("ASDiv-A: 2 model(s) for each cell, with a seed and a fold of its own, "
+                         "4 validation problems each.")
 
 
 def test_tables_replace_only_what_stands_between_their_marks():
