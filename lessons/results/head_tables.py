@@ -325,6 +325,31 @@ def pairs_table(files):
     return with_teachers(markdown(["pairs of heads", "found"], lines), files)
 
 
+# agreement
+
+def agreement_table(files, names):
+    """How far models say what four teachers say: means over runs, with an interval over folds.
+
+    names: {plan: what the line is called}, of the plans that are shown
+    """
+    lines = []
+    for plan, name in names.items():
+        if plan in files[0]["models"]:
+            lines.append([name, *(shown_agreement(files, plan, measure)
+                                  for measure in ("train", "test", "same equations"))])
+    header = ["model", "KL on training problems", "KL on test problems",
+              "the same equation on test problems"]
+    return with_teachers(markdown(header, lines), files)
+
+
+def shown_agreement(files, plan, measure):
+    values = {(file["fold"], file["seed"]): file["models"][plan][measure] for file in files}
+    mean, half = mean_and_half(values)
+    percent = measure == "same equations"
+    mean, half = (f"{100 * value:.1f}" if percent else f"{value:.3f}" for value in (mean, half or 0))
+    return f"{mean}{'%' if percent else ''} ± {half}"
+
+
 # dynamic at inference
 
 ANSWERED = {"whole": "whole model", "removed": "the same heads removed for all problems",

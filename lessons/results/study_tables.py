@@ -3,6 +3,7 @@ import json
 from functools import partial
 
 from head_tables import (
+    agreement_table,
     alpha_table,
     choice_table,
     costs_table,
@@ -108,6 +109,8 @@ BEFORE = {"live, then pruned and trained on":
           (LIVE, "what removal and training on did: main student − the model that it was before"),
           "scratch, 30% pruned":
           ("scratch", "what pruning did: main student − a student like it with all heads")}
+AGREEMENT = {"teacher": "another plain teacher", HIDDEN: ROUNDS[HIDDEN], LIVE: ROUNDS[LIVE],
+             **{main: f"**main student**: {ROUNDS[main]}" for main in MAIN_STUDENTS.values()}}
 LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
            "five teachers": "and five teachers",
            "five teachers and alignment": "and five, attention aligned"}
@@ -262,6 +265,7 @@ def study_tables(all_rounds, all_curves):
         routed = read_rows(f"study/inference-{data}-*.json")
         criteria = read_findings(f"study/criteria-{data}-*.json")
         pruned = read_findings(f"study/pruned-{data}-*.json")
+        agreement = read_findings(f"study/agreement-{data}-*.json")
         if trials:
             tables[f"trials {data}"] = plan_table(trials, ROUNDS, "valid", main)
         if rounds:
@@ -270,6 +274,8 @@ def study_tables(all_rounds, all_curves):
         if len(trained) > len(rounds):
             tables[f"factorial {data}"] = factorial_table(trained)
             tables[f"controls {data}"] = plan_table(trained, CONTROLS)
+        if agreement:
+            tables[f"agreement {data}"] = agreement_table(agreement, AGREEMENT)
         if "nothing" in curves:
             tables[f"curves {data}"] = curves_table(curves["nothing"])
         if "training" in curves:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+import agreement
 import costs
 import criteria
 import curves
@@ -28,6 +29,7 @@ from tinyprune.results import RESULTS, write_findings, write_result
 STUDIES = {"trials": (trainings.trials, trainings.execute),
            "rounds": (trainings.rounds, trainings.execute),
            "factorial": (trainings.factorial, trainings.execute),
+           "agreement": (agreement.agreement, agreement.execute),
            "trained-curves": (trainings.trained_curves, trainings.execute),
            "trials-curves": (curves.trials_curves, curves.execute),
            "curves": (curves.curves, curves.execute),
@@ -69,7 +71,7 @@ def main():
         parser.error(f"--run {min(unknown)}: {args.study} has the runs 0 to {len(runs) - 1} on "
                      f"{args.data}")
     if args.train and args.study in UNTRAINED:
-        parser.error(f"--train: {args.study} trains nothing but the plain teachers of `rounds`")
+        parser.error(f"--train: {args.study} trains nothing but models of `rounds`")
     for number in args.run or runs:
         run = runs[number]
         path = out / f"{run.name}.json"
