@@ -345,9 +345,9 @@ def agreement_table(files, names):
 def shown_agreement(files, plan, measure):
     values = {(file["fold"], file["seed"]): file["models"][plan][measure] for file in files}
     mean, half = mean_and_half(values)
-    percent = measure == "same equations"
-    mean, half = (f"{100 * value:.1f}" if percent else f"{value:.3f}" for value in (mean, half or 0))
-    return f"{mean}{'%' if percent else ''} ± {half}"
+    if measure == "same equations":
+        return f"{mean:.1%}" if half is None else f"{mean:.1%} ± {100 * half:.1f}"
+    return f"{mean:.3f}" if half is None else f"{mean:.3f} ± {half:.3f}"
 
 
 # dynamic at inference

@@ -223,6 +223,12 @@ def read_findings(pattern):
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(pattern))]
 
 
+# {study whose files hold no rows: {table: what makes it}}
+FROM_FINDINGS = {"agreement": {"agreement": partial(agreement_table, names=AGREEMENT)},
+                 "costs": {"costs": costs_table},
+                 "criteria": {"stability": stability_table, "pairs": pairs_table},
+                 "pruned": {"criteria": criteria_table, "alpha": alpha_table,
+                            "pruned": pruned_table}}
 AFTER = {"nothing": "no training after", "training": "trained on afterwards"}
 
 
@@ -260,12 +266,8 @@ def study_tables(all_rounds, all_curves):
         rounds = all_rounds[data]
         trained = rounds + read_rows(f"study/factorial-{data}-*.json")
         curves = all_curves[data]
-        costs = read_findings(f"study/costs-{data}-*.json")
         trials = read_rows(f"study/trials-{data}-*.json")
         routed = read_rows(f"study/inference-{data}-*.json")
-        criteria = read_findings(f"study/criteria-{data}-*.json")
-        pruned = read_findings(f"study/pruned-{data}-*.json")
-        agreement = read_findings(f"study/agreement-{data}-*.json")
         if trials:
             tables[f"trials {data}"] = plan_table(trials, ROUNDS, "valid", main)
         if rounds:
@@ -274,8 +276,6 @@ def study_tables(all_rounds, all_curves):
         if len(trained) > len(rounds):
             tables[f"factorial {data}"] = factorial_table(trained)
             tables[f"controls {data}"] = plan_table(trained, CONTROLS)
-        if agreement:
-            tables[f"agreement {data}"] = agreement_table(agreement, AGREEMENT)
         if "nothing" in curves:
             tables[f"curves {data}"] = curves_table(curves["nothing"])
         if "training" in curves:
@@ -283,15 +283,10 @@ def study_tables(all_rounds, all_curves):
             tables[f"trained-curves {data}"] = trained_curves_table(curves["training"], teachers)
         if curves:
             tables[f"choice {data}"] = choice_table(curves)
-        if costs:
-            tables[f"costs {data}"] = costs_table(costs)
-        if criteria:
-            tables |= {f"stability {data}": stability_table(criteria),
-                       f"pairs {data}": pairs_table(criteria)}
-        if pruned:
-            tables |= {f"criteria {data}": criteria_table(pruned),
-                       f"alpha {data}": alpha_table(pruned),
-                       f"pruned {data}": pruned_table(pruned)}
         if routed:
             tables[f"inference {data}"] = inference_table(routed)
+        for study, makers in FROM_FINDINGS.items():
+            found = read_findings(f"study/{study}-{data}-*.json")
+            if found:
+                tables |= {f"{name} {data}": make(found) for name, make in makers.items()}
     return tables
