@@ -36,7 +36,9 @@ class TrainConfig:
     batch_size: int = 32
     learning_rate: float = 1e-3
     warmup: float = 0.05  # share of the steps
-    word_dropout: float = 0.1  # share of the source words that the model does not see whole
+    # The share of the source words that the model does not see whole, or (lowest, highest): a share
+    # drawn for each text. Who never sees a whole text in training may not read one well.
+    word_dropout: float | tuple = 0.1
     mirrored: bool = True  # every equation is learned in both directions
     weight_decay: float = 0.01
     seed: int = 0
@@ -62,8 +64,12 @@ def drop_words(source, share):
 
     Their other subwords stay. Of a number its kind and rank stay, and the model must tell it from
     the others by them. (B, S, P) -> (B, S, P)
+    share: of all texts, or (lowest, highest), between which a share is drawn for each text
     """
     words = source[..., 0]  # (B, S)
+    if isinstance(share, tuple):
+        lowest, highest = share
+        share = lowest + (highest - lowest) * torch.rand(len(words), 1, device=source.device)
     hidden = (torch.rand(words.shape, device=source.device) < share) & (words != PAD)
     return torch.cat([words.masked_fill(hidden, UNK)[..., None], source[..., 1:]], dim=-1)
 

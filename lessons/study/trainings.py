@@ -27,7 +27,7 @@ class Plan:
     criterion: str = "paper"
     origin: str | None = None  # a plan: what a copy is copied from, by default the plain teacher
     live: bool = False  # whether the teachers read texts with hidden words
-    word_dropout: float | None = None  # by default the data set's share of hidden words
+    word_dropout: float | tuple | None = None  # by default the data set's share of hidden words
     calibration: int | None = None  # problems to score heads on, by default the data set's number
     shape: str = "whole"  # a name in SHAPES: of a model that is smaller from the start
 
@@ -65,6 +65,14 @@ WHOLE = "scratch, not pruned, live teachers, 30% hidden"
 LIVE["live, then pruned and trained on"] = replace(
     LIVE[WHOLE], start="copy", origin=WHOLE, ratio=0.3, schedule="one-shot",
     criterion="greedy 30%")
+# The same three, where a share of hidden words is drawn for each text, so some texts are whole.
+VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
+VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
+VARIED_PRUNED = "varied, then pruned and trained on"
+LIVE[VARIED] = replace(LIVE[WHOLE], word_dropout=(0.0, 0.6))
+LIVE[VARIED_ALONE] = Plan(word_dropout=(0.0, 0.6))
+LIVE[VARIED_PRUNED] = replace(LIVE["live, then pruned and trained on"], origin=VARIED,
+                              word_dropout=(0.0, 0.6))
 
 
 def trials(data):
