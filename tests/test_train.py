@@ -129,6 +129,16 @@ def test_words_are_dropped_and_padding_never():
     check(source, before, "the input must stay as it is")
 
 
+def test_each_text_may_lose_a_share_of_its_own():
+    torch.manual_seed(0)
+    texts = torch.full((400, 500, 1), 7)
+    shares = (drop_words(texts, (0.2, 0.6))[..., 0] == UNK).float().mean(dim=1).sort().values
+    expected = torch.linspace(0.2, 0.6, 400)  # each share is as likely as another
+    assert (shares - expected).abs().max() < 0.08
+    same = (drop_words(texts, 0.4)[..., 0] == UNK).float().mean(dim=1)
+    assert (same - 0.4).abs().max() < 0.08, "one share for all: texts differ by chance alone"
+
+
 # what training does
 
 def test_thirty_problems_are_learnt_by_heart(path, monkeypatch):

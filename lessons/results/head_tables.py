@@ -327,6 +327,12 @@ def pairs_table(files):
 
 # agreement
 
+MEASURES = {"train": "KL on training problems", "test": "KL on test problems",
+            "same equations": "the same equation on test problems",
+            "whole": "training problems right",
+            "one in ten hidden": "the same, one word in ten hidden"}
+
+
 def agreement_table(files, names):
     """How far models say what four teachers say: means over runs, with an interval over folds.
 
@@ -335,19 +341,16 @@ def agreement_table(files, names):
     lines = []
     for plan, name in names.items():
         if plan in files[0]["models"]:
-            lines.append([name, *(shown_agreement(files, plan, measure)
-                                  for measure in ("train", "test", "same equations"))])
-    header = ["model", "KL on training problems", "KL on test problems",
-              "the same equation on test problems"]
-    return with_teachers(markdown(header, lines), files)
+            lines.append([name, *(shown_agreement(files, plan, measure) for measure in MEASURES)])
+    return with_teachers(markdown(["model", *MEASURES.values()], lines), files)
 
 
 def shown_agreement(files, plan, measure):
     values = {(file["fold"], file["seed"]): file["models"][plan][measure] for file in files}
     mean, half = mean_and_half(values)
-    if measure == "same equations":
-        return f"{mean:.1%}" if half is None else f"{mean:.1%} ± {100 * half:.1f}"
-    return f"{mean:.3f}" if half is None else f"{mean:.3f} ± {half:.3f}"
+    if measure in ("train", "test"):
+        return f"{mean:.3f}" if half is None else f"{mean:.3f} ± {half:.3f}"
+    return f"{mean:.1%}" if half is None else f"{mean:.1%} ± {100 * half:.1f}"
 
 
 # dynamic at inference

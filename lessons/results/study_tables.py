@@ -90,6 +90,8 @@ def questions_table(rows, main):
 TOGETHER = "teachers together"
 LIVE = "scratch, not pruned, live teachers, 30% hidden"
 HIDDEN = "scratch, not pruned, equations, 30% hidden"
+VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
+VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
 ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           TOGETHER: "round 1: the five teachers answer together",
           "scratch": "round 2: from the start, not pruned",
@@ -103,14 +105,17 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
               "round 2: from the start with live teachers, 30% pruned while it learns",
           LIVE: "round 2: from the start with live teachers, not pruned",
           "live, then pruned and trained on":
-              "round 2: the model above, then 30% pruned at once, and trained on"}
+              "round 2: the model above, then 30% pruned at once, and trained on",
+          VARIED_ALONE: "control: from the start, no teacher, 0 to 60% of a text's words hidden",
+          VARIED: "round 2: from the start with live teachers, not pruned, 0 to 60% hidden",
+          "varied, then pruned and trained on":
+              "round 2: the model above, then 30% pruned at once, and trained on, 0 to 60% hidden"}
 # {main student: (the plan of the same student with all heads, what the two tell)}
 BEFORE = {"live, then pruned and trained on":
           (LIVE, "what removal and training on did: main student − the model that it was before"),
           "scratch, 30% pruned":
           ("scratch", "what pruning did: main student − a student like it with all heads")}
-AGREEMENT = {"teacher": "another plain teacher", HIDDEN: ROUNDS[HIDDEN], LIVE: ROUNDS[LIVE],
-             **{main: f"**main student**: {ROUNDS[main]}" for main in MAIN_STUDENTS.values()}}
+AGREEMENT = ROUNDS | {"teacher": "another plain teacher"}
 LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
            "five teachers": "and five teachers",
            "five teachers and alignment": "and five, attention aligned"}

@@ -1,18 +1,24 @@
-"""Does a student say what its teachers say? On the problems that it has learned from, and on new
-ones.
+"""Does a student say what its teachers say, on the problems that it has learned from and on new
+ones? And does it read whole texts as well as texts with hidden words?
 
 The judges are four plain teachers together, all but the one with the student's seed. That fifth one
 is asked beside the students: it has learned from the same problems, and nothing from the judges.
 """
+from dataclasses import replace
+
 import torch
 
 from committee import Committee
 from runs import TEACHERS, Run, folds_of
 from tinyprune import PAD, recipe
 from tinyprune.batching import batches
+from tinyprune.decode import greedy
 from tinyprune.distill import mean_probabilities, soft_loss
-from tinyprune.evaluate import best_equations, find_candidates
-from trainings import HIDDEN, SEEDS, WHOLE, train_plan
+from tinyprune.evaluate import best_equations, find_candidates, grade
+from tinyprune.train import drop_words
+from trainings import HIDDEN, SEEDS, VARIED, VARIED_ALONE, VARIED_PRUNED, WHOLE, train_plan
+
+ASKED = ("teacher", HIDDEN, WHOLE, VARIED_ALONE, VARIED, VARIED_PRUNED)
 
 
 def agreement(data):
@@ -21,16 +27,17 @@ def agreement(data):
 
 
 def execute(run):
-    """-> {"models": {plan: {"train", "test", "same equations"}}}
+    """-> {"models": {plan: {"train", "test", "same equations", "whole", "one in ten hidden"}}}
 
     train, test: KL(judges || model), the mean over the tokens of these problems' recorded equations
     same equations: of the test problems, the share that get the judges' equation, all greedily
+    whole, one in ten hidden: of the training problems, the share that are right, greedily
     """
     splits = run.splits()
     teachers = [model_of(run, splits, "teacher", seed)[0] for seed in range(TEACHERS)]
     judges = teachers[:run.seed] + teachers[run.seed + 1:]
     found = {}
-    for plan in ("teacher", HIDDEN, WHOLE, recipe.MAIN_STUDENTS.get(run.data, WHOLE)):
+    for plan in dict.fromkeys([*ASKED, recipe.MAIN_STUDENTS.get(run.data, WHOLE)]):
         model, vocabularies = model_of(run, splits, plan, run.seed)
         mine, theirs = (best_equations(splits.test, find_candidates(asked, splits.test,
                                                                     vocabularies))
@@ -38,7 +45,10 @@ def execute(run):
         same = sum(map(list.__eq__, mine, theirs)) / len(splits.test)
         found[plan] = {"train": divergence(model, judges, splits.train, vocabularies),
                        "test": divergence(model, judges, splits.test, vocabularies),
-                       "same equations": same}
+                       "same equations": same,
+                       "whole": right_with_hidden(model, splits.train, vocabularies, 0.0),
+                       "one in ten hidden": right_with_hidden(model, splits.train, vocabularies,
+                                                              0.1)}
     return {"study": run.study, "data": run.data, "fold": run.fold, "seed": run.seed,
             "models": found}
 
@@ -47,6 +57,17 @@ def model_of(run, splits, plan, seed):
     """A model of the rounds -> model, vocabularies"""
     model, vocabularies, _ = train_plan(Run("rounds", run.data, run.fold, plan, seed), splits)
     return model, vocabularies
+
+
+def right_with_hidden(model, problems, vocabularies, share):
+    """The share of the problems that are right, greedily, if this share of the words is hidden."""
+    torch.manual_seed(0)
+    equations = [None] * len(problems)
+    for batch in batches(problems, vocabularies, 100):
+        read = replace(batch, source=drop_words(batch.source, share))
+        for position, (best, *_) in zip(batch.positions, greedy(model, read, vocabularies.target)):
+            equations[position] = best.equation
+    return grade(problems, equations).answer_accuracy
 
 
 @torch.no_grad()

@@ -17,6 +17,7 @@ from builders import model_for, tiny_batch, tiny_model
 from cases import small_problem
 from checks import check
 from committee import Committee
+from runs import Run
 from tinyprune import recipe
 from tinyprune.batching import make_batch
 from tinyprune.bidirectional import bidirectional_search
@@ -111,6 +112,26 @@ def test_a_student_of_several_teachers_loses_its_heads(study, small):
     assert sizes["scratch"] < sizes["teacher"]
 
 
+# A plan of each kind, how many of 24 heads are left, and what it is.
+KINDS = [("live, then pruned and trained on", 17, dict(start="copy", live=True)),
+         ("copy, dynamic, paper, five teachers and alignment", 17, dict(start="copy", teachers=2)),
+         ("copy, one-shot, greedy, one teacher", 17, dict(teachers=1, calibration=64)),
+         ("narrower, equal parameters, equations", 24, dict(start="scratch", teachers=0)),
+         ("teachers together", None, dict(round=1, teachers=2))]
+
+
+@pytest.mark.parametrize("plan, heads, facts", KINDS)
+def test_a_plan_of_each_kind_is_trained_and_asked(plan, heads, facts, small, monkeypatch):
+    monkeypatch.setitem(trainings.SHAPES, "sample", {"narrower, equal parameters": dict(width=24)})
+    two = {name: replace(known, teachers=min(known.teachers, 2))
+           for name, known in trainings.PLANS.items()}
+    monkeypatch.setattr(trainings, "PLANS", two)
+    rows = trainings.execute(Run("rounds", "sample", None, plan, 0))
+    assert {row["split"] for row in rows} == {"valid", "test"}
+    assert rows[0]["heads"] == heads
+    assert facts.items() <= rows[0]["settings"].items()
+
+
 def test_a_student_without_a_teacher_is_known_by_its_problems(whole, small):
     """So one of the trials, which has seen fewer of them, is not taken for one of the rounds."""
     config = TrainConfig(epochs=1)
@@ -121,6 +142,26 @@ def test_a_student_without_a_teacher_is_known_by_its_problems(whole, small):
             "sample", 0, Splits(problems, [], []), words, [], config)
         assert trained.model.config.source_tokens == len(words.source)
     assert len(list(small.glob("ensemble-student-*.pt"))) == 2
+
+
+def test_a_student_is_known_by_its_teachers_weights():
+    model = tiny_model(seed=1)
+    known = recipe.fingerprint(model)
+    assert recipe.fingerprint(tiny_model(seed=1)) == known
+    model.classifier.bias.data[0] += 1e-3
+    assert recipe.fingerprint(model) != known
+
+
+def test_each_draw_of_calibration_problems_is_another(whole):
+    words = Vocabularies.of(whole.train)
+
+    def texts(seed):
+        drawn = recipe.calibration_batches(whole.train, words, 20, seed)
+        return [row.tolist() for batch in drawn for row in batch.source]
+
+    assert texts(1) == texts(1)
+    assert texts(1) != texts(2)
+    assert len(texts(2)) == 20
 
 
 # several models that answer as one
