@@ -88,7 +88,8 @@ def rounds(data):
     for fold in folds_of(data):
         runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs.append(Run("rounds", data, fold, TOGETHER, 0))
-    students = [*TRIALS, WHOLE, recipe.MAIN_STUDENTS.get(data, WHOLE), HIDDEN]
+    students = [*TRIALS, WHOLE, recipe.MAIN_STUDENTS.get(data, WHOLE), HIDDEN,
+                VARIED_ALONE, VARIED, VARIED_PRUNED]
     names = dict.fromkeys(students)  # each once
     return runs + [Run("rounds", data, fold, name, seed) for seed in range(SEEDS)
                    for fold in folds_of(data) for name in names]
