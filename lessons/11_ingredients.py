@@ -288,7 +288,13 @@ the operations themselves take the time.
    What do they do on ASDiv-A's validation problems? (We tried; it did not pay.)
 4. (★, 10 minutes) Find the mistake in the reasoning: each of two ingredients costs nothing when it
    is missing, so someone removes both, and loses four points.
-5. (★★★, 180 minutes) Open: add an ingredient of your own, or try one that we removed because it did
+5. (★★, 60 minutes) A text has 25 words. How often does a model read it whole, if one word in ten is
+   hidden? And if it is three in ten? `word_dropout` may also be a pair, (lowest, highest): then
+   each text draws a share of its own. Train two teachers on ASDiv-A for 20 epochs, with 0.3 and
+   with (0.0, 0.6). Ask both their training problems, first whole, then with a tenth of the words
+   hidden (`drop_words` in `train.py`). The study did this with 50 epochs
+   (`lessons/results/study.md`).
+6. (★★★, 180 minutes) Open: add an ingredient of your own, or try one that we removed because it did
    not pay: use a moving average of the weights, in which each step keeps 0.999 of the average and
    adds 0.001 of the new weights. Why should this change little where the learning rate falls to 0?
    Fix the number of seeds before you begin.
