@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+import agreement
 import costs
 import criteria
 import head_tables
@@ -23,6 +24,7 @@ from tinyprune.batching import make_batch
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.data import Splits
 from tinyprune.decode import greedy
+from tinyprune.evaluate import evaluate_model
 from tinyprune.files import ROOT
 from tinyprune.results import BEST, KEYS
 from tinyprune.train import TrainConfig
@@ -194,6 +196,33 @@ def test_a_committee_says_the_mean_of_the_probabilities():
     cache = {}
     steps = [both.decode(token, memory, mask, cache=cache) for token in tokens.split(1, dim=1)]
     check(torch.cat(steps, dim=1).exp(), expected, "token by token, with one cache for both")
+
+
+# agreement
+
+def test_a_model_is_as_far_from_its_judges_as_a_mean_over_tokens_says(whole):
+    problems = whole.train[:7]
+    words = Vocabularies.of(problems)
+    model = model_for(words)
+    judge = model_for(words, seed=5)
+    same = agreement.divergence(model, [model, model], problems, words)
+    assert same == pytest.approx(0, abs=1e-6)
+    rows = []
+    for problem in filter(words.can_write, problems):  # alone: no padding
+        batch = make_batch([problem], words, mirrored=True)
+        p, q = (asked(batch.source, batch.lengths, batch.target, start=batch.start).softmax(dim=-1)
+                for asked in (judge, model))
+        rows.append((p * (p / q).log()).sum(dim=-1).flatten())
+    expected = torch.cat(rows).mean().item()
+    assert agreement.divergence(model, [judge], problems, words) == pytest.approx(expected)
+
+
+def test_answers_to_whole_texts_are_the_greedy_ones(small, whole):
+    problems = whole.train[:20]
+    words = Vocabularies.of(problems)
+    model = model_for(words)
+    expected = evaluate_model(model, problems, words).answer_accuracy
+    assert agreement.right_with_hidden(model, problems, words, 0.0) == expected
 
 
 # what the pruned heads look at

@@ -268,6 +268,22 @@ def test_pairs_are_compared_with_the_sum_of_their_single_costs():
     assert lines[3].endswith("| 1.00 nats |")
 
 
+def test_agreement_is_a_mean_over_runs():
+    def file(fold, test):
+        measures = {"train": 0.01, "test": test, "same equations": 0.75, "whole": 0.5,
+                    "one in ten hidden": 1.0}
+        return {"fold": fold, "seed": 0, "models": {"teacher": measures}}
+
+    names = {"teacher": "another teacher", "scratch": "not asked"}
+    *_, line, _, teachers = head_tables.agreement_table([file(0, 0.1), file(1, 0.3)],
+                                                        names).splitlines()
+    half = over_seeds.T_QUANTILE[2] * 0.1
+    assert line == (f"| another teacher | 0.010 ± 0.000 | 0.200 ± {half:.3f} | 75.0% ± 0.0 | "
+                    "50.0% ± 0.0 | 100.0% ± 0.0 |")
+    assert teachers == "Teachers: 2."
+    assert " | 0.100 | 75.0% | " in head_tables.agreement_table([file(0, 0.1)], names)
+
+
 def test_inference_shows_speed_beside_accuracy():
     rows = []
     ways = [("whole", "====", 6.0, 1.0), ("removed", "==xx", 5.0, 0.8),
