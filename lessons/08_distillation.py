@@ -704,8 +704,9 @@ probabilities.
 
 If the five together did better than one teacher, and their student did not, then what they know
 together has not passed into one model. Live teachers were meant to cure the reason that 8.5 shows:
-on a text with hidden words they cannot answer by heart. Still it did not pass, and we do not know
-why.
+on a text with hidden words they cannot answer by heart. Still it did not pass. The study measured
+how far students are from their teachers on new problems: no nearer than a model that learned from
+as many hidden words and had no teacher (`lessons/results/study.md`).
 
 ## Exercises
 

@@ -425,8 +425,9 @@ figures.table(rows, ["recorded, five folds", "seeds", "greedy", "bidirectional, 
 r"""
 Here 30% of the heads are gone. Look at the last table. If the last column is alike for both, the
 search with reranking answers as many problems as with a plain teacher. If the greedy column is not
-alike, the search hides a part of the damage. The study has the intervals of both
-(`lessons/results/study.md`).
+alike, the search hides a part of the damage. The heads did not do this damage. With three words in
+ten hidden, the student has never read a whole text, and whole texts are what we ask. The study
+shows it, has the intervals of both, and a cure (`lessons/results/study.md`).
 
 What made the difference from this lesson's student? We cannot say, because much has changed at
 once: the length of the training, the five teachers, the hidden words, the choice of heads, and that

@@ -74,7 +74,11 @@ def questions_table(rows, main):
                  "what live teachers added: the student of them − the control without a teacher":
                      (LIVE, HIDDEN),
                  "what did not pass on: the five teachers together − the main student":
-                     (TOGETHER, main)}
+                     (TOGETHER, main),
+                 "what 0 to 60% hidden added to 30%, with live teachers": (VARIED, LIVE),
+                 "the same without a teacher": (VARIED_ALONE, HIDDEN),
+                 "what live teachers added at 0 to 60%": (VARIED, VARIED_ALONE),
+                 "what removal and training on did at 0 to 60%": (VARIED_PRUNED, VARIED)}
     lines = []
     for question, pair in questions.items():
         first, second = (of_plan(rows, plan) for plan in pair)
@@ -92,6 +96,7 @@ LIVE = "scratch, not pruned, live teachers, 30% hidden"
 HIDDEN = "scratch, not pruned, equations, 30% hidden"
 VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
 VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
+VARIED_PRUNED = "varied, then pruned and trained on"
 ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           TOGETHER: "round 1: the five teachers answer together",
           "scratch": "round 2: from the start, not pruned",
@@ -108,7 +113,7 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
               "round 2: the model above, then 30% pruned at once, and trained on",
           VARIED_ALONE: "control: from the start, no teacher, 0 to 60% of a text's words hidden",
           VARIED: "round 2: from the start with live teachers, not pruned, 0 to 60% hidden",
-          "varied, then pruned and trained on":
+          VARIED_PRUNED:
               "round 2: the model above, then 30% pruned at once, and trained on, 0 to 60% hidden"}
 # {main student: (the plan of the same student with all heads, what the two tell)}
 BEFORE = {"live, then pruned and trained on":
