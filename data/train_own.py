@@ -18,11 +18,11 @@ from tinyprune.vocabulary import Vocabularies
 
 def readable(problems, path):
     """Those with an equation; the others are reported. Raises FileError if too few are left."""
-    unreadable = [problem for problem in problems if problem.parse_error]
-    for problem in unreadable[:5]:
-        print(f"  {problem.id} is left out: {problem.parse_error}")
-    if len(unreadable) > 5:
-        print(f"  … and {len(unreadable) - 5} more")
+    left_out = [problem for problem in problems if problem.parse_error or not problem.numbers]
+    for problem in left_out[:5]:
+        print(f"  {problem.id} is left out: {problem.parse_error or 'its text has no number'}")
+    if len(left_out) > 5:
+        print(f"  … and {len(left_out) - 5} more")
     kept = [problem for problem in problems if problem.equation and problem.numbers]
     if len(kept) < 20:
         raise FileError(f"{path} has {len(kept)} problems with an equation that can be read and a "
@@ -38,6 +38,7 @@ def readable(problems, path):
 
 def main():
     sys.excepthook = cli.show_error
+    cli.accept_any_console()
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problems", type=Path, help="a JSON file")
@@ -48,7 +49,8 @@ def main():
     checkpoint = args.model.with_suffix(".checkpoint")
     if args.epochs < 1:
         parser.error("--epochs must be 1 or more")
-    if args.model.resolve() in (args.problems.resolve(), checkpoint.resolve()):
+    made = (args.model, checkpoint, confidence.path_beside(args.model))
+    if len({path.resolve() for path in (args.problems, *made)}) < 4:
         parser.error("the model needs a name of its own, such as model.pt")
     if args.model.is_dir():
         parser.error(f"{args.model} is a folder")

@@ -58,6 +58,8 @@ from tinyprune.train import steps_of
 
 started = time.time()
 args = cli.options()
+if not args.ratio:
+    raise SystemExit("--ratio 0 prunes nothing, and this lesson is about pruning: name a ratio")
 torch.set_num_threads(args.threads)
 recipe.use_batch_size(args.data, args.batch)
 experiment = recipe.EXPERIMENTS[args.data]

@@ -198,7 +198,7 @@ def write_report(path, rows, seconds):
 
 def pytest_cmdline_main(config):
     """With --assignment: grades and ends; the exit status is 0 if all points are reached."""
-    titles = config.option.assignment
+    titles = list(dict.fromkeys(config.option.assignment or []))
     if not titles:
         return None
     if config.invocation_params.dir != ROOT:  # pytest takes the DIR of "--submission DIR" for tests

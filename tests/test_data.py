@@ -364,6 +364,12 @@ def test_a_remainder_gives_two_answers(tmp_path):
         "the recorded answer must be kept for the strict figure": [quotient, quotient]})
 
 
+def test_a_remainder_of_a_formula_without_a_value_is_refused(tmp_path):
+    path = asdiv_folder(tmp_path / "zero", Formula="7/0=1 r2", Answer="2 (boxes)")
+    with pytest.raises(FileError, match="ASDiv.xml: problem .* has no value .*zero"):
+        read_asdiv(path)
+
+
 def test_without_a_remainder_the_recorded_answer_counts(tmp_path):
     path = asdiv_folder(tmp_path / "asdiv", Formula="7*5=35", Answer="36 (boxes)")
     problem = read_asdiv(path)[0][0]

@@ -204,7 +204,7 @@ def test_a_damaged_table_gets_a_sentence(own, ask):
 
 def test_the_student_is_asked_by_its_name(own, ask, monkeypatch):
     monkeypatch.setattr(recipe, "SHIPPED", own.parent)
-    with pytest.raises(files.FileError, match="student-asdiv-a.pt is not there: only real"):
+    with pytest.raises(files.FileError, match="student-asdiv-a.pt is not there: no student of"):
         ask(PENS, "--model", "student")
     own.rename(recipe.shipped_student("asdiv-a"))
     confidence.path_beside(own).rename(own.parent / "student-asdiv-a.confidence.json")

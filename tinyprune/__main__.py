@@ -24,7 +24,7 @@ from tinyprune.words import is_chinese
 
 def main():
     sys.excepthook = cli.show_error
-    sys.stdout.reconfigure(errors="backslashreplace")  # a console may know no Chinese
+    cli.accept_any_console()
     args = parse()
     text = args.problem.encode(errors="replace").decode()  # without unpaired surrogates
     if len(text) > MAX_PROBLEM_CHARACTERS:
@@ -61,8 +61,8 @@ def solver_for(args, text):
     if args.model == "student":
         path = recipe.shipped_student(data)
         if not path.exists():
-            raise FileError(f"{path} is not there: only real data sets have a student that came "
-                            "with the project")
+            raise FileError(f"{path} is not there: no student of {data} came with the project; "
+                            "leave --model out, and its teacher answers")
         model, vocabularies = checkpoint.load_model(path)
     elif args.model:
         path = Path(args.model)

@@ -16,6 +16,7 @@ def options(**extra):
     show_error says what went wrong with a file.
     """
     sys.excepthook = show_error
+    accept_any_console()
     os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # torch's profiler would print its own log
     parser = argparse.ArgumentParser(description=sys.modules["__main__"].__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -44,6 +45,12 @@ def options(**extra):
     if args.data != "asdiv-a":
         args.fold = None
     return args
+
+
+def accept_any_console():
+    """A console may know no Chinese: from here on what it cannot show is written as an escape."""
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has not, and knows all
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def show_error(kind, error, trace):

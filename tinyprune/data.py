@@ -25,6 +25,7 @@ from tinyprune.words import chinese_words, english_words, is_chinese, read_words
 
 DATA = ("sample", "asdiv-a", "math23k")
 REMAINDER = re.compile(r"\s*r\s*\d+\s*$")  # 200/28=7 r4
+WITHOUT_VALUE = ("division by zero", "exponent", "undefined", "too large")  # of an equation
 
 
 @dataclass
@@ -231,7 +232,13 @@ def _asdiv_problem(path, record):
     problem = read_problem(id, words, left, answer, english=True, where=f"{path}: ")
     if REMAINDER.search(right) and problem.equation:
         # The field counts the plain quotient, not what the record rounds it to.
-        problem.answer = evaluate_prefix(problem.equation, problem.numbers)
+        try:
+            problem.answer = evaluate_prefix(problem.equation, problem.numbers)
+        except EquationError as error:
+            if error.reason not in WITHOUT_VALUE:
+                raise  # the equation has been read before, so the code is at fault
+            raise FileError(f"{path}: problem {id} has no value ({error}): download it again"
+                            ) from error
     return problem
 
 

@@ -1,4 +1,5 @@
 """Whole files or nothing, and the error that names a file, a record in it, and the remedy."""
+import json
 import os
 from pathlib import Path
 
@@ -70,3 +71,13 @@ def read_text(path):
     except (OSError, UnicodeError) as error:
         raise FileError(f"{path} cannot be read as UTF-8 text ({one_line(error)}): mend it, or "
                         "download it again") from error
+
+
+def read_json(path):
+    """What a JSON file that the project wrote holds. Raises FileError."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FileError(f"{path} is no whole JSON file ({one_line(error)}): copy it again, or make "
+                        "it anew") from error

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from tinyprune.checker import is_right
-from tinyprune.files import ROOT, read_text, write_text
+from tinyprune.files import ROOT, read_json, write_text
 
 RESULTS = ROOT / "lessons" / "results"
 # How a model's answers were found: these names stand in the rows' settings.
@@ -149,7 +149,7 @@ def read_rows(pattern):
     """All rows of the recorded result files (RESULTS) whose name fits."""
     rows = []
     for path in sorted(RESULTS.glob(pattern)):
-        rows += json.loads(read_text(path))["rows"]
+        rows += read_json(path)["rows"]
     return rows
 
 

@@ -94,7 +94,7 @@ class Training:
         self.problems = list(itertools.compress(self.problems, kept))
         self.soft = self.soft and list(itertools.compress(self.soft, kept))
         self.steps = steps_of(config, self.problems, vocabularies)
-        if not self.steps:
+        if self.steps < 1:
             raise ValueError("nothing to train on: no epoch, or no problem whose equation the "
                              "vocabulary can write")
         self.steps_per_epoch = self.steps // config.epochs

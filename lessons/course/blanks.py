@@ -35,6 +35,11 @@ def module_path(root, module):
     return Path(root) / "tinyprune" / f"{module}.py"
 
 
+def lines_of_text(text):
+    """A module's lines as ast counts them: splitlines would also cut at U+2028 and form feeds."""
+    return text.removesuffix("\n").split("\n")
+
+
 def parse(text, path):
     try:
         return ast.parse(text)
@@ -56,7 +61,7 @@ def functions(tree):
 
 def find_blanks(text, path):
     """[Blank] of a module. Raises CourseError for a marker that breaks the rules above."""
-    lines = text.splitlines()
+    lines = lines_of_text(text)
     found = []
     begin = None  # the line of a BEGIN that waits for its END
     for number, line in enumerate(lines, 1):
@@ -81,7 +86,7 @@ def find_blanks(text, path):
 
 def function_around(text, first, last, where):
     """The name of the function whose body the markers cut cleanly. Raises CourseError."""
-    lines = text.splitlines()
+    lines = lines_of_text(text)
     for name, node in functions(parse(text, where)).items():
         if not node.lineno < first < last <= node.end_lineno + 1:
             continue
@@ -133,7 +138,7 @@ def student_text(text, blanks, stubs):
 
     blanks: [Blank]; stubs: {function: sentence}
     """
-    lines = text.splitlines()
+    lines = lines_of_text(text)
     for blank in reversed(blanks):
         body = lines[blank.first:blank.last - 1]
         if blank.function in stubs:
@@ -148,19 +153,25 @@ def with_functions(text, other, names, path):
     """A module's text with these functions taken from another version of the module.
 
     What the other version alone defines or imports at its top level comes along, before what
-    follows it there: a decorator or a default value may need it.
+    follows it there: a decorator or a default value may need it. So do methods that only its class
+    of a taken method has.
     Raises CourseError if the other version does not parse or lacks one of the functions.
     """
     tree = parse(text, path)
     own = functions(tree)
     other_tree = parse(other, path)
     others = functions(other_tree)
-    lines = text.splitlines()
+    lines = lines_of_text(text)
     edits = []  # (first, last, lines that replace those from first to last)
     for name in names:
         if name not in others:
             raise CourseError(f"{path}: the function {name} is missing")
         edits.append((*span(own[name]), lines_of(others[name], other)))
+    for name in others.keys() - own.keys():
+        siblings = [taken for taken in names if "." in taken and in_class_of(name, taken)]
+        if siblings:
+            first, _ = span(own[siblings[0]])
+            edits.append((first, first, ["", *lines_of(others[name], other), ""]))
     known = {name: span(node)[0] for node in tree.body for name in bound_names(node)}
     new = []
     for node in other_tree.body:
@@ -177,6 +188,11 @@ def with_functions(text, other, names, path):
     return "\n".join(lines) + "\n"
 
 
+def in_class_of(name, method):
+    """Whether a function, "Class.method" or "function", is of this method's class."""
+    return name.rpartition(".")[0] == method.rpartition(".")[0]
+
+
 def span(node):
     """A statement's lines, its decorators among them: (first, last), as a slice takes them"""
     decorators = getattr(node, "decorator_list", [])
@@ -185,7 +201,7 @@ def span(node):
 
 def lines_of(node, text):
     first, last = span(node)
-    return text.splitlines()[first:last]
+    return lines_of_text(text)[first:last]
 
 
 def bound_names(node):
@@ -194,8 +210,12 @@ def bound_names(node):
         return {alias.asname or alias.name for alias in node.names}
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return {node.name}
-    return {part.id for part in ast.walk(node)
-            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    names = {part.id for part in ast.walk(node)
+             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    for part in ast.iter_child_nodes(node):  # of an `if` or a `try`
+        if isinstance(part, (ast.stmt, ast.ExceptHandler)):
+            names |= bound_names(part)
+    return names
 
 
 def assemble(folder, submission, modules):

@@ -182,7 +182,7 @@ def main():
     options = parser.parse_args()
     if not (options.assignment or options.check):
         parser.error("name an --assignment: " + ", ".join(ASSIGNMENTS))
-    copies = {options.folder: options.assignment}
+    copies = {options.folder: list(dict.fromkeys(options.assignment))}
     if not options.assignment:
         copies = {options.folder / title: [title] for title in ASSIGNMENTS}
     found = []

@@ -5,7 +5,6 @@ the summary into the project's README.md, and the proof of the assignments into 
 between the marks <!-- table NAME --> and <!-- end -->. It also draws this folder's pictures. No
 figure of a table is typed by hand.
 """
-import json
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from over_seeds import shown_difference, shown_mean
 from study_tables import draw_study, ledger_table, of_plan, read_curves, study_tables
 from tables import SETS, against, markdown, mean, select
 from tinyprune.figures import save_picture
-from tinyprune.files import ROOT, write_text
+from tinyprune.files import ROOT, read_json, write_text
 from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import (
     BEAM,
@@ -359,7 +358,7 @@ def main():
     shipped = read_rows("shipped.json")
     rounds = {data: read_rows(f"study/rounds-{data}-*.json") for data in SETS}
     curves = {data: read_curves(data) for data in SETS}
-    trust, cpu, gpu, course = (json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    trust, cpu, gpu, course = (read_json(RESULTS / f"{name}.json")
                                for name in ("trust", "speed", "gpu", "course"))
     pages = {ROOT / "README.md": {"summary": summary_table(whole_method, rounds)},
              RESULTS / "README.md": {

@@ -174,7 +174,7 @@ def counted(rows):
 
 
 def relative(rows, whole, key):
-    """A cost against the whole model's on the same folds: a cell, empty if it was not counted."""
+    """A cost against the whole model's on the same folds: a cell, empty if one was not counted."""
     folds = {row["fold"] for row in rows}
     whole = [row for row in whole if row["fold"] in folds]
-    return "" if rows[0][key] is None else against(rows, whole, key)
+    return against(rows, whole, key) if whole and rows[0][key] is not None else ""

@@ -1,5 +1,4 @@
 """Tables of the study (lessons/study), from the files in lessons/results/study."""
-import json
 from functools import partial
 
 from head_tables import (
@@ -26,6 +25,7 @@ from over_seeds import (
     shown_mean,
 )
 from tables import SETS, markdown, select
+from tinyprune.files import read_json
 from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, judge_claim, read_rows
 
@@ -230,7 +230,7 @@ def possible(claim, ceiling, cause):
 # all of it
 
 def read_findings(pattern):
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob(pattern))]
+    return list(map(read_json, sorted(RESULTS.glob(pattern))))
 
 
 # {study whose files hold no rows: {table: what makes it}}

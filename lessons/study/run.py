@@ -62,6 +62,8 @@ def main():
                         help="for result files (default: lessons/results/study; runs/study for the "
                              "sample)")
     args = parser.parse_args()
+    if args.batch < 0:
+        parser.error("--batch must be 1 or more")
     torch.set_num_threads(1)
     recipe.use_batch_size(args.data, args.batch)
     out = args.out or (files.RUNS if args.data == "sample" else RESULTS) / "study"

@@ -101,6 +101,15 @@ def test_a_blank_names_its_exercise_and_its_test():
     assert raised[0].exc.args[0].value == sentence, "two pieces of text are one sentence"
 
 
+@pytest.mark.parametrize("character", ["\f", "\u2028", "\u0085"])
+def test_a_character_that_python_takes_for_no_line_end_moves_no_function(character):
+    submission = MODULE.replace("import math", f"import math\n# pasted{character} note")
+    submission = submission.replace("2 * x", "x + x")
+    names = {}
+    exec(compile(with_functions(MODULE, submission, ["double"], "m.py"), "m.py", "exec"), names)
+    assert names["double"](4) == 8
+
+
 def test_a_submission_brings_its_functions_and_what_they_need():
     submission = MODULE.replace("return 2 * x", "return helper(x)").replace("import math", (
         "import os\n\n\ndef helper(x):\n    return x + x\n\n\nmath = None"))
@@ -115,6 +124,16 @@ def test_a_submission_brings_its_functions_and_what_they_need():
     submission = submission.replace("2 * x", "factor * x")
     exec(compile(with_functions(MODULE, submission, ["double"], "m.py"), "m.py", "exec"), names)
     assert names["double"](4) == 12, "what a signature needs stands before it"
+    submission = MODULE.replace("import math", (
+        "try:\n    import math as sums\nexcept ImportError:\n    def sums():\n        pass"))
+    submission = submission.replace("2 * x", "sums.fsum([x, x])")
+    exec(compile(with_functions(MODULE, submission, ["double"], "m.py"), "m.py", "exec"), names)
+    assert names["double"](4) == 8, "what a `try` imports or defines comes along"
+    submission = MODULE.replace("total += x\n", "total += self.once(x)\n") + (
+        "\n    def once(self, x):\n        return x\n")
+    text = with_functions(MODULE, submission, ["Counter.add"], "m.py")
+    exec(compile(text, "m.py", "exec"), names)
+    assert names["Counter"]().add(4) == 4, "another method of its class comes along"
     with pytest.raises(CourseError, match="m.py, line 4: "):
         with_functions(MODULE, MODULE.replace("(x)", "(x"), ["double"], "m.py")
     with pytest.raises(CourseError, match="double is missing"):

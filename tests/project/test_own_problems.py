@@ -170,10 +170,13 @@ def test_a_training_that_was_stopped_goes_on(trained, empty, monkeypatch, capsys
 def test_unreadable_equations_are_left_out_and_reported(empty, capsys):
     faulty = [record | {"id": f"bad-{number}", "equation": "12 - (5"}
               for number, record in enumerate(RECORDS[:7])]
+    faulty[1] = {"id": "pens", "text": "Ann gave all her pens away. How many has she?",
+                 "equation": "0", "answer": "0"}
     write(faulty + RECORDS[:19])
     error = refusal(run, TRAIN, kind=FileError)
     printed = capsys.readouterr().out
     assert "bad-0 is left out: the ( at token 3 is never closed" in printed, printed
+    assert "pens is left out: its text has no number" in printed, printed
     assert printed.count("is left out") == 5 and "and 2 more" in printed, printed
     assert "19 problems with an equation that can be read" in str(error), error
     check([path.name for path in empty.iterdir()], ["problems.json"], "the files afterwards")

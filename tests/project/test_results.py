@@ -4,8 +4,9 @@ import json
 import numpy as np
 import pytest
 
+from tinyprune import results
 from tinyprune.evaluate import Report
-from tinyprune.files import write_text
+from tinyprune.files import FileError, write_text
 from tinyprune.results import (
     KEYS,
     bootstrap_interval,
@@ -50,6 +51,14 @@ def test_a_result_file_says_how_it_was_made(tmp_path):
 def test_a_result_file_is_named_after_its_first_row(tmp_path, facts, suffix, name):
     row = result_row(REPORT, study="teacher", **facts)
     assert result_path(tmp_path, row, suffix) == tmp_path / f"{name}.json"
+
+
+@pytest.mark.parametrize("text", ["", '{"rows": [{"study": "rou', "[" * 10**5])
+def test_a_result_file_that_is_not_whole_is_named(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(FileError, match="a.json is no whole JSON file"):
+        results.read_rows("*.json")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):

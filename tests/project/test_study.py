@@ -89,6 +89,7 @@ def test_what_a_study_finds_fits_its_table(name, study, small, monkeypatch):
 
 @pytest.mark.parametrize("line, sentence", [
     ("rounds --run 999", "--run 999: rounds has the runs 0 to"),
+    ("rounds --batch -1 --run 0", "--batch must be 1 or more"),
     ("criteria --train", "--train: criteria trains nothing")])
 def test_a_run_that_there_is_not_is_refused_in_a_sentence(line, sentence, study, capsys):
     with pytest.raises(SystemExit):

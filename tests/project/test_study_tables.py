@@ -68,6 +68,10 @@ def test_a_table_has_a_line_for_each_plan_that_was_run():
     assert lines[3].endswith(" |  | 1 × 2 folds | -20.0% | -10.0% |"), "it was not asked greedily"
 
 
+def test_costs_without_a_teachers_stay_empty():
+    assert over_seeds.relative([row("==", "copy", fold=2)], TEACHERS, "flops") == ""
+
+
 def test_greedy_answers_are_compared_with_greedy_ones():
     rows = [row("xx", "teacher"), row("==", "teacher", decoding=GREEDY), row("==", "copy"),
             row("xx", "copy", decoding=GREEDY)]
