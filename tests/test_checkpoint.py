@@ -10,6 +10,7 @@ import torch
 from builders import fresh_model, heads_of, tiny_batch
 from checks import check
 from tinyprune.checkpoint import load_model, read, save, save_model
+from tinyprune.files import FileError
 from tinyprune.masking import remove_heads
 from tinyprune.vocabulary import Vocabularies, Vocabulary
 
@@ -22,6 +23,19 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
         save({"a": torch.zeros(9), "b": (n for n in "")}, path)  # a generator cannot be written
     check(read(path)["a"], torch.arange(3), "the old file after a failure")
     check(list(path.parent.iterdir()), [path], "the files: half a file was left")
+
+
+@pytest.mark.parametrize("error, expected", [
+    (PermissionError(13, "denied"), "check its permissions"), (MemoryError("no room"), "no room")])
+def test_a_file_that_may_be_whole_is_not_called_damaged(error, expected, tmp_path, monkeypatch):
+    def load(*_, **__):
+        raise error
+
+    path = tmp_path / "file.pt"
+    save({"a": 1}, path)
+    monkeypatch.setattr(torch, "load", load)
+    with pytest.raises((FileError, MemoryError), match=expected):
+        read(path)
 
 
 def test_a_file_is_never_written_in_place(tmp_path, monkeypatch):

@@ -27,6 +27,10 @@ def read(path):
                         "made again")
     try:
         return torch.load(path, map_location=DEVICE, weights_only=True)
+    except (MemoryError, torch.OutOfMemoryError):
+        raise  # the file may be whole
+    except PermissionError as error:
+        raise FileError(f"{path} may not be read: check its permissions") from error
     except Exception as error:  # torch raises many kinds for a damaged or foreign file
         raise FileError(f"{path} is no whole file of tinyprune's ({type(error).__name__}): "
                         "delete it") from error
