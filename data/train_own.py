@@ -16,6 +16,12 @@ from tinyprune.files import FileError
 from tinyprune.vocabulary import Vocabularies
 
 
+def split(problems):
+    """Every tenth is kept for validation: -> those to learn from, those for validation"""
+    learned = [problem for position, problem in enumerate(problems) if position % 10]
+    return learned, problems[::10]
+
+
 def readable(problems, path):
     """Those with an equation; the others are reported. Raises FileError if too few are left."""
     left_out = [problem for problem in problems if problem.parse_error or not problem.numbers]
@@ -27,7 +33,8 @@ def readable(problems, path):
     if len(kept) < 20:
         raise FileError(f"{path} has {len(kept)} problems with an equation that can be read and a "
                         "number in the text, and 20 are needed: mend the others, or add some")
-    learnt = list(map(Vocabularies.of(kept).can_write, kept))
+    training, _ = split(kept)
+    learnt = list(map(Vocabularies.of(training).can_write, training))
     if not any(learnt):
         raise FileError(f"{path}: no equation uses the numbers of its text: mend them")
     if not all(learnt):
@@ -55,8 +62,7 @@ def main():
     if args.model.is_dir():
         parser.error(f"{args.model} is a folder")
     problems = readable(read_own(args.problems), args.problems)
-    valid = problems[::10]
-    kept = [problem for position, problem in enumerate(problems) if position % 10]
+    kept, valid = split(problems)
     experiment = recipe.EXPERIMENTS["asdiv-a"]
     experiment = replace(experiment, teacher=replace(experiment.teacher, epochs=args.epochs))
     model, vocabularies, _, _ = recipe.train_teacher(Splits(kept, valid, []), experiment, args.seed,
