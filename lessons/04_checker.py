@@ -416,7 +416,8 @@ because none of them alone is enough.
 
    Which row of 4.5 shows the mistake? Which equations would a model have to write to gain from it?
    `pytest tests/test_checker.py -k broken_equations_are_wrong`
-5. (★★, 30 minutes) Improve the rule of 4.6. Where the recorded equation gives exactly the recorded
+5. (★★, 30 minutes; with `--data math23k`, as the sample's answers were not rounded) Improve the
+   rule of 4.6. Where the recorded equation gives exactly the recorded
    answer, nobody has rounded. Treat such an answer as exact, and print the last row again. How many
    wrong equations does it let in now, and does it save fewer right ones?
    `pytest tests/test_checker.py -k rounded` checks the function that you build on.

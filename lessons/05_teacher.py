@@ -140,7 +140,7 @@ The model answers in four ways:
   makes an equation less probable, so short equations would win, whatever they say. Therefore "best"
   means, at every step: by the log-probability divided by the square root of the length so far.
 - *Bidirectional* decoding (`bidirectional.py`) runs two beams, and one of them writes mirrored
-  equations. Then each direction scores all equations that both have found, by the mean
+  equations. Then each direction scores all equations that either has found, by the mean
   log-probability of a token. The right-to-left direction has already read the end of the equation
   when it comes to the beginning. So it can reject a bad beginning, and the other way round.
 - With *reranking* (`evaluate.py`) an equation comes last if one of its values is 0 or less, because
@@ -176,8 +176,9 @@ order" accepts commutation and association (lesson 04). Where the answer is righ
 differs even up to order, the model has found another way to the same value, or has been lucky.
 
 Where does the model fail? Longer equations have more occasions to be wrong (the sample hardly shows
-it, the README's table does). Equations that training does not have may be harder. And some test
-*texts* differ from a training text only in their numbers: how high is the accuracy without them?
+it, the table in `lessons/results/README.md` does). Equations that training does not have may be
+harder. And some test *texts* differ from a training text only in their numbers: how high is the
+accuracy without them?
 """
 
 # %% 5.5 Where it fails
@@ -339,7 +340,7 @@ figures.table(list(shares.items()), ["", "share of the time"])
 r"""
 At this size matrix products are only a part of the time. So it counts as much to drop operations,
 or to batch them cleverly, as to multiply less. The last cell writes the results into a file, from
-which the README's tables are made.
+which the tables in `lessons/results/README.md` are made.
 """
 
 # %% 5.9 The result file

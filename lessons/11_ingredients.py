@@ -215,23 +215,25 @@ The rows of "nothing" itself are compared with its first row.
 An interval that holds 0 does not show that the ingredient does nothing. It does not show that the
 ingredient does something either. Its width says how many problems you would need. Where an interval
 does not hold 0, remember that you have one seed: the intervals are over problems, and they do not
-cover the change that another seed would bring. The README's table has three seeds on ASDiv-A.
+cover the change that another seed would bring. The table in `lessons/results/README.md` has three
+models for each of ASDiv-A's cells, each of another seed and fold.
 
 An ablation (leaving parts out to see what they are worth) with a fraction of the epochs favours
 ingredients that make learning fast. It is unfair to ingredients that stop a long training from
 learning the problems by heart. Look at dropout, word dropout and small embedding_scale in the
-README's table. On Math23k all three seem to do harm when every model is trained for 5 epochs. When
-the models are trained for all 52 epochs, leaving out each of the three costs points: many points
-for dropout, a few for the other two (their intervals hold 0). The cheap experiment would remove
-exactly the ingredients that the long training needs.
+that table. On Math23k all three seem to do harm when every model is trained for 5 epochs. When
+the models are trained for all 52 epochs, leaving out dropout costs many points. The other two then
+cost a few, which chance may also explain (their intervals hold 0). On the sample it is alike: its
+default run is short, and several ingredients seem to do harm there. The cheap experiment would
+remove dropout, which the long training needs.
 
 ## Why is my GPU idle?
 
-A GPU makes the products of a training step much faster than a CPU, and still the step is hardly
-faster. The step has thousands of operations, most of them small. Python names them one after the
+A GPU makes the products of a training step much faster than a CPU, and still the whole step gains
+far less. The step has thousands of operations, most of them small. Python names them one after the
 other, and each name costs some microseconds on the CPU, whatever the size of the tensors. The GPU
 does each operation faster than Python can name the next one. So it waits. In a small batch it waits
-for most of the time, and some more problems cost nothing.
+for most of the time, and twice as many problems cost far less than twice as much.
 
 `tinyprune/recorded.py` has the cure. The step is *recorded* once, as a CUDA graph: the list of its
 operations, with the places in memory that they read and write. Then one call starts all of them.

@@ -1,4 +1,4 @@
-"""Two beams, one from each end of the equation, and each direction rescores what both have found.
+"""Two beams, one from each end of the equation, and each direction rescores what either has found.
 
 The right-to-left decoder has already seen the end of the equation, so it can reject a bad
 beginning, and the other way round (Liu et al. 2016).
