@@ -404,6 +404,11 @@ print(f"  probabilities (B, N, T, S) = {tuple(probabilities.shape)}")
 r"""
 ## Exercises
 
+"Write" means a function whose solution is not there. In a course's copy it has been taken out. On
+your own, delete what stands between its two marker lines in `tinyprune/` (`### BEGIN SOLUTION`,
+`### END SOLUTION`) and write yours there. Then run the test that the exercise names. `git checkout`
+brings the solution back. Answers stand in `lessons/course/README.md`.
+
 1. (★, 10 minutes) By hand: the query (2, 0, 0, 0) meets the keys (1, 5, 5, 5) and (0, 0, 0, 0). The
    values are 10 and 20. Which scores does the division leave, and what is the result, to one digit?
    Check your answer with the library's `attention`.
