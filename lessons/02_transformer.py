@@ -202,7 +202,7 @@ for. And test for the leak itself: change one target token. A prediction that mu
 token must not move.
 """
 
-# %% 2.3 A leak, found without training
+# %% 2.3 A leak, found with one problem
 figures.heading("2.3 Change the target at position 3 (from 0): which predictions move?")
 problem = [part[:1] for part in fresh]  # source (1, 7, 1), lengths (1,), target (1, 6)
 source, lengths, target = problem
@@ -223,8 +223,9 @@ assert max(rows[0][1:5]) == 0, "only the predictions at positions 4 and 5 may kn
 # %% [markdown]
 r"""
 The right model moves from position 4 on: it has not read position 3 when it predicts position 3. In
-the columns 0 to 3 any number but 0 is a leak. This test takes one problem and no training, and it
-says more than any loss curve.
+the columns 0 to 3 any number but 0 is a leak. This test takes one problem, and it says more than
+any loss curve. (An untrained model shows a leak in more columns: these have learned to copy from
+one place.)
 
 What did the right model learn? Look at its cross-attention. Each row is a digit that it writes, and
 each column is a token of the source. Which pattern do you expect?
