@@ -371,9 +371,9 @@ interval is the difference ± 0.6 / √n: ± 2 points for a thousand problems.
 So what does the paper's recipe buy? The recorded groups answer. Training wins back most of what the
 removal costs. The teacher's help cannot be told from nothing. The student ends below its teacher on
 both sets. On Math23k that is the price of pruning: the control, with all of its heads, cannot be
-told from the teacher. On ASDiv-A the price of pruning cannot be told from nothing, and the control loses,
-too: there the extra training itself does harm. The paper reports a loss of 0.7 points, which is
-where the upper ends of our two intervals lie.
+told from the teacher. On ASDiv-A the price of pruning cannot be told from nothing, and the control
+loses, too: there the extra training itself does harm. The paper reports a loss of 0.7 points, which
+is where the upper ends of our two intervals lie.
 
 One seed stands behind each group, so another seed would move every line. The study asks the same
 questions with one teacher and with five, and with other ways to choose the heads
