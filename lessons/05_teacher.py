@@ -14,7 +14,6 @@ load the model that it has trained.
 
 # %% 5.1 Before the first step
 import copy
-import json
 import math
 import time
 from collections import Counter
@@ -256,8 +255,8 @@ def cause(predicted, recorded):
     return "another operator, other numbers"
 
 
-text = files.read_text(files.project_file("lessons", "data_errors.json"))
-data_errors = json.loads(text)  # {id: why the recorded equation does not answer the text}
+# {id: why the recorded equation does not answer the text}
+data_errors = files.read_json(files.project_file("lessons", "data_errors.json"))
 equations = reports[BEST].equations
 wrong = [position for position in range(len(test)) if not correct[BEST][position]]
 causes = Counter(cause(equations[position], test[position].equation) for position in wrong)

@@ -31,7 +31,6 @@ as a gate of 0.
 
 # %% 7.1 Ways to silence a head
 import copy
-import json
 import math
 import re
 
@@ -41,6 +40,7 @@ from tinyprune import cli, figures, recipe, results
 from tinyprune.attention import MultiHeadAttention
 from tinyprune.batching import batches
 from tinyprune.evaluate import evaluate_model
+from tinyprune.files import read_json
 from tinyprune.masking import apportion, gates_for, remove_heads, select_heads
 from tinyprune.measure import (
     flops_by_attention,
@@ -431,8 +431,7 @@ if abs(change) > 0.03:
 print(f"  matrix products take {products['whole']:.0%} of the time, and {direction} when heads are "
       "removed")
 
-text = (results.RESULTS / "speed.json").read_text(encoding="utf-8")
-recorded = json.loads(text)
+recorded = read_json(results.RESULTS / "speed.json")
 rows = []
 for name, key in (("128 problems", "pruned_speed"), ("1 problem", "pruned_speed_batch1")):
     reached = {ratio: f"{share:.0%}" for ratio, share in recorded[key]}

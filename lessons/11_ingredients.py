@@ -15,7 +15,6 @@ test problem is asked: on ASDiv-A the validation problems are a tenth of the fou
 """
 
 # %% 11.1 The ingredients
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,6 +29,7 @@ from tinyprune.data import load
 from tinyprune.decode import beam_search, greedy
 from tinyprune.distill import task_loss
 from tinyprune.evaluate import best_equations, find_candidates, grade
+from tinyprune.files import read_json
 from tinyprune.measure import parameters
 from tinyprune.results import (
     BEAM_RERANKED,
@@ -268,7 +268,7 @@ if torch.cuda.is_available():
         print(f"  {name}: {(time.perf_counter() - clock) / 20 * 1000:.1f} ms a step")
 else:
     print("  no GPU is here; one was measured (lessons/results/gpu.json):")
-    gpu = json.loads((RESULTS / "gpu.json").read_text(encoding="utf-8"))
+    gpu = read_json(RESULTS / "gpu.json")
     rows = [(name, f"{took} ms") for name, took in gpu["milliseconds_a_step"].items()]
     figures.table(rows, [gpu["machine"], "a step"])
 

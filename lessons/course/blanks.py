@@ -167,9 +167,9 @@ def with_functions(text, other, names, path):
         if name not in others:
             raise CourseError(f"{path}: the function {name} is missing")
         edits.append((*span(own[name]), lines_of(others[name], other)))
-    for name in others.keys() - own.keys():
-        siblings = [taken for taken in names if "." in taken and in_class_of(name, taken)]
-        if siblings:
+    for name in others:
+        siblings = [taken for taken in names if class_of(taken) == class_of(name)]
+        if name not in own and class_of(name) and siblings:
             first, _ = span(own[siblings[0]])
             edits.append((first, first, ["", *lines_of(others[name], other), ""]))
     known = {name: span(node)[0] for node in tree.body for name in bound_names(node)}
@@ -188,9 +188,9 @@ def with_functions(text, other, names, path):
     return "\n".join(lines) + "\n"
 
 
-def in_class_of(name, method):
-    """Whether a function, "Class.method" or "function", is of this method's class."""
-    return name.rpartition(".")[0] == method.rpartition(".")[0]
+def class_of(name):
+    """The class of "Class.method", and nothing of "function"."""
+    return name.rpartition(".")[0]
 
 
 def span(node):
@@ -210,12 +210,9 @@ def bound_names(node):
         return {alias.asname or alias.name for alias in node.names}
     if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
         return {node.name}
-    names = {part.id for part in ast.walk(node)
-             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
-    for part in ast.iter_child_nodes(node):  # of an `if` or a `try`
-        if isinstance(part, (ast.stmt, ast.ExceptHandler)):
-            names |= bound_names(part)
-    return names
+    if isinstance(node, ast.Name):
+        return {node.id} if isinstance(node.ctx, ast.Store) else set()
+    return set().union(*map(bound_names, ast.iter_child_nodes(node)))  # also of an `if` or a `try`
 
 
 def assemble(folder, submission, modules):

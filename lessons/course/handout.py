@@ -27,6 +27,7 @@ from blanks import (
     CourseError,
     blanks_of,
     exercise,
+    lines_of_text,
     module_path,
     student_text,
 )
@@ -122,7 +123,7 @@ def solution_lines(assignments):
     found = set()
     names = {name for title in assignments for name in ASSIGNMENTS[title]["blanks"]}
     for module, blanks in blanks_of(ROOT).items():
-        lines = module_path(ROOT, module).read_text(encoding="utf-8").splitlines()
+        lines = lines_of_text(module_path(ROOT, module).read_text(encoding="utf-8"))
         for blank in blanks:
             if f"{module}.{blank.function}" in names:
                 found |= set(map(code_of, lines[blank.first:blank.last - 1]))

@@ -20,7 +20,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from blanks import ASSIGNMENTS, ROOT, blanks_of, functions, module_path
+from blanks import ASSIGNMENTS, ROOT, blanks_of, functions, lines_of_text, module_path
 from handout import code_of, write_copy
 from mistakes import EQUIVALENT, MISTAKES
 
@@ -153,7 +153,7 @@ class Replace(ast.NodeTransformer):
 
 def mutations_of(text, tree, blank):
     """[(label, node, mutant)] of each one-token change within a blank of a module with markers."""
-    lines = text.splitlines()
+    lines = lines_of_text(text)
     function = functions(tree)[blank.function]
     body = [part for part in function.body if blank.first < part.lineno < blank.last]
     nodes = [node for part in body for node in ast.walk(part)]

@@ -180,9 +180,13 @@ def with_teachers(table, files):
     return f"{table}\n\nTeachers: {len(files)}."
 
 
+def over_files(files, measure):
+    """The mean over models, and half of its 95% interval; measure: (file) -> number"""
+    return mean_and_half({(file["fold"], file["seed"]): measure(file) for file in files})
+
+
 def shown_correlation(files, correlation):
-    """The mean over models, with a 95% interval: a cell; correlation: (file) -> number"""
-    mean, half = mean_and_half({(file["fold"], file["seed"]): correlation(file) for file in files})
+    mean, half = over_files(files, correlation)
     return f"{mean:+.2f}" if half is None else f"{mean:+.2f} ± {half:.2f}"
 
 
@@ -346,8 +350,7 @@ def agreement_table(files, names):
 
 
 def shown_agreement(files, plan, measure):
-    values = {(file["fold"], file["seed"]): file["models"][plan][measure] for file in files}
-    mean, half = mean_and_half(values)
+    mean, half = over_files(files, lambda file: file["models"][plan][measure])
     if measure in ("train", "test"):
         return f"{mean:.3f}" if half is None else f"{mean:.3f} ± {half:.3f}"
     return f"{mean:.1%}" if half is None else f"{mean:.1%} ± {100 * half:.1f}"

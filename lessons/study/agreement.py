@@ -14,7 +14,7 @@ from tinyprune import PAD, recipe
 from tinyprune.batching import batches
 from tinyprune.decode import greedy
 from tinyprune.distill import mean_probabilities, soft_loss
-from tinyprune.evaluate import best_equations, find_candidates, grade
+from tinyprune.evaluate import evaluate_model
 from tinyprune.train import drop_words
 from trainings import HIDDEN, SEEDS, VARIED, VARIED_ALONE, VARIED_PRUNED, WHOLE, train_plan
 
@@ -34,14 +34,14 @@ def execute(run):
     whole, one in ten hidden: of the training problems, the share that are right, greedily
     """
     splits = run.splits()
-    teachers = [model_of(run, splits, "teacher", seed)[0] for seed in range(TEACHERS)]
+    teachers, vocabularies = zip(*(model_of(run, splits, "teacher", seed)
+                                   for seed in range(TEACHERS)))
     judges = teachers[:run.seed] + teachers[run.seed + 1:]
+    theirs = evaluate_model(Committee(judges), splits.test, vocabularies[0]).equations
     found = {}
     for plan in dict.fromkeys([*ASKED, recipe.MAIN_STUDENTS.get(run.data, WHOLE)]):
         model, vocabularies = model_of(run, splits, plan, run.seed)
-        mine, theirs = (best_equations(splits.test, find_candidates(asked, splits.test,
-                                                                    vocabularies))
-                        for asked in (model, Committee(judges)))
+        mine = evaluate_model(model, splits.test, vocabularies).equations
         same = sum(map(list.__eq__, mine, theirs)) / len(splits.test)
         found[plan] = {"train": divergence(model, judges, splits.train, vocabularies),
                        "test": divergence(model, judges, splits.test, vocabularies),
@@ -61,13 +61,11 @@ def model_of(run, splits, plan, seed):
 
 def right_with_hidden(model, problems, vocabularies, share):
     """The share of the problems that are right, greedily, if this share of the words is hidden."""
+    def search(model, batch, vocabulary):
+        return greedy(model, replace(batch, source=drop_words(batch.source, share)), vocabulary)
+
     torch.manual_seed(0)
-    equations = [None] * len(problems)
-    for batch in batches(problems, vocabularies, 100):
-        read = replace(batch, source=drop_words(batch.source, share))
-        for position, (best, *_) in zip(batch.positions, greedy(model, read, vocabularies.target)):
-            equations[position] = best.equation
-    return grade(problems, equations).answer_accuracy
+    return evaluate_model(model, problems, vocabularies, search).answer_accuracy
 
 
 @torch.no_grad()

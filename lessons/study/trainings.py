@@ -69,10 +69,10 @@ LIVE["live, then pruned and trained on"] = replace(
 VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
 VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
 VARIED_PRUNED = "varied, then pruned and trained on"
-LIVE[VARIED] = replace(LIVE[WHOLE], word_dropout=(0.0, 0.6))
-LIVE[VARIED_ALONE] = Plan(word_dropout=(0.0, 0.6))
-LIVE[VARIED_PRUNED] = replace(LIVE["live, then pruned and trained on"], origin=VARIED,
-                              word_dropout=(0.0, 0.6))
+SHARES = dict(word_dropout=(0.0, 0.6))
+LIVE[VARIED] = replace(LIVE[WHOLE], **SHARES)
+LIVE[VARIED_ALONE] = Plan(**SHARES)
+LIVE[VARIED_PRUNED] = replace(LIVE["live, then pruned and trained on"], origin=VARIED, **SHARES)
 
 
 def trials(data):
