@@ -189,6 +189,9 @@ def check_answer(prefix, numbers, answer, decimals):
     ### END SOLUTION
 
 
+RIGHT = "=~"  # the outcomes of right answers
+
+
 def outcome(prefix, numbers, answer, decimals):
     """check_answer as one letter: "=" right, "~" right by rounding, "x" wrong, "!" no value."""
     letters = {"right": "=", "right by rounding": "~", "wrong": "x"}
@@ -197,7 +200,7 @@ def outcome(prefix, numbers, answer, decimals):
 
 def is_right(letter):
     """Whether an answer with this outcome is a right one."""
-    return letter in "=~"
+    return letter in RIGHT
 
 
 INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}

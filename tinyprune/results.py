@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 
-from tinyprune.checker import is_right
+from tinyprune.checker import RIGHT
 from tinyprune.files import ROOT, read_json, write_text
 
 RESULTS = ROOT / "lessons" / "results"
@@ -36,7 +36,7 @@ milliseconds_per_problem batch_size speedup settings""".split()
 
 def is_correct(outcomes):
     """Outcomes as 0 and 1: an array."""
-    return np.array(list(map(is_right, outcomes)), dtype=float)
+    return np.isin(list(outcomes), list(RIGHT)).astype(float)
 
 
 def bootstrap_interval(values):

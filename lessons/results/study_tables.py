@@ -282,6 +282,7 @@ def study_tables(all_rounds, all_curves):
             tables[f"trials {data}"] = plan_table(trials, ROUNDS, "valid", main)
         if rounds:
             tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=main)
+        if of_plan(rounds, main):
             tables[f"questions {data}"] = questions_table(rounds, main)
         if len(trained) > len(rounds):
             tables[f"factorial {data}"] = factorial_table(trained)

@@ -14,6 +14,7 @@ from tinyprune import recipe
 from tinyprune.measure import costs_of
 from tinyprune.rivals import greedy_score
 from tinyprune.train import steps_of
+from tinyprune.vocabulary import Vocabularies
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,6 @@ VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
 VARIED_PRUNED = "varied, then pruned and trained on"
 SHARES = dict(word_dropout=(0.0, 0.6))
 LIVE[VARIED] = replace(LIVE[WHOLE], **SHARES)
-LIVE[VARIED_ALONE] = Plan(**SHARES)
 LIVE[VARIED_PRUNED] = replace(LIVE["live, then pruned and trained on"], origin=VARIED, **SHARES)
 # The same question for recorded teachers: up to which share?
 for highest in (0.2, 0.4, 0.6):
@@ -164,19 +164,21 @@ def train_plan(run, splits):
         config = replace(config, epochs=COPY_EPOCHS.get(run.data, config.epochs))
     if plan.word_dropout is not None:
         config = replace(config, word_dropout=plan.word_dropout)
-    origin, vocabularies = teacher_of(run, splits, run.seed)
     if run.plan == "teacher":
-        return origin, vocabularies, config
-    teachers = [origin]
-    if plan.teachers != 1:
-        teachers = [teacher_of(run, splits, seed)[0] for seed in range(plan.teachers)]
+        return *teacher_of(run, splits, run.seed), config
+    vocabularies = Vocabularies.of(splits.train, experiment.min_count)
+    seeds = [run.seed] if plan.teachers == 1 else range(plan.teachers)
+    teachers = [teacher_of(run, splits, seed)[0] for seed in seeds]
     if run.plan == TOGETHER:
         return Committee(teachers), vocabularies, config
+    origin = None
     if plan.origin:
         origin, _, _ = train_plan(replace(run, plan=plan.origin), splits)
+    elif plan.start == "copy":
+        origin, _ = teacher_of(run, splits, run.seed)
     trained = recipe.load_or_train_ensemble_student(
         run.data, run.fold, splits, vocabularies, teachers, replace(config, seed=run.seed),
-        origin=origin if plan.start == "copy" else None, aligned=plan.aligned,
+        origin=origin, aligned=plan.aligned,
         shape=None if plan.shape == "whole" else SHAPES[run.data][plan.shape],
         ratio=plan.ratio, schedule=plan.schedule, criterion=criterion_of(plan, run.seed),
         calibration=plan.calibration, live=plan.live)

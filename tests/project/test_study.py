@@ -19,7 +19,7 @@ from cases import small_problem
 from checks import check
 from committee import Committee
 from runs import Run
-from tinyprune import recipe
+from tinyprune import files, recipe
 from tinyprune.batching import make_batch
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.data import Splits
@@ -39,6 +39,12 @@ SCRIPT = ROOT / "lessons" / "study" / "run.py"
 TABLES = {"curves": head_tables.curves_table, "costs": head_tables.costs_table,
           "criteria": head_tables.pairs_table, "pruned": head_tables.pruned_table,
           "inference": head_tables.inference_table}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Where tests keep their models that do not ask how these are trained: each is trained once."""
+    return tmp_path_factory.mktemp("runs")
 
 
 @pytest.fixture
@@ -72,7 +78,8 @@ def test_a_run_writes_its_rows_and_is_not_made_twice(study, small):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_what_a_study_finds_fits_its_table(name, study, small, monkeypatch):
+def test_what_a_study_finds_fits_its_table(name, study, small, runs, monkeypatch):
+    monkeypatch.setattr(files, "RUNS", runs)
     monkeypatch.setattr(criteria, "SIZES", (4, 8))
     monkeypatch.setattr(pruned, "PROBLEMS", 8)
     monkeypatch.setattr(costs, "BATCHES", {1: 4, 128: 8})
@@ -124,7 +131,8 @@ KINDS = [("live, then pruned and trained on", 17, dict(start="copy", live=True))
 
 
 @pytest.mark.parametrize("plan, heads, facts", KINDS)
-def test_a_plan_of_each_kind_is_trained_and_asked(plan, heads, facts, small, monkeypatch):
+def test_a_plan_of_each_kind_is_trained_and_asked(plan, heads, facts, small, runs, monkeypatch):
+    monkeypatch.setattr(files, "RUNS", runs)
     monkeypatch.setitem(trainings.SHAPES, "sample", {"narrower, equal parameters": dict(width=24)})
     two = {name: replace(known, teachers=min(known.teachers, 2))
            for name, known in trainings.PLANS.items()}
@@ -133,6 +141,12 @@ def test_a_plan_of_each_kind_is_trained_and_asked(plan, heads, facts, small, mon
     assert {row["split"] for row in rows} == {"valid", "test"}
     assert rows[0]["heads"] == heads
     assert facts.items() <= rows[0]["settings"].items()
+
+
+def test_a_student_that_learns_from_no_teacher_trains_none(small):
+    run = Run("rounds", "sample", None, trainings.HIDDEN, 0)
+    trainings.train_plan(run, run.splits())
+    assert list(small.glob("*student*.pt")) and not list(small.glob("*teacher*"))
 
 
 def test_a_student_without_a_teacher_is_known_by_its_problems(whole, small):
