@@ -6,7 +6,7 @@ We want to remove three heads in ten. Which ones? The paper scores a head by two
 need no training: the size of its weights, and the spread of its attention. It prunes the heads with
 the lowest scores. This lesson builds both quantities and asks what they can see and what they
 cannot. Then it measures the truth: how much worse the model becomes without a head. At the end it
-closes many heads together, and compares that with the sum of their single costs.
+masks many heads together, and compares that with the sum of their single costs.
 
 You need lesson 01 and the first page of 02. You read for about 45 minutes. The teacher of lesson 05
 is loaded, or trained now (a minute on the sample). The code then runs for less than a minute, and
@@ -286,16 +286,16 @@ Row by row you can check the mix: the column α = 0 is the scaled entropy, α = 
 even if all heads of this kind are excellent. So our rule prunes the same share of each kind (lesson
 07 computes it).
 
-Now the paper's score of all heads. An x marks the heads that close at `--ratio`. Guess: does every
+Now the paper's score of all heads. An x marks the heads that `--ratio` prunes. Guess: does every
 layer lose about as many heads as the others?
 """
 
 # %% 6.6 The map
 pruned = pruned_by[0.5]
-figures.heading(f"6.6 The paper's score: {len(pruned)} heads (x) close at --ratio {args.ratio}")
+figures.heading(f"6.6 The paper's score: {len(pruned)} heads (x) go at --ratio {args.ratio}")
 paper = mixes[0.5]
 figures.head_map(paper, f"06_paper_score_{args.data}", pruned,
-                 title=f"Score of each head, {args.data}; x closes at {args.ratio:.0%}")
+                 title=f"Score of each head, {args.data}; x is pruned at {args.ratio:.0%}")
 losses = Counter((head.kind, head.layer) for head in pruned)
 untouched = [name for name in teacher.attention_layers() if name not in losses]
 for (kind, layer_index), lost in losses.most_common(1):
@@ -310,7 +310,7 @@ Weights and entropies never look at the loss. Three other criteria (`rivals.py`)
 itself.
 
 **Gradient on the gate** (Michel et al. 2019). Lesson 01 gave every head a gate, which is 1. How
-much does the loss L move if the gate moves? That is ∂L/∂gate. To close the gate means to move it by
+much does the loss L move if the gate moves? That is ∂L/∂gate. Masking the head moves its gate by
 -1, so the loss changes by about -∂L/∂gate. The score is the mean over examples b of the size of
 this number:
 
@@ -339,7 +339,7 @@ rise = squared_losses(torch.tensor(0.0)).mean() - squared_losses(torch.tensor(1.
 rows = [("gradient for A, and for B", "  ".join(f"{slope:+.2f}" for slope in of_each.tolist())),
         ("gradient of the mean loss", f"{of_mean.item():+.2f}"),
         ("mean of the absolute values", f"{of_each.abs().mean().item():+.2f}"),
-        ("rise of the mean loss if the head closes", f"{rise.item():+.2f}")]
+        ("rise of the mean loss if the head is masked", f"{rise.item():+.2f}")]
 figures.table(rows, ["", "value"])
 
 # %% [markdown]
@@ -353,7 +353,7 @@ head's result is z_h, with K numbers, times its gate, which is 1 while heads are
 it into D numbers. The score is the mean over real queries of ‖W_O,h z_h‖. It sees the values, which
 entropy does not.
 
-**Leave-one-out**, the *oracle*. Close this head alone and see how much the mean loss rises:
+**Leave-one-out**, the *oracle*. Mask this head alone and see how much the mean loss rises:
 
     I[h] = L(without h) - L
 
@@ -506,14 +506,14 @@ print(f"  the two means have {'opposite signs' if opposite else 'the same sign'}
 r"""
 ## Alone or together
 
-The oracle closes one head at a time. Pruning closes many. Take the two thirds of the heads that
+The oracle masks one head at a time. Pruning removes many. Take the two thirds of the heads that
 cost least alone, one head left in every layer of each kind. Many reports say "so many heads can be
 pruned at almost no cost", because each of them can be pruned alone. We work with 64 of the
 calibration problems, so that the searches below take seconds.
 """
 
 # %% 6.11 Each alone
-figures.heading("6.11 Two thirds of the heads, those that cost least: each one closed alone")
+figures.heading("6.11 Two thirds of the heads, those that cost least: each one masked alone")
 few = recipe.calibration_batches(splits.train, vocabularies, 64)
 alone = score_heads(teacher, few, CRITERIA["leave-one-out"])
 cheap = lowest_heads(alone, 2 * len(alone) // 3)
@@ -527,13 +527,13 @@ print(f"  {len(cheap)} of {len(alone)} heads, the sum of all their rises: {sum_o
 
 # %% [markdown]
 r"""
-Now close them all together. Write down your guess of the joint rise: as large as the sum, smaller,
+Now mask them all together. Write down your guess of the joint rise: as large as the sum, smaller,
 or how many times larger? The function `joint_rise` answers for any set of heads. It sets their
 gates to 0 (`gates_for`) and compares the mean loss with that of the whole model.
 """
 
 # %% 6.12 All together
-figures.heading("6.12 The same heads closed together: the sum of the rises, and the joint rise")
+figures.heading("6.12 The same heads masked together: the sum of the rises, and the joint rise")
 
 
 def loss_without(heads):
@@ -638,10 +638,10 @@ The calibration problems choose, and other problems judge: a pair that was chose
 looks worse on the problems that chose it than it is. That is why a verdict of the table may be "not
 ruinous".
 
-What follows for pruning? A ranking that was made once cannot know what the first closed heads do to
-the others. *Greedy backward* selection asks again after each head: close the head whose closing
-hurts least now, and repeat. It costs as many passes as there are candidates, for each head that
-closes. The next cell closes half of the heads in both ways. Guess: how many heads do the two sets
+What follows for pruning? A ranking that was made once cannot know what the first pruned heads do to
+the others. *Greedy backward* selection asks again after each head: mask the head whose masking
+hurts least now, and repeat. It costs as many passes as there are candidates, for each head that is
+masked. The next cell masks half of the heads in both ways. Guess: how many heads do the two sets
 have in common, and which set costs more?
 """
 
@@ -650,14 +650,14 @@ figures.heading("6.14 Half of the heads: ranked once by the oracle, or asked aga
 
 
 def greedy_backward(size):
-    """Closes the head that hurts least, then asks again: [Head] in the order of closing"""
-    closed = []
-    while len(closed) < size:
-        active = [head for head in alone if head not in closed]
+    """Masks the head that hurts least, then asks again: [Head] in the order of masking"""
+    masked = []
+    while len(masked) < size:
+        active = [head for head in alone if head not in masked]
         left = Counter(head[:2] for head in active)  # one stays in each attention
-        losses = {head: loss_without([*closed, head]) for head in active if left[head[:2]] > 1}
-        closed.append(min(losses, key=losses.get))
-    return closed
+        losses = {head: loss_without([*masked, head]) for head in active if left[head[:2]] > 1}
+        masked.append(min(losses, key=losses.get))
+    return masked
 
 
 half = len(alone) // 2
@@ -675,9 +675,9 @@ print(f"  {half} heads, asked again against ranked once: {gain} points, {words}"
 # %% [markdown]
 r"""
 The interval is a 95% interval over the problems: would other problems say the same? (Lesson 08
-explains how it is made.) Asking again has a price: each closed head costs a pass for every head
+explains how it is made.) Asking again has a price: each masked head costs a pass for every head
 that is left. Lesson 09 asks again at less cost. While a student trains, it scores all heads again
-and again, and a closed head may come back.
+and again, and a pruned head may come back.
 
 One teacher is one throw of dice. `lessons/results/study.md` has these curves and correlations for
 fifteen teachers of ASDiv-A. It also shows why the paper's score does no better than heads drawn by
@@ -690,7 +690,7 @@ lot: heads with low entropy, which it prunes, are those that look at the numbers
 
 1. (★, 15 minutes) By hand: the normalised entropy of (3/4, 1/4), with two keys, and of (3/4, 1/4,
    0), with three. Then: four heads of a kind have the norms 2, 3, 5, 6 and the entropies 0.9, 0.3,
-   0.7, 0.5. Scale both, and mix them with α = 0, 0.5 and 1. Which head closes first each time?
+   0.7, 0.5. Scale both, and mix them with α = 0, 0.5 and 1. Which head goes first each time?
 2. (★★, 30 minutes) Write `entropy_sums` so that padding changes nothing. Section 6.1 has one head
    and no batch. Two masks are at work: which keys count in n, and which queries count at all?
    `pytest tests/test_scorer.py -k entropy`

@@ -356,7 +356,7 @@ flicker: out, in, out. Only a comparison can tell.
 
 Why should a second scoring know more than the first one? Because the worth of a head depends on the
 others. Two heads may do the same work. Either of them can go, but not both, and a ranking that was
-made once prunes both. Lesson 06 (section 6.14) has closed half of the heads by leave-one-out in two
+made once prunes both. Lesson 06 (section 6.14) has masked half of the heads by leave-one-out in two
 ways: ranked once, and asked again after each head. If asking again did better there, the reason for
 dynamic pruning is sound. That was re-scoring at its best: the score was the loss itself, and each
 decision waited for the one before (`greedy_score` in `tinyprune/rivals.py`). The schedule asks a

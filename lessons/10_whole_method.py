@@ -80,11 +80,11 @@ entropy is measured on the *calibration problems*, a few hundred training proble
 """
 
 # %% 10.2 Scores
-figures.heading(f"10.2 Scores of the teacher's heads; x closes at --ratio {args.ratio}")
+figures.heading(f"10.2 Scores of the teacher's heads; x is pruned at --ratio {args.ratio}")
 calibration = recipe.calibration_batches(splits.train, vocabularies, experiment.calibration)
 scores = score_heads(teacher, calibration)
 figures.head_map(scores, f"10_scores_{args.data}", select_heads(scores, args.ratio),
-                 title=f"The paper's score, {args.data}; x closes at {args.ratio:.0%}")
+                 title=f"The paper's score, {args.data}; x is pruned at {args.ratio:.0%}")
 
 # %% [markdown]
 r"""

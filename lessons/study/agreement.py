@@ -1,8 +1,8 @@
 """Does a student say what its teachers say, on the problems that it has learned from and on new
 ones? And does it read whole texts as well as texts with hidden words?
 
-The judges are four plain teachers together, all but the one with the student's seed. That fifth one
-is asked beside the students: it has learned from the same problems, and nothing from the judges.
+The teachers are four plain ones together, all but the one with the student's seed. That fifth one
+is asked beside the students: it has learned from the same problems, and nothing from the four.
 """
 from dataclasses import replace
 
@@ -29,22 +29,22 @@ def agreement(data):
 def execute(run):
     """-> {"models": {plan: {"train", "test", "same equations", "whole", "one in ten hidden"}}}
 
-    train, test: KL(judges || model), the mean over the tokens of these problems' recorded equations
-    same equations: of the test problems, the share that get the judges' equation, all greedily
+    train, test: KL(teachers || model), a mean over the tokens of these problems' recorded equations
+    same equations: of the test problems, the share that get the teachers' equation, all greedily
     whole, one in ten hidden: of the training problems, the share that are right, greedily
     """
     splits = run.splits()
     teachers, vocabularies = zip(*(model_of(run, splits, "teacher", seed)
                                    for seed in range(TEACHERS)))
-    judges = teachers[:run.seed] + teachers[run.seed + 1:]
-    theirs = evaluate_model(Committee(judges), splits.test, vocabularies[0]).equations
+    others = teachers[:run.seed] + teachers[run.seed + 1:]
+    theirs = evaluate_model(Committee(others), splits.test, vocabularies[0]).equations
     found = {}
     for plan in dict.fromkeys([*ASKED, recipe.MAIN_STUDENTS.get(run.data, WHOLE)]):
         model, vocabularies = model_of(run, splits, plan, run.seed)
         mine = evaluate_model(model, splits.test, vocabularies).equations
         same = sum(map(list.__eq__, mine, theirs)) / len(splits.test)
-        found[plan] = {"train": divergence(model, judges, splits.train, vocabularies),
-                       "test": divergence(model, judges, splits.test, vocabularies),
+        found[plan] = {"train": divergence(model, others, splits.train, vocabularies),
+                       "test": divergence(model, others, splits.test, vocabularies),
                        "same equations": same,
                        "whole": right_with_hidden(model, splits.train, vocabularies, 0.0),
                        "one in ten hidden": right_with_hidden(model, splits.train, vocabularies,
@@ -69,8 +69,8 @@ def right_with_hidden(model, problems, vocabularies, share):
 
 
 @torch.no_grad()
-def divergence(model, judges, problems, vocabularies):
-    """KL(judges || model) of a token, a mean over the tokens of the problems' equations, as they
+def divergence(model, teachers, problems, vocabularies):
+    """KL(teachers || model) of a token, a mean over the tokens of the problems' equations, as they
     are and mirrored."""
     problems = [problem for problem in problems if vocabularies.can_write(problem)]
     total = 0
@@ -78,7 +78,7 @@ def divergence(model, judges, problems, vocabularies):
     for batch in batches(problems, vocabularies, 100, mirrored=True):
         logits = model.eval()(batch.source, batch.lengths, batch.target, start=batch.start)
         real = batch.target != PAD
-        mean = soft_loss(logits, mean_probabilities(judges, batch, 1.0), real, temperature=1.0)
+        mean = soft_loss(logits, mean_probabilities(teachers, batch, 1.0), real, temperature=1.0)
         total += (mean * real.sum()).item()
         tokens += real.sum().item()
     return total / tokens

@@ -215,21 +215,21 @@ def test_a_committee_says_the_mean_of_the_probabilities():
 
 # agreement
 
-def test_a_model_is_as_far_from_its_judges_as_a_mean_over_tokens_says(whole):
+def test_a_model_is_as_far_from_its_teachers_as_a_mean_over_tokens_says(whole):
     problems = whole.train[:7]
     words = Vocabularies.of(problems)
     model = model_for(words)
-    judge = model_for(words, seed=5)
+    teacher = model_for(words, seed=5)
     same = agreement.divergence(model, [model, model], problems, words)
     assert same == pytest.approx(0, abs=1e-6)
     rows = []
     for problem in filter(words.can_write, problems):  # alone: no padding
         batch = make_batch([problem], words, mirrored=True)
         p, q = (asked(batch.source, batch.lengths, batch.target, start=batch.start).softmax(dim=-1)
-                for asked in (judge, model))
+                for asked in (teacher, model))
         rows.append((p * (p / q).log()).sum(dim=-1).flatten())
     expected = torch.cat(rows).mean().item()
-    assert agreement.divergence(model, [judge], problems, words) == pytest.approx(expected)
+    assert agreement.divergence(model, [teacher], problems, words) == pytest.approx(expected)
 
 
 def test_answers_to_whole_texts_are_the_greedy_ones(small, whole):
