@@ -165,8 +165,8 @@ are upper limits.) Guess which numbers are used. The sample has none of them: th
 table gives the counts of the published sets.
 """
 
-# %% 3.2 Is it a number? The recorded equations answer
-figures.heading("3.2 Which of these numbers do the recorded equations use, in all splits?")
+# %% 3.3 Is it a number? The recorded equations answer
+figures.heading("3.3 Which of these numbers do the recorded equations use, in all splits?")
 
 
 def as_written(match):
@@ -236,8 +236,8 @@ For - there is one more choice: at which of several equal operators do we cut? G
 `10 - 4 - 3` if we cut at the first one.
 """
 
-# %% 3.3 Infix to prefix
-figures.heading("3.3 Cut at the operator of lowest precedence: the last one, or the first?")
+# %% 3.4 Infix to prefix
+figures.heading("3.4 Cut at the operator of lowest precedence: the last one, or the first?")
 
 
 def to_prefix(tokens, precedence="+*", at_first=False):
@@ -296,8 +296,8 @@ At first there is one open slot. An operator fills one slot and opens two. A num
 and opens none. When no slot is open, the equation is complete.
 """
 
-# %% 3.4 Trees, and brackets that vanish
-figures.heading("3.4 Brackets vanish, and the end is known")
+# %% 3.5 Trees, and brackets that vanish
+figures.heading("3.5 Brackets vanish, and the end is known")
 
 
 def draw(tokens, branch="  ", indent="  "):
@@ -363,8 +363,8 @@ model keeps every word, though a third of the words occur once. There only the w
 lesson 05 shows the model unknown words.)
 """
 
-# %% 3.5 The words it reads, the tokens it writes
-figures.heading("3.5 The words it reads, the tokens it writes")
+# %% 3.6 The words it reads, the tokens it writes
+figures.heading("3.6 The words it reads, the tokens it writes")
 rows = []
 for min_count in (1, 2, 5):  # how often a subword must occur to be kept
     source = Vocabularies.of(train, min_count).source
@@ -416,8 +416,8 @@ another, and guess two shares. How often does the first operand come first in th
 the first operand the larger one?
 """
 
-# %% 3.6 Kind and rank
-figures.heading("3.6 Which number is subtracted from which?")
+# %% 3.7 Kind and rank
+figures.heading("3.7 Which number is subtracted from which?")
 in_order = 0
 larger_first = 0
 total = 0

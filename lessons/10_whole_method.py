@@ -387,21 +387,26 @@ has lost nearly the same share, because the rule says so. Guess: from which laye
 most heads go? And how do three seeds of it do on the five folds?
 """
 
-# %% 10.9 The main student
-figures.heading("10.9 The main student of the study: ASDiv-A")
-paths = {"teacher": recipe.shipped_path("asdiv-a"), "student": recipe.shipped_student("asdiv-a")}
-if all(path.exists() for path in paths.values()):
+# %% 10.9 The main students
+figures.heading("10.9 The main students of the study")
+
+
+def show_student(data):
+    """The heads that a shipped main student has left, and its costs beside the shipped teacher."""
+    paths = {"teacher": recipe.shipped_path(data), "student": recipe.shipped_student(data)}
+    if not all(path.exists() for path in paths.values()):
+        return
     loaded = {name: load_model(path) for name, path in paths.items()}
     shipped = {name: model for name, (model, _) in loaded.items()}
     _, words = loaded["teacher"]
     texts = [problem for problem in recipe.load("sample").test if words.can_write(problem)]
-    took = latencies(shipped, batches(texts[:64], words, 1))
+    took = latencies(shipped, batches(texts[:32], words, 1))
     rows = []
     for kind, layers in shipped["student"].heads_kept().items():
         kept = "; ".join(" ".join(map(str, layer)) for layer in layers)
         whole = sum(map(len, shipped["teacher"].heads_kept()[kind]))
         rows.append((kind, f"{sum(map(len, layers))} of {whole}", kept))
-    figures.table(rows, ["kind", "heads left", "which, layer by layer"])
+    figures.table(rows, [data, "heads left", "which, layer by layer"])
     by_name = {"parameters": {name: parameters(model, embeddings=False)
                               for name, model in shipped.items()},
                "FLOPs of 25 words, 4 tokens": {name: flops(model, 25, 4)
@@ -410,18 +415,22 @@ if all(path.exists() for path in paths.values()):
     for what, of in by_name.items():
         print(f"  {what}: {of['student'] / of['teacher'] - 1:+.1%}")
 
-recorded = read_rows("study/rounds-asdiv-a-*.json")
+
+for data in recipe.MAIN_STUDENTS:
+    show_student(data)
 rows = []
-for plan, name in (("teacher", "plain teachers"),
-                   (recipe.MAIN_STUDENTS["asdiv-a"], "main students")):
-    of_plan = [row for row in recorded if row["settings"]["plan"] == plan]
-    shares = []
-    for decoding in (GREEDY, BEST):
-        found = [row for row in of_plan if row["settings"]["decoding"] == decoding]
-        right = sum(row["correct"] for row in found)
-        shares.append(f"{right / sum(row['problems'] for row in found):.1%}" if found else "")
-    rows.append((name, str(len({row["seed"] for row in of_plan})), *shares))
-figures.table(rows, ["recorded, five folds", "seeds", "greedy", "bidirectional, reranked"])
+for data, main in recipe.MAIN_STUDENTS.items():
+    recorded = read_rows(f"study/rounds-{data}-*.json")
+    for plan, name in (("teacher", "plain teachers"), (main, "main students")):
+        of_plan = [row for row in recorded
+                   if row["settings"]["plan"] == plan and row["split"] == "test"]
+        shares = []
+        for decoding in (GREEDY, BEST):
+            found = [row for row in of_plan if row["settings"]["decoding"] == decoding]
+            right = sum(row["correct"] for row in found)
+            shares.append(f"{right / sum(row['problems'] for row in found):.1%}" if found else "")
+        rows.append((data, name, str(len({row["seed"] for row in of_plan})), *shares))
+figures.table(rows, ["recorded", "", "seeds", "greedy", "bidirectional, reranked"])
 
 # %% [markdown]
 r"""
