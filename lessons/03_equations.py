@@ -465,8 +465,8 @@ operands back before you compute a value: in a mirrored `- a b`, a is subtracted
    `2 ^ 3 ^ 2`, and the infix form of `- a - b c`. How many slots are still open after `+ * a b`?
    Check with `infix_to_prefix(lex(...))` and `prefix_to_infix`.
    `pytest tests/test_tokenizer.py -k infix_to_prefix`
-2. (★★, 60 minutes) Write `mask_numbers`: names in reading order, and all that the first table of
-   3.2 shows. `pytest tests/test_quantities.py -k "numbers or english or words"`
+2. (★★, 60 minutes) Write `mask_numbers`: names in reading order, and all that the table of 3.2
+   shows. `pytest tests/test_quantities.py -k "numbers or english or words"`
 3. (★★★, 60 minutes) Write `infix_to_prefix` for all operators and brackets, in one pass: a - b - c,
    2 ^ 3 ^ 2, -2 ^ 2, and errors that say what is missing and where.
    `pytest tests/test_tokenizer.py -k "infix or shunting or broken or limits"`
