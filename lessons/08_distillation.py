@@ -316,7 +316,8 @@ between, and not only which one won.
 there.) On the sample the two lines of the table are alike. Now run this section with `--data
 asdiv-a`. On the real sets the recorded token is the best one at nearly all steps of training
 problems, but only at nine of ten of test problems: the teacher knows its training problems by
-heart. So it has least to say exactly where it is asked. Section 8.8 measures what is left.
+heart. So it adds least on the training problems, the only ones that it is asked. Section 8.8
+measures what is left.
 
 ## Attention alignment
 
@@ -433,8 +434,8 @@ figures.table(zip(labels, factors, *parts.values()), ["", "weight", *parts])
 # %% [markdown]
 r"""
 The outputs and the attentions of a perfect copy cost nothing. (A "-0.000" is rounding.) The
-cross-entropy is not 0, because the teacher does not know everything, and because label smoothing
-has a lowest value of its own (lesson 05).
+cross-entropy is not 0, because the teacher does not know everything, and because it cannot reach 0
+with label smoothing (lesson 05).
 
 ## Placebo teachers
 
@@ -582,9 +583,9 @@ r"""
 Read the lines like this. If "a teacher against none" did better, distillation helped, and the next
 two lines say why. If "what the second thoughts add" did better, knowledge was passed on: the
 permuted teacher is as sure, and lacks it. If "what softness alone adds" did better, softer targets
-were a part of it. The last two lines check the experiment: if the wrong problem's teacher did no
-harm, the student does not listen to its teacher at all. *Cannot be told apart* says nothing about
-the teacher. It asks for more problems or more seeds.
+were a part of it. The last two lines check the experiment: if the wrong problem's teacher did
+worse, the student listens to its teacher. *Cannot be told apart* says nothing about the teacher. It
+asks for more problems or more seeds.
 
 The last column gives the interval of the difference in loss, and says whether the first student's
 loss is lower. The loss sees more than the answers do, because every token of every problem counts.
@@ -614,10 +615,10 @@ disagree where the text allows more than one reading. It costs a pass of every t
 the words hidden, had the highest mean, and we chose it. On test problems nothing of its lead was
 left (`lessons/results/study.md`).
 
-In the loss, the mean takes the place of one teacher's probabilities; nothing else changes
-(`ensemble_loss`). Probabilities are averaged, not logits. Guess why: teacher A gives three tokens
-(0.90, 0.099, 0.001), teacher B gives them (0.001, 0.099, 0.90). Which token is best by the mean of
-the probabilities, and which one by the mean of the logits?
+In the loss, the mean takes the place of one teacher's probabilities, and attention is not aligned
+with that of several teachers (`ensemble_loss`). Probabilities are averaged, not logits. Guess why:
+teacher A gives three tokens (0.90, 0.099, 0.001), teacher B gives them (0.001, 0.099, 0.90). Which
+token is best by the mean of the probabilities, and which one by the mean of the logits?
 """
 
 # %% 8.9 The mean of two teachers
@@ -705,8 +706,8 @@ probabilities.
 If the five together did better than one teacher, and their student did not, then what they know
 together has not passed into one model. Live teachers were meant to cure the reason that 8.5 shows:
 on a text with hidden words they cannot answer by heart. Still it did not pass. The study measured
-how far students are from their teachers on new problems: no nearer than a model that learned from
-as many hidden words and had no teacher (`lessons/results/study.md`).
+how far students are from their teachers on new problems. They have not been shown to be nearer than
+a model that learned with as many hidden words and had no teacher (`lessons/results/study.md`).
 
 ## Exercises
 

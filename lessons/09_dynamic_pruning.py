@@ -370,7 +370,7 @@ We compare the dynamic student (gradient score) with controls:
 
 - *no way back* (the schedule "monotone"): the same, but a pruned head never returns;
 - *one-shot*: the lowest heads are pruned at the first step, for good;
-- *by lot*: one-shot, but the heads are drawn at random;
+- *random*: one-shot, but the heads are drawn at random;
 - *the paper's score*: dynamic, as in the timeline above;
 - *nothing pruned*: the student trains on beside the same teacher, with all heads.
 
@@ -400,7 +400,7 @@ def accuracy_of_choice(pruned):
 students = {"dynamic": by_gradient,
             "no way back": train_student("monotone") if returns(by_gradient) else by_gradient,
             "one-shot": train_student("one-shot"),
-            "one-shot by lot": train_student("one-shot", by_lot),
+            "one-shot, random": train_student("one-shot", by_lot),
             "dynamic by the paper's score": by_paper,
             "nothing pruned": train_student("none", ratio=0.0)}  # last: not in rows[:-1]
 
@@ -427,11 +427,12 @@ of_dynamic = correct_answers(by_gradient)
 rows = [row_of(name, student) for name, student in students.items()]
 HEADER = ["student", "untrained", "trained", "same heads", "points against dynamic", ""]
 figures.table(rows, HEADER)
-lots = []
+draws = []
 for seed in range(5):
     scores = random_score(teacher, None, seed=seed)
-    lots.append(accuracy_of_choice(select_heads(scores, RATIO)))
-print(f"  five lots, untrained: {min(lots):.3f} to {max(lots):.3f}, mean {np.mean(lots):.3f}")
+    draws.append(accuracy_of_choice(select_heads(scores, RATIO)))
+print(f"  five random draws, untrained: {min(draws):.3f} to {max(draws):.3f}, "
+      f"mean {np.mean(draws):.3f}")
 before = [row[1] for row in rows[:-1]]  # without "nothing pruned"
 after = [row[2] for row in rows[:-1]]
 print(f"  between the best and the worst of the pruned students: {max(before) - min(before):.3f} "
@@ -439,8 +440,8 @@ print(f"  between the best and the worst of the pruned students: {max(before) - 
 ranked = sorted(rows, key=lambda row: -row[2])
 print(f"  the best trained one: {ranked[0][0]}; the worst: {ranked[-1][0]}")
 gain, words = compare(correct_answers(students["one-shot"]),
-                      correct_answers(students["one-shot by lot"]))
-print(f"  one-shot by the gradient against one-shot by lot: {gain} points, {words}")
+                      correct_answers(students["one-shot, random"]))
+print(f"  one-shot by the gradient against random heads: {gain} points, {words}")
 if not returns(by_gradient):
     print("  no head came back, so \"no way back\" is the same training")
 elif students["no way back"].pruned == by_gradient.pruned:
@@ -460,15 +461,15 @@ corrected them.
 its student trains with its final heads from the first step on. *It did worse*: the scores at the
 start were not the scores that count later.
 
-*By lot* must be compared with *one-shot*, which differs from it in the choice of the heads alone:
-the line below the table does it. *One-shot did better than the lot*: the criterion is worth its
+*Random* must be compared with *one-shot*, which differs from it in the choice of the heads alone:
+the line below the table does it. *One-shot did better than random*: the criterion is worth its
 price here. Then ask whether a longer training would close the gap. *They cannot be told apart, or
-the lot did better*: these problems do not show that the choice of the heads counts, at this ratio
+random did better*: these problems do not show that the choice of the heads counts, at this ratio
 and this length of training. The first column does not contradict this. The heads that remain can
 learn the work of those that left, because every head reads the same stream and writes to the same
 stream. A criterion helps only where training cannot repair the damage. And look at the first
-column: a criterion that is worse than the mean of five lots there measures something other than
-what the model needs.
+column: a criterion that is worse there than the mean of five random draws measures something other
+than what the model needs.
 
 The column "same heads" answers the question of this lesson's title: which share of the heads that
 either schedule prunes do both prune? If *one-shot* shares most of its heads with the dynamic
@@ -476,7 +477,7 @@ student, the later scorings said again what the first one had said. If it shares
 have moved, and only the answers can tell whether for the better.
 
 *Nothing pruned*: its row says what pruning costs. (It is compared with the dynamic student, which
-we named before we looked. The best of several students would look too good.) The draw by lot is one
+we named before we looked. The best of several students would look too good.) The random draw is one
 draw. Another `--seed` draws other heads, and trains another teacher first. The intervals cover the
 choice of problems only. And this training is short: the recipe's student (lesson 10) trains twice
 as long and loses 30% of its heads, so it has less to repair and more time for it.
@@ -502,12 +503,12 @@ mine = train_student("dynamic", my_score)
 row = row_of("my_score, dynamic", mine)
 figures.table([row], HEADER)
 print(f"  scorings: {len(mine.log)}, returns: {returns(mine)}")
-print(f"  five lots, untrained: {min(lots):.3f} to {max(lots):.3f}")
+print(f"  five random draws, untrained: {min(draws):.3f} to {max(draws):.3f}")
 print(f"  the training brings {row[2] - row[1]:+.3f}; against the dynamic student: {row[-1]}")
 
 # %% [markdown]
 r"""
-"Untrained" shows what the worst choice by this score costs, beside five choices by lot. "Trained"
+"Untrained" shows what the worst choice by this score costs, beside five random choices. "Trained"
 shows how much of it a short training repairs. If this student did worse than the others, the repair
 has a limit, and the choice of heads is not free.
 

@@ -113,7 +113,7 @@ end the pruned heads are removed.
 
 Two controls train for the same number of steps. The first is pruned in the same way, but has no
 teacher. The second is not pruned and has no teacher: it shows what the extra training alone does.
-Without it, we would count that, gain or loss, as a work of the method.
+Without it, we would count that, gain or loss, as an effect of the method.
 """
 
 # %% 10.4 Students
@@ -372,8 +372,9 @@ So what does the paper's recipe buy? The recorded groups answer. Training wins b
 removal costs. The teacher's help cannot be told from nothing. The student ends below its teacher on
 both sets. On Math23k that is the price of pruning: the control, with all of its heads, cannot be
 told from the teacher. On ASDiv-A the price of pruning cannot be told from nothing, and the control
-loses, too: there the extra training itself does harm. The paper reports a loss of 0.7 points, which
-is where the upper ends of our two intervals lie.
+loses, too: with this seed the extra training itself does harm. (The study's first runs do not
+confirm it: there the interval holds zero.) The paper reports a loss of 0.7 points. The upper ends
+of our two intervals lie near it.
 
 One seed stands behind each group, so another seed would move every line. The study asks the same
 questions with one teacher and with five, and with other ways to choose the heads
@@ -434,11 +435,12 @@ figures.table(rows, ["recorded", "", "seeds", "greedy", "bidirectional, reranked
 
 # %% [markdown]
 r"""
-Here 30% of the heads are gone. Look at the last table. If the last column is alike for both, the
-search with reranking answers as many problems as with a plain teacher. If the greedy column is not
-alike, the search hides a part of the damage. The heads did not do this damage. With three words in
-ten hidden, the student has never read a whole text, and whole texts are what we ask. The study
-shows it, has the intervals of both, and a cure (`lessons/results/study.md`).
+Here 30% of the heads are gone. Look at the last table. If the last column is alike for both, then
+with search and reranking the main student answers as many problems as a plain teacher. If the
+greedy column is not alike, the search hides a part of the damage. On ASDiv-A it is not the heads
+that did this damage. With three words in ten hidden, the student has never read a whole text, and
+whole texts are what we ask. The study shows it, has the intervals of both, and a cure
+(`lessons/results/study.md`).
 
 What made the difference from this lesson's student? We cannot say, because much has changed at
 once: the length of the training, the five teachers, the hidden words, the choice of heads, and that

@@ -9,7 +9,7 @@ import numpy as np
 from over_seeds import (
     accuracy_of,
     compare_over_models,
-    compare_with_lots,
+    compare_with_random,
     counted,
     gains,
     mean_and_half,
@@ -27,19 +27,19 @@ CRITERIA = {  # what a way to choose heads is called in the tables
     "norm_qkvo": "norm of W_Q, W_K, W_V, W_O", "norm_ov": "norm of W_O W_V", "entropy": "entropy",
     "entropy, reversed": "entropy, reversed", "activation": "activation",
     "gradient": "gradient of the gate", "leave-one-out": "leave-one-out, asked once",
-    "greedy": "leave-one-out, asked again after each head"}
+    "greedy": "greedy elimination"}  # leave-one-out, asked again after each head
 
 
 # curves
 
-LOT = "lot"  # the five draws of heads by lot, together
-REACH = "mean loss under 0.7 points up to"
-WAYS = CRITERIA | {"greedy, all kinds": "leave-one-out, asked again, any kind of head",
-                   LOT: "lots, the mean of five draws"}
+LOT = "lot"  # the five random draws of heads, together
+REACH = "largest ratio that loses under 0.7 points"  # the paper's loss
+WAYS = CRITERIA | {"greedy, all kinds": "greedy elimination, any kind of head",
+                   LOT: "random, the mean of five draws"}
 
 
 def curve_of(rows, way):
-    """{ratio: rows} of one way to choose heads; the five lots count as five seeds."""
+    """{ratio: rows} of one way to choose heads; the five random draws count as five seeds."""
     of_way = [row for row in rows if row["criterion"] == way
               or way == LOT and row["criterion"].startswith("lot ")]
     return {ratio: select(of_way, ratio=ratio) for ratio in ratios_of(of_way)}
@@ -88,16 +88,16 @@ def largest_ratio(points, allowed=0.7):
     return within[-1] if within else 0.0
 
 
-PAIRS = {"the paper's score − lots": ("paper", LOT), "activation − lots": ("activation", LOT),
-         "asked again − lots": ("greedy", LOT),
-         "asked again − activation": ("greedy", "activation")}
+PAIRS = {"the paper's score − random": ("paper", LOT), "activation − random": ("activation", LOT),
+         "greedy elimination − random": ("greedy", LOT),
+         "greedy elimination − activation": ("greedy", "activation")}
 
 
 def choice_table(curves):
     """Where the choice of heads counts: curves: {what follows the removal: rows}
 
     For each ratio: the points between the best and the worst way, and how many ways did better and
-    worse than lots, where the interval over teachers and draws allows to say so.
+    worse than random heads, where the interval over teachers and draws allows to say so.
     """
     lines = []
     for name, rows in curves.items():
@@ -108,7 +108,7 @@ def choice_table(curves):
                 continue
             ways = [found[way] for way in CRITERIA if way in found]
             shares = list(map(accuracy_of, ways))
-            words = [compare_with_lots(way, found[LOT])[1] for way in ways]
+            words = [compare_with_random(way, found[LOT])[1] for way in ways]
             shown = [shown_pair(found, *pair) for pair in PAIRS.values()]
             lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
                           *(str(words.count(word)) for word in COMPARED), *shown])
@@ -121,7 +121,7 @@ def shown_pair(found, first, second):
     """The difference of two ways, {way: rows}: a cell, empty where one has not been run"""
     if not {first, second} <= set(found):
         return ""
-    compare = compare_with_lots if second == LOT else compare_over_models
+    compare = compare_with_random if second == LOT else compare_over_models
     return compare(found[first], found[second])[0]
 
 
@@ -147,14 +147,14 @@ def costs_table(files):
 
 
 def draw_curves(axes, rows, label):
-    """Accuracy against the ratio; the band holds the lots' five draws."""
+    """Accuracy against the ratio; the band holds the five random draws."""
     for choice, name in CRITERIA.items():
         curve = curve_of(rows, choice)
         axes.plot(list(curve), list(map(accuracy_of, curve.values())), marker=".", label=name)
     draws = [curve_of(rows, f"lot {draw}") for draw in range(5)]
     means = np.array([list(map(accuracy_of, draw.values())) for draw in draws])
     axes.fill_between(list(draws[0]), means.min(axis=0), means.max(axis=0), color="grey",
-                      alpha=0.3, label="by lot, five draws")
+                      alpha=0.3, label="random, five draws")
     axes.set_xlabel(label)
     axes.set_ylabel("answers right (test)")
     axes.grid(alpha=0.3)

@@ -140,18 +140,18 @@ def compare_over_models(rows, others):
     return with_half(mean, half)
 
 
-def compare_with_lots(rows, lots):
-    """As compare_over_models, where the others are draws by lot.
+def compare_with_random(rows, others):
+    """As compare_over_models, where the others have lost random heads, in several draws.
 
     A draw takes the same heads from every model. So other draws, too, might say something else: the
     spread of the draws counts beside that of the models.
     """
-    mean, half = mean_and_half(gains_by_model(rows, lots))
+    mean, half = mean_and_half(gains_by_model(rows, others))
     if half is None:
-        low, high = bootstrap_interval(gains(rows, lots))
+        low, high = bootstrap_interval(gains(rows, others))
         half = (high - low) / 2
-    draws = {row["criterion"] for row in lots}
-    by_draw = {(None, draw): gains(rows, select(lots, criterion=draw)).mean() for draw in draws}
+    draws = {row["criterion"] for row in others}
+    by_draw = {(None, draw): gains(rows, select(others, criterion=draw)).mean() for draw in draws}
     _, half_of_draws = mean_and_half(by_draw)
     return with_half(mean, math.hypot(half, half_of_draws))
 

@@ -45,25 +45,26 @@ def plan_table(rows, names, split="test", main=None):
     for plan, name in names.items():
         found = select(best, plan=plan) if plan != "teacher" else teachers
         if found:
-            versus = against_teachers(rows, plan, split) if plan != "teacher" else ["", ""]
+            versus = against_teachers(rows, plan, split) if plan != "teacher" else ["", "", ""]
             name = f"**main student**: {name}" if plan == main else name
             lines.append([name, shown_mean(found), *versus, counted(found),
                           relative(found, teachers, "parameters_without_embeddings"),
                           relative(found, teachers, "flops")])
-    header = ["model", "answers right (95%)", "against the plain teachers", "the same, both greedy",
-              "seeds", "parameters", "FLOPs"]
+    header = ["model", "answers right (95%)", "compared with", "points (95%)",
+              "the same, both greedy", "seeds", "parameters", "FLOPs"]
     return markdown(header, lines)
 
 
 def against_teachers(rows, plan, split):
-    """Two cells: the difference with the best decoding, and with greedy decoding"""
+    """Three cells: which teachers, and the differences with the best and with greedy decoding"""
     cells = []
     for decoding in (BEST, GREEDY):
         of_decoding = select(rows, split=split, decoding=decoding)
         found = select(of_decoding, plan=plan)
-        others = origins(found, select(of_decoding, plan="teacher"))
+        teachers = select(of_decoding, plan="teacher")
+        others = origins(found, teachers)
         cells.append(shown_difference(found, others))
-    return cells
+    return ["all five teachers" if others is teachers else "the teacher it was", *cells]
 
 
 def questions_table(rows, main):
@@ -129,8 +130,8 @@ PRUNED = {"not pruned": "not pruned: the same extra training",
           "one-shot, greedy": "one-shot, greedy elimination",
           "dynamic, greedy": "dynamic, greedy elimination"}
 CONTROLS = {"teacher": "plain teacher",
-            "copy, dynamic, lot, five teachers": "dynamic, heads drawn by lot, five teachers",
-            "copy, monotone, paper, five teachers": "dynamic, no way back, five teachers"}
+            "copy, dynamic, lot, five teachers": "a copy, dynamic, random heads, five teachers",
+            "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers"}
 for shape in ("narrower, equal parameters", "narrower, equal FLOPs", "shallower"):
     CONTROLS |= {f"{shape}, equations": f"{shape}, from the start, equations alone",
                  f"{shape}, five teachers": f"{shape}, from the start, five teachers"}

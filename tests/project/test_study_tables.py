@@ -75,8 +75,12 @@ def test_costs_without_a_teachers_stay_empty():
 def test_greedy_answers_are_compared_with_greedy_ones():
     rows = [row("xx", "teacher"), row("==", "teacher", decoding=GREEDY), row("==", "copy"),
             row("xx", "copy", decoding=GREEDY)]
-    assert tables.against_teachers(rows, "copy", "test") == ["+100.0 (+100.0 to +100.0)",
-                                                             "-100.0 (-100.0 to -100.0)"]
+    differences = ["+100.0 (+100.0 to +100.0)", "-100.0 (-100.0 to -100.0)"]
+    assert tables.against_teachers(rows, "copy", "test") == ["all five teachers", *differences]
+    copies = [found | dict(teacher_seed=0, settings=found["settings"] | {"start": "copy"})
+              for found in rows[2:]]
+    cells = tables.against_teachers(rows[:2] + copies, "copy", "test")
+    assert cells == ["the teacher it was", *differences]
 
 
 def test_the_teachers_line_has_the_folds_of_the_others():
@@ -146,13 +150,13 @@ def test_curves_stand_in_the_order_of_their_accuracy_at_30_percent():
         rows += curve_rows(f"lot {draw}", ["====", "====", "==xx", "xxxx", "xxxx"])
     lines = head_tables.curves_table(rows).splitlines()[2:5]
     assert [line.split(" | ")[0] for line in lines] == [
-        "| leave-one-out, asked again after each head", "| lots, the mean of five draws",
+        "| greedy elimination", "| random, the mean of five draws",
         "| the paper's score"]
     assert lines[0].endswith("| 100.0% | 100.0% | 50.0% | 25.0% | 30% |")
     assert lines[2].endswith("| 0% |")
 
 
-def test_five_lots_are_one_curve():
+def test_five_random_draws_are_one_curve():
     rows = [*curve_rows("lot 0", ["xxxx", "xxxx"]), *curve_rows("lot 4", ["====", "==xx"]),
             *curve_rows("paper", ["====", "===="])]
     curve = head_tables.curve_of(rows, head_tables.LOT)
@@ -175,7 +179,7 @@ def test_after_training_points_stand_beside_how_far_a_way_reaches():
     assert lines[2] == "| the paper's score | +12.5 | -12.5 | -37.5 | -37.5 | 10% |"
 
 
-def test_where_the_choice_counts_ways_are_compared_with_lots():
+def test_where_the_choice_counts_ways_are_compared_with_random_ones():
     rows = [found for choice in head_tables.CRITERIA for found in curve_rows(choice, ["=xxx"] * 5)]
     for draw in range(2):
         rows += curve_rows(f"lot {draw}", ["=xxx", "xxxx", "=xxx", "====", "=xxx"])
@@ -201,12 +205,12 @@ def test_draws_by_lot_bring_their_own_spread():
     lots = [row("=" * right + "x" * (4 - right), "lot", seed, criterion=f"lot {draw}")
             for draw, right in enumerate((1, 2, 3)) for seed in range(2)]
     way = [row("====", "paper", seed) for seed in range(2)]
-    text, word = over_seeds.compare_with_lots(way, lots)
+    text, word = over_seeds.compare_with_random(way, lots)
     half = 4.30 * 0.25 / math.sqrt(3)  # the models do not differ; the draws do
     assert text == f"+50.0 ± {100 * half:.1f}" and word == "cannot be told apart"
     same = [found | {"verdicts": "==xx"} for found in lots[:4]]
-    assert over_seeds.compare_with_lots(way, same) == ("+50.0 ± 0.0", "did better")
-    one, _ = over_seeds.compare_with_lots([row("=x=x", "paper")], [same[0], same[2]])
+    assert over_seeds.compare_with_random(way, same) == ("+50.0 ± 0.0", "did better")
+    one, _ = over_seeds.compare_with_random([row("=x=x", "paper")], [same[0], same[2]])
     low, high = bootstrap_interval([0, -1, 1, 0])
     assert one == f"+0.0 ± {50 * (high - low):.1f}", "one model: over its problems, and the draws"
 
