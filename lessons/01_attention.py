@@ -7,8 +7,12 @@ gave, what, and how many. Which word should `gave` look at? And who decides: the
 words themselves?
 
 This lesson builds attention for one word, and then for all words. It breaks attention on purpose,
-and it ends where the library begins. You need matrix products, softmax and a little torch. You read
-for about 30 minutes, the code runs for seconds, and the exercises take 90 minutes.
+and it ends where the library begins, the package `tinyprune`. You need matrix products, softmax and
+a little torch. You read for about 30 minutes, the code runs for seconds, and the exercises take
+three hours.
+
+Letters, in all lessons: S words of D numbers each; queries and keys of K numbers; N heads; B texts
+in a batch. Later T tokens ask, and V tokens can be written.
 
 Every section asks you for a guess. Write your guess down before you run the cell: a wrong guess
 teaches more than no guess.
@@ -128,8 +132,8 @@ section 1.6 finds what is missing.
 ## Why the score is divided
 
 A dot product of K numbers is a sum of K terms. If each term has a size of about 1 and either sign,
-the sum has a size of about √K. So the scores grow with K, the width of the head. Softmax of large
-scores is hard: one word takes nearly all of the weight. The next cell draws random queries, each
+the sum has a size of about √K. So the scores grow with K. After a softmax of large scores one word
+has nearly all of the weight. The next cell draws random queries, each
 with ten random keys. Guess the largest of the ten weights at K = 1024, without the division by √K
 and with it. Then guess the size of the gradient that reaches the scores.
 """
@@ -304,10 +308,10 @@ for name, difference in rows:
 
 # %% [markdown]
 r"""
-Books write "concatenate the heads and multiply by W_O". The sum says the same: multiply the z of
-each head by its own columns of W_O, then add everything up:
+Books write "concatenate the heads and multiply by W_O". The sum says the same. W_O[h] holds the
+head's own columns of W_O, (D, K), and b_O is the bias:
 
-    output = sum over heads of gate[h] * z[h] W_O[h] + b_O
+    output = sum over heads of gate[h] * z[h] W_O[h]ᵀ + b_O
 
 This sum is why heads can be pruned at all. Heads meet only in the sum. So one of them can leave,
 and the parts of the others stay the same. A **gate** of 0 removes a head from the sum. The gate
@@ -406,14 +410,16 @@ r"""
 
 "Write" means a function whose solution is not there. In a course's copy it has been taken out. On
 your own, delete what stands between its two marker lines in `tinyprune/` (`### BEGIN SOLUTION`,
-`### END SOLUTION`) and write yours there. Then run the test that the exercise names. `git checkout`
-brings the solution back. Answers stand in `lessons/course/README.md`.
+`### END SOLUTION`) and write yours there. Then run the test that the exercise names. `git checkout
+FILE` brings the solution back, and deletes your version. Answers stand in
+`lessons/course/README.md`.
 
 1. (★, 10 minutes) By hand: the query (2, 0, 0, 0) meets the keys (1, 5, 5, 5) and (0, 0, 0, 0). The
-   values are 10 and 20. Which scores does the division leave, and what is the result, to one digit?
-   Check your answer with the library's `attention`.
+   values are 10 and 20. Which scores does the division leave, and what is the result, to one
+   decimal? Check your answer with the library's `attention`.
 2. (★, 20 minutes) Write `causal_mask(queries, start)`. What does the row of a single new token look
-   like when four tokens are cached? `pytest tests/test_attention.py -k causal_mask`
+   like when four tokens stand before it (`start=4`)?
+   `pytest tests/test_attention.py -k causal_mask`
 3. (★★, 40 minutes) Write `attention` with its mask, for any leading dimensions. Return the
    probabilities too. `pytest tests/test_attention.py -k "attention_equals_torch or gradients"`
 4. (★★, 20 minutes) Find the mistake. This gate should switch heads off, and all tests with gates of
@@ -423,9 +429,10 @@ brings the solution back. Answers stand in `lessons/course/README.md`.
            z = self.heads(x)                        # (B, N, T, K)
            return self.output(merge_heads(z)) * gate.mean()
 
-   `pytest tests/test_attention.py -k gate` names the mistake. Then find the one gate vector that
-   shows it without any reference: for this vector you know the output beforehand.
+   Put it into `MultiHeadAttention.forward` (multiply the output by `head_gate.mean()`, not z by the
+   gates), and `pytest tests/test_attention.py -k gate` names the mistake. Then find the one gate
+   vector that shows it without any reference: for this vector you know the output beforehand.
 5. (★★★, 90 minutes) Open: find a sentence of eight words and a task that two heads can do and one
-   head cannot, however you train it. Show it with `teach`: extend it to a value of your choice,
-   train both, and report the loss over five seeds.
+   head cannot, however you train it. Show it with `teach`: give it a value matrix, a target
+   vector and a seed, train both, and report the loss over five seeds.
 """

@@ -9,7 +9,8 @@ mistake. It also shows the other parts of a transformer: the residual stream, po
 rotations, the mix of neighbours, and the cache that makes writing cheap.
 
 You need lesson 01. You read for about 40 minutes, the code runs for less than a minute, and the
-exercises take two hours.
+exercises take nearly four hours. BOS ("beginning of sequence") is the token that the decoder reads
+first.
 
 Our transformer differs from that of Vaswani et al. 2017. LayerNorm stands *before* each sublayer
 (pre-LN). Positions are rotary. An encoder layer mixes neighbours before it attends. A word may be
@@ -194,8 +195,9 @@ high, and this loss is honest.
 
 The other two wrong models have found an easier task than reversing: copying. Without the causal
 mask the decoder sees the digit that it must predict: the digit stands one position later in its own
-input. Without the shift the digit stands at the very position of the prediction. Copying is easy to
-learn, and the loss goes to 0. When the model writes, the future is not there to be copied.
+input (but the last one, which it must find in the source). Without the shift the digit stands at
+the very position of the prediction. Copying is easy to learn, and the loss goes to 0. When the
+model writes, the future is not there to be copied.
 
 So: **a loss is only as good as its inputs**. Two habits follow. Measure the task that the model is
 for. And test for the leak itself: change one target token. A prediction that must not know this
@@ -307,8 +309,9 @@ figures.table(rows, header)
 # %% [markdown]
 r"""
 With the norm in the stream a deep stack forgets its word, and its first layers get little gradient.
-The original transformer needed a long warm-up before it could be trained. (It can be done: the
-RoBERTa models of the paper that this project rebuilds have their norms in the stream.)
+The original transformer needed a warm-up: its learning rate had to rise slowly during the first
+steps. (It can be done: the RoBERTa models of the paper that this project rebuilds have their norms
+in the stream.)
 
 ## Positions as rotations
 
@@ -398,8 +401,8 @@ since they were computed: the mask forbids the past to look at the future. So ke
 One thing can go wrong. The new token comes alone, so the rotation must be told the token's
 position. The next cell uses the library's cache first. Then it runs the decoder layer of the right
 model in three parts of our own: queries, keys and values of all six tokens, then attention token by
-token with a small cache, then the rest of the layer. One time step t starts at position t. The
-other time every step believes that it is the first one. How many digits stay the same? Guess.
+token with a small cache, then the rest of the layer. In the first run step t starts at
+position t. In the second run every step starts at position 0. How many digits stay the same? Guess.
 """
 
 # %% 2.8 Step by step = all at once
@@ -476,8 +479,9 @@ for logits in right_caches:
 
 # %% [markdown]
 r"""
-Both caches give the logits of all at once. The wrong one changes the logits a lot, and still most
-digits stay the same. An accuracy can hide such a mistake, so compare the logits.
+Both caches give the same logits as the run with all tokens at once. The wrong one changes the
+logits a lot, and still most digits stay the same. An accuracy can hide such a mistake, so compare
+the logits.
 
 ## Library = torch = ours
 
@@ -527,12 +531,12 @@ r"""
 
 1. (★, 10 minutes) By hand: five target tokens, the causal mask and the shift. Which target tokens
    has the decoder read when it predicts the third one? Which ones has it read if it learns with the
-   mask and without the shift? `pytest tests/test_transformer.py -k "one_step_later or future"`
+   mask and without the shift?
 2. (★★, 40 minutes) Write `rotate`: pair i of the token at position p turns by p * 10000^(-2i/K).
    `pytest tests/test_attention.py -k "rotate or first_pair"`
-3. (★★★, 60 minutes) Write the cache of `MultiHeadAttention.forward`, for one new token and for
-   several. Which of query, key and value does it rotate before it keeps them?
-   `pytest tests/test_attention.py -k cache`
+3. (★★★, 60 minutes) Write `keys_and_values`, where `MultiHeadAttention` keeps its cache, for one
+   new token and for several. Does it rotate the keys, the values or both, and before or after it
+   keeps them? `pytest tests/test_attention.py -k cache`
 4. (★★, 20 minutes) Find the mistake. A colleague measures an accuracy of 100% on training digits
    and on new digits, and the model is useless.
 
@@ -543,6 +547,7 @@ r"""
    model both numbers agree to the digit, even after 100 steps of training: why must they agree? And
    why do they no longer agree when you count single digits instead of all six?
 5. (★★★, 90 minutes) Open: the models have seen six digits only. Ask the right model for five digits
-   and for eight. Train another one on lengths 4 to 7. What breaks first: the first digits, the last
-   digits, or the end? Report the accuracy by length and position, with three seeds.
+   and for eight. Train another one on lengths 4 to 7: `digits`, `predict` and `write` take
+   six for granted, and shorter targets need PAD. What breaks first, the first digits or the last
+   ones? Report the accuracy by length and position, with three seeds.
 """

@@ -8,7 +8,7 @@ has its own equation. How can a model learn from examples when hardly two of the
 
 This lesson makes the equations alike. Numbers get names, brackets disappear, and the equations
 that remain are few enough to count. You need to know nothing but Python, and the lesson uses no
-torch. Lessons 01 and 02 can wait. It takes about 30 minutes to read, seconds to run, and two hours
+torch. Lessons 01 and 02 can wait. It takes about 30 minutes to read, seconds to run, and four hours
 for the exercises. It runs on the sample that comes with the project. With `--data asdiv-a` or
 `--data math23k` it shows the same on published problems (`python data/download.py` gets them).
 
@@ -148,16 +148,17 @@ print(f"  the easy way finds exactly the right numbers in {agree} of {len(train)
 
 # %% [markdown]
 r"""
-A mixed number, `5 3/4`, is one number. A minus is a sign only if nothing stands before it. `3 / 4`
-is a fraction in an English text, and a division in a Chinese one. What counts nothing gets no name:
+A mixed number, `5 3/4`, is one number. A minus is a sign if it touches its number and no number
+stands before it: not in 3-4 or 3 -4. `3 / 4` is a fraction in an English text, and a division in a
+Chinese one. What counts nothing gets no name:
 a number inside a name, an English ordinal (3rd), the "one" of "each one". 万 means ten thousand,
 but in a text the library reads it as a unit, like kg. Equations and answers follow the same rules,
 except that 10万 is 100000 there. In an equation `3 / 4` and `3:4` are divisions.
 
 Many counts of the sample are 0, because it is written in a few of these ways only. Of the 21,160
 training texts of Math23k, 5,874 have a fraction, 3,679 a point and 2,732 a percent sign. Of the 980
-of ASDiv-A, 289 have a number word. Neither set has signs or large number words: those rules are for
-the problems that you type.
+of ASDiv-A (fold 0 left out), 289 have a number word. Neither set has signs or large number words:
+those rules are for the problems that you type.
 
 Another library may choose differently. Who is right? We ask the recorded equations: how often do
 they use such a number? (A number counts as used if the equation has any equal number. So the counts
@@ -209,8 +210,8 @@ On ASDiv-A no equation uses the 14 idioms, the 5 ordinals or the 2 names, and on
 the 7 names. Equations use 123 of the 156 numbers after 第. Of the 534 numbers before 万 or 亿, they
 use 527 as they stand, and none times ten thousand. Both numbers of `4 / 5` are used in 213 of 216
 cases, but only in 114 is the first divided by the second: "7 / 1750 的 商" is 1750 / 7. The
-doubtful case is "one". The 31 outside idioms are used once, in "one more". The library reads them
-all the same: an unused number costs a name, but an equation that lacks its number cannot be
+doubtful case is "one". ASDiv-A's 31 outside idioms are used once, in "one more". The library reads
+them all the same: an unused number costs a name, but an equation that lacks its number cannot be
 written.
 
 The library does not read the words of the last rule: half, twice, dozen, 八折, 两倍, 一半,
@@ -356,11 +357,11 @@ for "unknown word" from them. But the characters of a rare Chinese word are not 
 read as a bag of *subwords*: the word itself and its first four characters. Its embedding is the sum
 of theirs.
 
-Guess two shares of the test problems: those with an unknown word, and those with a word of which
-no subword is known. (Training has all words of our sample. The published sets are different.
-English words have one subword only: their beginnings and endings did not help. For ASDiv-A the
-model keeps every word, though a third of the words occur once. There only the word dropout of
-lesson 05 shows the model unknown words.)
+Guess two shares of the test problems: those with an unknown word, and those with a word of which no
+subword is known. (In our sample every word of the test texts also occurs in training. The published
+sets are different. English words have one subword only: their beginnings and endings did not help.
+For ASDiv-A the model keeps every word, though a third of the words occur once. There only the word
+dropout of lesson 05 shows the model unknown words.)
 """
 
 # %% 3.6 The words it reads, the tokens it writes
@@ -450,35 +451,37 @@ r"""
 For a subtraction the rank is nearly a rule: on Math23k, 99.9% are larger minus smaller. For other
 operators it is only information, and the model learns when to follow it. (On Math23k, among the
 problems that need one division only, four of five divide the larger number by the smaller one.) The
-rank is computed from the problem alone, so it reveals nothing about
-the answer.
+rank is computed from the problem alone, so it needs nothing that a solver does not have.
 
-The line "or mirrored" shows the same equation with both operands of every operator swapped: this
-is the equation read from right to left. It obeys the same grammar. A decoder can learn to write
-both forms, and its first token tells it which one to write. It then has two opinions on every
-problem. In lesson 05 each direction scores the equations that the other one has written. Swap the
-operands back before you compute a value: in a mirrored `- a b`, a is subtracted from b.
+The line "or mirrored" shows the same equation with both operands of every operator swapped: written
+as infix, it is the equation from right to left, brackets included. It obeys the same grammar. A
+decoder can learn to write both forms, and the first token that it reads says which one to write. It
+then has two opinions on every problem. In lesson 05 each direction scores the equations that the
+other one has written. Swap the operands back before you compute a value: in a mirrored `- a b`, a
+is subtracted from b.
 
 ## Exercises
+
+Lesson 01 says, before its exercises, what "write" means.
 
 1. (★, 10 minutes) By hand: write the prefix forms of `2 * (3 + 4) - 5`, `24 / 4 / 2` and
    `2 ^ 3 ^ 2`, and the infix form of `- a - b c`. How many slots are still open after `+ * a b`?
    Check with `infix_to_prefix(lex(...))` and `prefix_to_infix`.
-   `pytest tests/test_tokenizer.py -k infix_to_prefix`
-2. (★★, 60 minutes) Write `mask_numbers`: names in reading order, and all that the table of 3.2
-   shows. `pytest tests/test_quantities.py -k "numbers or english or words"`
+2. (★★, 60 minutes) Delete the body of `mask_numbers` (`tinyprune/quantities.py`; it has no marker
+   lines) and write it: names in reading order, and all that the table of 3.2 shows.
+   `pytest tests/test_quantities.py -k "numbers or english or words"`
 3. (★★★, 60 minutes) Write `infix_to_prefix` for all operators and brackets, in one pass: a - b - c,
    2 ^ 3 ^ 2, -2 ^ 2, and errors that say what is missing and where.
    `pytest tests/test_tokenizer.py -k "infix or shunting or broken or limits"`
-4. (★★, 20 minutes) Find the mistake. In `fold_prefix` (tinyprune/tokenizer.py) somebody has
-   exchanged two names:
+4. (★★, 20 minutes) Find the mistake. In `fold_prefix` (`tinyprune/tokenizer.py`) somebody exchanges
+   two names. Do it, too:
 
        right = stack.pop()
        left = stack.pop()
 
    Which equations still have the right value, and which share of the training set is that? Guess,
    then count: compare `evaluate_prefix(problem.equation, problem.numbers)` with `problem.answer`.
-   On the sample every answer is a recorded number, and this fold does not read it.
+   (`problem.answer` comes from the file, so your change does not alter it.)
    `pytest tests/test_tokenizer.py -k fold_meets_left_and_right`
 5. (★★★, 90 minutes) Open: words that name a number, but are not read. On ASDiv-A: "half", "twice",
    "dozen", "pair", "third". On Math23k: 八折 (80%), 两倍 (2 times), 一半 (1/2), 百分之四十五 (45%).

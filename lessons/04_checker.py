@@ -8,8 +8,8 @@ lesson takes the line apart. On floats, `==` calls right answers wrong. `eval` r
 has written. And "the same" has more than one meaning.
 
 You need lesson 03 (prefix order) and no torch. It takes about 25 minutes to read, seconds to run,
-and 90 minutes for the exercises. It runs on the sample. With `--data asdiv-a` or `--data math23k`
-it shows published problems (`python data/download.py` gets them).
+and over three hours for the exercises. It runs on the sample. With `--data asdiv-a` or `--data
+math23k` it shows published problems (`python data/download.py` gets them).
 """
 
 # %% 4.1 A sum that every checker meets
@@ -216,7 +216,7 @@ figures.table(rows, ["equation", "run", "evaluate_prefix", "outcome"])
 # %% [markdown]
 r"""
 Look at `N0 N1`. One value too many was on the stack, the top of the stack was 6, and 6 was the
-answer. So a checker must look for values that are left over. The library's `outcome` is one letter:
+answer. So a checker must look for values that are left over. The library's `outcome` is one sign:
 `=` right, `~` right by rounding, `x` wrong, `!` not an equation. Only the first two count as right.
 `check_answer` gives the outcome in words, and instead of `!` it gives the reason.
 
@@ -354,10 +354,10 @@ for problem in divisions[:3]:
 # %% [markdown]
 r"""
 "How many buses?" has a whole answer. Whether it is 9 buses or 10 depends on the question, not on
-the quotient. The field counts the plain quotient as right, and so does our field `answer`. The
-field `reference_answer` keeps the number in the book, for the strict figure. No record is dropped.
-A record that disagrees with itself stays in its split, and the table says how many there are. So
-whoever compares two systems knows how large the effect can be.
+the quotient. Published papers count the plain quotient as right, and so does our field `answer`.
+The field `reference_answer` keeps the number in the book, for the strict figure. No record is
+dropped. A record that disagrees with itself stays in its split, and the table says how many there
+are. So whoever compares two systems knows how large the effect can be.
 
 ## The same equation
 
@@ -398,14 +398,14 @@ because none of them alone is enough.
 
 ## Exercises
 
-1. (★, 10 minutes) By hand, in floats: 0.1 + 0.2 == 0.3, 0.5 + 0.25 == 0.75, 0.1 * 3 == 0.3, 1 / 3 *
-   3 == 1. Two of them are true. Which one has a reason, and which one is true by luck of rounding?
-   Then do the same with fractions. `pytest tests/test_checker.py -k exact_value`
+1. (★, 10 minutes) Guess, in floats: 0.1 + 0.2 == 0.3, 0.5 + 0.25 == 0.75, 0.1 * 3 == 0.3, 1 / 3 *
+   3 == 1. Two of them are true. Run them. Which one has a reason, and which one is true by luck of
+   rounding? Then do the same with fractions, by hand.
 2. (★★, 40 minutes) Write `evaluate_parts` on a prefix equation: the values of all its parts, the
-   whole last. `pytest tests/test_checker.py -k "operands_in_order or values"`
+   whole last. `pytest tests/test_checker.py -k "operands_in_order or values or every_part"`
 3. (★★, 40 minutes) Write `operate` and `power` with the errors that are answers: division by zero,
    0 ^ 0, exponents that give no value, values without end.
-   `pytest tests/test_checker.py -k "broken or refused or 4000"`
+   `pytest tests/test_checker.py -k "broken or refused or 4000 or exact"`
 4. (★★, 20 minutes) Find the mistake. This checker reports an accuracy that is too high:
 
        def outcome(prefix, numbers, answer, decimals):
@@ -415,7 +415,7 @@ because none of them alone is enough.
                return "!"
 
    Which row of 4.5 shows the mistake? Which equations would a model have to write to gain from it?
-   `pytest tests/test_checker.py -k broken_equations_are_wrong`
+   `pytest tests/test_checker.py -k broken_equations_are_wrong` checks what the library's does.
 5. (★★, 30 minutes; with `--data math23k`, as the sample's answers were not rounded) Improve the
    rule of 4.6. Where the recorded equation gives exactly the recorded
    answer, nobody has rounded. Treat such an answer as exact, and print the last row again. How many

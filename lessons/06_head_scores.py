@@ -357,8 +357,10 @@ entropy does not.
 
     I[h] = L(without h) - L
 
-This is the truth about single heads. It costs one pass over the calibration problems for each
-head: cheap for 24 heads, expensive for the thousands of a large model.
+This is what we want to know of a single head, measured on these problems. Other problems would rank
+the heads a little differently, so no criterion can agree with it perfectly. It costs one pass over
+the calibration problems for each head: cheap for 24 heads, expensive for the thousands of a large
+model.
 
 Each cell of the next table is "score, rise": the paper's score of a head, and the rise of the loss
 without it. Guess before you run it: do heads with high scores have the large rises?
@@ -507,9 +509,9 @@ r"""
 ## Alone or together
 
 The oracle masks one head at a time. Pruning removes many. Take the two thirds of the heads that
-cost least alone, one head left in every layer of each kind. Many reports say "so many heads can be
-pruned at almost no cost", because each of them can be pruned alone. We work with 64 of the
-calibration problems, so that the searches below take seconds.
+cost least alone, one head left in every layer of each kind. It is tempting to conclude: each of
+them can be pruned at almost no cost, so all of them can. We work with 64 of the calibration
+problems, so that the searches below take seconds.
 """
 
 # %% 6.11 Each alone
@@ -630,16 +632,17 @@ for one, other in best_pairs:
 figures.table(rows, ["pair", "one", "other", "both", f"on {len(asked)} {of_split} problems"])
 one, other = best_pairs[0]
 place = "of one layer and kind" if one[:2] == other[:2] else "of different layers or kinds"
-print(f"  the two heads of the best pair are {place}")
+print(f"  the two heads of the first pair are {place}")
 
 # %% [markdown]
 r"""
-The calibration problems choose, and other problems judge: a pair that was chosen among many
-looks worse on the problems that chose it than it is. That is why a verdict of the table may be "not
-ruinous".
+The calibration problems choose, and other problems judge: a pair that was chosen among many looks
+more harmful on the problems that chose it than it is. That is why a verdict of the table may be
+"not ruinous". (ASDiv-A has no validation problems. There training problems judge, and some of them
+have chosen, so trust its verdicts less.)
 
 What follows for pruning? A ranking that was made once cannot know what the first pruned heads do to
-the others. *Greedy backward* selection asks again after each head: mask the head whose masking
+the others. *Greedy elimination* asks again after each head: mask the head whose masking
 hurts least now, and repeat. It costs as many passes as there are candidates, for each head that is
 masked. The next cell masks half of the heads in both ways. Guess: how many heads do the two sets
 have in common, and which set costs more?
@@ -680,9 +683,9 @@ that is left. Lesson 09 asks again at less cost. While a student trains, it scor
 and again, and a pruned head may come back.
 
 One teacher is one throw of dice. `lessons/results/study.md` has these curves and correlations for
-fifteen teachers of ASDiv-A. It also shows why the paper's score does no better than heads drawn by
-lot: heads with low entropy, which it prunes, are those that look at the numbers of a text. Exercise
-7 lets you see it.
+fifteen teachers of ASDiv-A. It also suggests why the paper's score does no better than random
+heads: in cross-attention the heads with low entropy, which it prunes, give more of their attention
+to the numbers of a text. Exercise 7 lets you see it.
 
 ## Exercises
 
@@ -705,9 +708,9 @@ lot: heads with low entropy, which it prunes, are those that look at the numbers
    `excess`, and let `check_pair` judge. Try `--data asdiv-a` or another `--seed` if your teacher
    has none. Then open: what do the two heads do for each other? Look at their attention (lesson 05,
    section 5.7) with and without the partner.
-6. (★★★, 60 minutes) Open: rewrite `my_score`, and try to come closer to the oracle than
-   `activation` does. Give an interval over five seeds. (Each `--seed` trains its own teacher, on
-   the sample about a minute each.) Lesson 09 prunes and trains with such a function.
+6. (★★★, 60 minutes) Open: rewrite `my_score`, and try to come closer to the oracle than the
+   gradient on the gate does. Give an interval over five seeds. (Each `--seed` trains its own
+   teacher, on the sample about a minute each.) Lesson 09 prunes and trains with such a function.
 7. (★★, 45 minutes) Open: what do heads with low entropy look at? For each head of cross-attention,
    measure which share of its attention goes to numbers (words whose first subword is a name, N0,
    N1, …), as a mean over real queries. Compare with a head that looks at all words alike. How does

@@ -294,7 +294,8 @@ whichever heads go. In a model with wide feed-forward layers attention has a sma
 is little to save. Our feed-forward layers are narrow. The FLOPs saved depend on *which* heads go.
 Our rule fixes the number of each kind, and so it fixes the FLOPs too.
 
-If the time were all FLOPs, a model that saves a share s of them would need 1 - s of the time. So
+If the time were all FLOPs, a model that saves a share s of them would need 1 - s of the time. Most
+other work shrinks less, so as a rule
 
     speed-up ≤ 1 / (1 - s)          the ceiling
 
@@ -394,7 +395,7 @@ r"""
 FLOPs count matrix products. Softmax, the rotation of queries and keys, norms, sums and copies are
 not in the formula, but they take time too. Some of them shrink with the heads (softmax, rotation).
 Others stay (norms, sums, mixing neighbours). And every operation has a price of its own, however
-small its tensors are: Python must name it, and torch must find the code for it. A decoding step
+small its tensors are: Python must start it, and torch must find the code for it. A decoding step
 works on one token for each problem, so this price counts there. Guess: which share of
 the time of decoding are the matrix products? (Fused attention holds two products and a softmax, and
 has a row of its own.) Does the share change when heads are removed?
@@ -440,7 +441,8 @@ figures.table(rows, ["Math23k: speed / ceiling, in batches of", "10%", "30%", "5
 highest = max(share for key in ("pruned_speed", "pruned_speed_batch1")
               for _, share in recorded[key])
 if highest > 1:
-    print(f"  {highest:.0%} is above the ceiling: the clock has noise of some percent")
+    print(f"  {highest:.0%} is above the ceiling: softmax and rotation shrink more than the FLOPs, "
+          "and no clock is exact")
 
 # %% [markdown]
 r"""

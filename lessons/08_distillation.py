@@ -219,7 +219,7 @@ Both sides are softened, the teacher and the student: with teacher probabilities
 and student probabilities q = softmax(z / τ), both (V,). We need the gradient with respect to the
 student's logits z. Only the student's part of KL depends on z, and the logarithm of q[i] is
 z[i] / τ - log(sum over j of exp(z[j] / τ)). Its derivative with respect to z[k] is 1/τ if i = k,
-minus q[k] / τ in any case. The sum over i with the weights p[i] gives
+minus q[k] / τ in any case. KL holds -p[i] log q[i], summed over i, so
 
     d KL / d z[k] = (q[k] - p[k]) / τ
 
@@ -387,8 +387,10 @@ falls more slowly.
 
 Three parts stand together (`tinyprune/distill.py`; the weights and τ are its defaults):
 
-    L = kd_weight * (τ² * KL(teacher || student at temperature τ) + alignment_weight * alignment)
-        + ce_weight * cross-entropy with the recorded equation
+    L = λ1 * (τ² * KL(teacher || student at temperature τ) + β * attention alignment)
+        + λ2 * cross-entropy with the recorded equation
+
+λ1 is the option `kd_weight`, λ2 `ce_weight`, β `alignment`.
 
 The cross-entropy is there because the teacher makes mistakes, and the recorded equation corrects
 them. Here are the parts for two students: a perfect copy of the teacher, and a copy without
@@ -721,8 +723,8 @@ Stars give the difficulty, from ★ to ★★★.
    `pytest tests/test_distill.py -k "kd or soft"`
 3. (★★, 40 minutes) Write `attention_kl`, `partner_heads` and `attention_alignment`: 8.6 has the
    formula and the pairs. `pytest tests/test_distill.py -k "partner or align or attention_kl"`
-4. (★★, 15 minutes) Find the mistake: someone deletes the teacher's `eval()` from the loss, and
-   hands over a teacher in train mode. The loss still falls. What does dropout do to the target?
+4. (★★, 15 minutes) Find the mistake: someone deletes `.eval()` in `ask_teacher`, and hands over a
+   teacher in train mode. Do it, too. The loss still falls. What does dropout do to the target?
    `pytest tests/test_distill.py -k teacher`
 5. (★, 10 minutes) Find the mistake: to save time, someone computes the teacher's probabilities for
    the training problems in a shuffled order (shuffled among equations of the same length), keeps

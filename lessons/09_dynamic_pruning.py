@@ -240,9 +240,9 @@ So the library takes three measures (`tinyprune/dynamic_pruning.py`):
   the moments would fade to 0, and the head that returns would not be the head that left.
 - When a head returns, its copies are dropped, and it learns on from where it was.
 
-And every scoring looks at the model with *all heads active*. Otherwise later layers would be judged
-by what a pruned model feeds them. A criterion that measures what a head adds would even give a
-pruned head 0 for ever, and it could never return.
+And every scoring looks at the model with *all heads active*. Otherwise a criterion that measures
+what a head adds would give a pruned head 0 for ever, and it could never return. The price: such a
+scoring sees how heads depend on each other only through what the student has learned since.
 
 ## Heads that leave and come back
 
@@ -463,18 +463,18 @@ start were not the scores that count later.
 
 *Random* must be compared with *one-shot*, which differs from it in the choice of the heads alone:
 the line below the table does it. *One-shot did better than random*: the criterion is worth its
-price here. Then ask whether a longer training would close the gap. *They cannot be told apart, or
-random did better*: these problems do not show that the choice of the heads counts, at this ratio
-and this length of training. The first column does not contradict this. The heads that remain can
-learn the work of those that left, because every head reads the same stream and writes to the same
-stream. A criterion helps only where training cannot repair the damage. And look at the first
-column: a criterion that is worse there than the mean of five random draws measures something other
-than what the model needs.
+price here. Then ask whether a longer training would close the gap. *Random did better*: the choice
+counts, and the criterion chose the wrong heads. *They cannot be told apart*: these problems do not
+show that the choice of the heads counts, at this ratio and this length of training. The first
+column does not contradict this. The heads that remain can learn the work of those that left,
+because every head reads the same stream and writes to the same stream. A criterion helps only where
+training cannot repair the damage. And look at the first column: a criterion that is worse there
+than all five random draws measures something other than what the model needs.
 
-The column "same heads" answers the question of this lesson's title: which share of the heads that
-either schedule prunes do both prune? If *one-shot* shares most of its heads with the dynamic
-student, the later scorings said again what the first one had said. If it shares few, the scores
-have moved, and only the answers can tell whether for the better.
+The column "same heads" answers the question of this lesson's title: of the heads that at least one
+of the two schedules prunes, which share do both prune? If *one-shot* shares most of its heads with
+the dynamic student, the later scorings said again what the first one had said. If it shares few,
+the scores have moved, and only the answers can tell whether for the better.
 
 *Nothing pruned*: its row says what pruning costs. (It is compared with the dynamic student, which
 we named before we looked. The best of several students would look too good.) The random draw is one
@@ -514,10 +514,11 @@ has a limit, and the choice of heads is not free.
 
 ## Dynamic at inference
 
-There is one more reading of "dynamic, in real time": decide problem by problem, while the model
-answers. An easy problem could do with few heads. Suppose that a gate in the layer computes the
-entropy of a head's attention and skips the rest of the head if the entropy is low. What is left to
-save? Count one head of width K, for S queries and S keys, with 2 FLOPs for each multiply-and-add:
+The paper says that heads are pruned "in real time". One more reading of this is: decide problem by
+problem, while the model answers. An easy problem could do with few heads. Suppose that a gate in
+the layer computes the entropy of a head's attention and skips the rest of the head if the entropy
+is low. What is left to save? Count one head of width K, for S queries and S keys, with 2 FLOPs for
+each multiply-and-add:
 
     before the entropy is known                 after it
     queries  W_Q:  2 * S * D * K                values   W_V:  2 * S * D * K

@@ -10,9 +10,9 @@ name the one extra number that would settle the question. Then read the code.
 You need lessons 07 and 10. It takes about 30 minutes. Nothing is trained if the teacher of lesson
 05 is there. The answers stand at the end.
 
-Three facts help. The *teacher* is the whole model. In this lesson "small" is the teacher without
-the heads that the paper's score ranks lowest, and without any training after. A *masked* head is
-multiplied by 0, a *removed* one is gone (lesson 07).
+Three facts help. The *teacher* is the whole model. In this lesson "small" should be the teacher
+without the heads that the paper's score ranks lowest, and without any training after. A *masked*
+head is multiplied by 0, a *removed* one is gone (lesson 07).
 """
 
 # %% 12.1 Heads that cost nothing
@@ -180,11 +180,12 @@ r"""
    multiplies by 0 and saves nothing. The original wrote token by token without a cache, the others
    got the whole equation at once. To settle it: the time of the original in the same way, which is
    a mask of 0%.
-6. The file of a sparse matrix with most of its numbers is larger than that of the dense one, since
-   each number brings its row and its column. To settle it: the size of the file without the heads
-   (`remove_heads`), stored dense.
-7. The two rows agree to the last digit, also where the second model has been trained after its
-   first step. It was measured before that training. To settle it: the accuracy after the training.
+6. The file of a sparse matrix with more than a fifth of its numbers is larger than that of the
+   dense one, since each number brings its row and its column. To settle it: the size of the file
+   without the heads (`remove_heads`), stored dense.
+7. The two rows agree to the last digit. At 30% the second model could have been measured before its
+   training. At 50% and 70% it must have been trained after earlier steps, so it was never trained:
+   the first row was copied. To settle it: the accuracy after the training.
 8. With 200 problems, a model's accuracy has a standard error of up to 0.035, and a paired
    difference rarely has an interval narrower than a few hundredths. Here each token of each
    equation counts as 200 independent observations. (So long equations also count more, and the mean
@@ -202,7 +203,7 @@ rows = [("speed-up of the small model", f"×{speedup:.2f}", f"the FLOPs allow ×
         ("small minus teacher", f"{difference.mean():+.3f}", f"{low:+.3f} to {high:+.3f}")]
 figures.table(rows, ["", "found", ""])
 if speedup > allowed:
-    print("  the speed-up is above what the FLOPs allow: other programs keep this machine busy")
+    print("  the speed-up is above what the FLOPs allow: other work shrinks with the heads, too")
 
 # %% [markdown]
 r"""

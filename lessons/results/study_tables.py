@@ -213,7 +213,7 @@ def ledger_table(whole_method, rounds):
 def gained_lines(name, students, teachers):
     values = gains(students, teachers)
     interval = bootstrap_interval(values)
-    return [[f"{name}: points gained, {models}", f"{100 * claim:+.1f}",
+    return [[f"{name}: change in points, {models}", f"{100 * claim:+.1f}",
              shown_difference(students, teachers), "", judge_claim(claim, *interval)]
             for models, claim in (("base", PAPER["gained"]),
                                   ("best of base and large", PAPER["gained at most"]))]
