@@ -380,12 +380,13 @@ One seed stands behind each group, so another seed would move every line. The st
 questions with one teacher and with five, and with other ways to choose the heads
 (`lessons/results/study.md`). It says of each table how many seeds stand behind it.
 
-The study also has a better student. Its *main student* of ASDiv-A first learned for the full length
+The study also has better students. Its *main student* of ASDiv-A first learned for the full length
 from the equations and from five teachers, with three words in ten hidden. Then it lost 30% of its
-heads at once, chosen by leave-one-out, asked again after each head (lesson 06), and trained on. The
-one of fold 0 came with the project, so we can look at it beside its teacher. Each kind of attention
-has lost nearly the same share, because the rule says so. Guess: from which layer of the encoder did
-most heads go? And how do three seeds of it do on the five folds?
+heads at once, by greedy elimination (lesson 06), and trained on. Math23k's learned from the start
+from the equations and from five teachers, for the full length, and lost 30% of its heads while it
+learned, by the paper's score. One of each came with the project, so we can look at them beside a
+teacher. Each kind of attention has lost nearly the same share, because the rule says so. Guess:
+from which layer of the encoder did most heads go? And how do they do on the test problems?
 """
 
 # %% 10.9 The main students
@@ -443,8 +444,8 @@ whole texts are what we ask. The study shows it, has the intervals of both, and 
 (`lessons/results/study.md`).
 
 What made the difference from this lesson's student? We cannot say, because much has changed at
-once: the length of the training, the five teachers, the hidden words, the choice of heads, and that
-all go at once. The study's factorial takes some of these apart.
+once: the length of the training, the five teachers, and on ASDiv-A the hidden words, the choice of
+heads, and that all go at once. The study's factorial takes some of these apart.
 
 ## Exercises
 

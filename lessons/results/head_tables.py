@@ -59,7 +59,7 @@ def curves_table(rows):
             shares = {ratio: accuracy_of(found) for ratio, found in curve.items() if ratio}
             points = {ratio: 100 * (share - accuracy_of(whole)) for ratio, share in shares.items()}
             lines.append((shares[0.3], [name, *(f"{share:.1%}" for share in shares.values()),
-                                        f"{largest_ratio(points):.0%}"]))
+                                        largest_ratio(points)]))
     lines = [cells for _, cells in sorted(lines, reverse=True)]
     ratios = [f"{ratio:.0%}" for ratio in ratios_of(rows) if ratio]
     table = markdown(["heads chosen by", *ratios, REACH], lines)
@@ -76,16 +76,16 @@ def trained_curves_table(rows, teachers):
                   for ratio, found in curve_of(rows, way).items()}
         if points:
             cells = [f"{points[ratio]:+.1f}" if ratio in points else "" for ratio in ratios]
-            lines.append([name, *cells, f"{largest_ratio(points):.0%}"])
+            lines.append([name, *cells, largest_ratio(points)])
     header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios), REACH]
     return f"{markdown(header, lines)}\n\nSeeds: {counted(rows)}."
 
 
 def largest_ratio(points, allowed=0.7):
-    """{ratio: points gained, in the order of the ratios} -> the ratio up to which none falls below
-    `allowed` points; 0 if the first one does"""
+    """{ratio: points gained, in the order of the ratios} -> the ratio up to which none loses more
+    than `allowed` points: a cell"""
     within = list(itertools.takewhile(lambda ratio: points[ratio] >= -allowed, points))
-    return within[-1] if within else 0.0
+    return f"{within[-1]:.0%}" if within else f"under {min(points):.0%}"
 
 
 PAIRS = {"the paper's score − random": ("paper", LOT), "activation − random": ("activation", LOT),

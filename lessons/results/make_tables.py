@@ -8,7 +8,7 @@ figure of a table is typed by hand.
 
 import numpy as np
 
-from over_seeds import shown_difference, shown_mean
+from over_seeds import counted, shown_difference, shown_mean
 from study_tables import draw_study, ledger_table, of_plan, read_curves, study_tables
 from tables import SETS, against, markdown, mean, select
 from tinyprune.figures import save_picture
@@ -56,11 +56,12 @@ def summary_table(rows, rounds):
             found = select(found, decoding=BEST)
             costs = costs_of(select(found, data="math23k"), select(teachers, data="math23k"))
         lines.append([name, *(shown_mean(select(found, data=data)) for data in SETS), *costs])
-    studied = {"plain teachers, five seeds": dict.fromkeys(SETS, "teacher"),
-               "main student, three seeds": MAIN_STUDENTS}
+    studied = {"plain teachers": dict.fromkeys(SETS, "teacher"), "main student": MAIN_STUDENTS}
     for name, plans in studied.items():
-        cells = [shown_mean(of_plan(rounds[data], plans[data])) for data in SETS]
-        lines.append([f"[the study's](lessons/results/study.md) {name}", *cells, "", "", ""])
+        of_sets = [of_plan(rounds[data], plans[data]) for data in SETS]
+        seeds = " and ".join(counted(found) for found in of_sets if found)
+        lines.append([f"[the study's](lessons/results/study.md) {name}, seeds: {seeds}",
+                      *map(shown_mean, of_sets), "", "", ""])
     return markdown(["answers right (95%)", *SETS.values(), "parameters", "FLOPs", "speed"], lines)
 
 
