@@ -379,7 +379,8 @@ r"""
    `pytest tests/test_decode.py`.
 4. (★, 10 minutes) Find the mistake: `(loss.sum(dim=1) / tokens).mean()`, where `loss` is (B, T)
    with 0 at padding, and `tokens` (B,) is the number of real tokens of each equation. In which
-   equations does a token have more weight than in the others?
+   equations does a token have more weight than in the others? (Lesson 06 takes this mean on
+   purpose: there every problem is to count alike.)
 5. (★★★, 120 minutes) Open: change one setting and gain a point on validation. Was it noise? Train
    three seeds with each setting and give an interval. (ASDiv-A has no validation problems unless it
    is loaded with tuning=True, as in lesson 11.)

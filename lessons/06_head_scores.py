@@ -453,8 +453,8 @@ beyond = [name for name, mean in means.items() if abs(mean) > by_chance] or ["no
 print(f"  by chance: ±{of_kind_by_chance:.2f} for one kind ({fewest} heads), ±{by_chance:.2f} for "
       "the mean")
 print(f"  beyond chance: {', '.join(beyond)}")
-apart = "is well ahead of" if means[first] - means[second] > by_chance else "is not far ahead of"
-print(f"  closest to the oracle: {first} (it {apart} the next)")
+print(f"  closest to the oracle: {first} ({means[first]:+.2f}), then {second} "
+      f"({means[second]:+.2f})")
 finding = "matter neither more nor less, as far as chance allows to say"
 if abs(means["entropy"]) > by_chance:
     finding = "matter more" if means["entropy"] > 0 else "matter less"
