@@ -28,6 +28,12 @@ def whole():
     return data.load("sample")
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder that tests of one file share for their models: each is trained once, then loaded."""
+    return tmp_path_factory.mktemp("runs")
+
+
 @pytest.fixture
 def small(whole, monkeypatch, tmp_path):
     """A sample of a few problems, models of one epoch, and an empty folder for what is written."""

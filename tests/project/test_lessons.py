@@ -29,12 +29,6 @@ def use_arguments(monkeypatch, program, line):
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # cli.options changes it
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Where the lessons keep their models: each is trained once, and its next reader loads it."""
-    return tmp_path_factory.mktemp("runs")
-
-
 @pytest.mark.parametrize("name", sorted(LESSONS.keys() - {"10_whole_method"}))
 def test_a_lesson_runs_to_its_end(name, small, runs, monkeypatch, capsys):
     monkeypatch.setattr(files, "RUNS", runs)

@@ -41,12 +41,6 @@ TABLES = {"curves": head_tables.curves_table, "costs": head_tables.costs_table,
           "inference": head_tables.inference_table}
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Where tests keep their models that do not ask how these are trained: each is trained once."""
-    return tmp_path_factory.mktemp("runs")
-
-
 @pytest.fixture
 def study(small, monkeypatch, capsys):
     """study("trials --list"): what study.py prints on a few problems of the sample."""
