@@ -79,7 +79,8 @@ def questions_table(rows, main):
                  "what 0 to 60% hidden added to 30%, with live teachers": (VARIED, LIVE),
                  "the same without a teacher": (VARIED_ALONE, HIDDEN),
                  "what live teachers added at 0 to 60%": (VARIED, VARIED_ALONE),
-                 "what removal and training on did at 0 to 60%": (VARIED_PRUNED, VARIED)}
+                 "what removal and training on did at 0 to 60%": (VARIED_PRUNED, VARIED),
+                 "the same without a teacher, at 0 to 60%": (ALONE_PRUNED, VARIED_ALONE)}
     lines = []
     for question, pair in questions.items():
         first, second = (of_plan(rows, plan) for plan in pair)
@@ -98,6 +99,7 @@ HIDDEN = "scratch, not pruned, equations, 30% hidden"
 VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
 VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
 VARIED_PRUNED = "varied, then pruned and trained on"
+ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
 ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           TOGETHER: "round 1: the five teachers answer together",
           "scratch": "round 2: from the start, not pruned",
@@ -113,6 +115,8 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           "live, then pruned and trained on":
               "round 2: the model above, then 30% pruned at once, and trained on",
           VARIED_ALONE: "control: from the start, no teacher, 0 to 60% of a text's words hidden",
+          ALONE_PRUNED:
+              "control: the model above, then 30% pruned at once, and trained on, no teacher",
           VARIED: "round 2: from the start with live teachers, not pruned, 0 to 60% hidden",
           VARIED_PRUNED:
               "round 2: the model above, then 30% pruned at once, and trained on, 0 to 60% hidden"}

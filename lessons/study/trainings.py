@@ -73,9 +73,11 @@ LIVE["live, then pruned and trained on"] = replace(
 VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
 VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
 VARIED_PRUNED = "varied, then pruned and trained on"
+ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
 SHARES = dict(word_dropout=(0.0, 0.6))
 LIVE[VARIED] = replace(LIVE[WHOLE], **SHARES)
 LIVE[VARIED_PRUNED] = replace(LIVE["live, then pruned and trained on"], origin=VARIED, **SHARES)
+LIVE[ALONE_PRUNED] = replace(LIVE[VARIED_PRUNED], origin=VARIED_ALONE, teachers=0, live=False)
 # The same question for recorded teachers: up to which share?
 for highest in (0.2, 0.4, 0.6):
     shares = dict(word_dropout=(0.0, highest))
@@ -99,7 +101,7 @@ def rounds(data):
         runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs.append(Run("rounds", data, fold, TOGETHER, 0))
     students = [*TRIALS, WHOLE, recipe.MAIN_STUDENTS.get(data, WHOLE), HIDDEN,
-                VARIED_ALONE, VARIED, VARIED_PRUNED]
+                VARIED_ALONE, ALONE_PRUNED, VARIED, VARIED_PRUNED]
     names = dict.fromkeys(students)  # each once
     return runs + [Run("rounds", data, fold, name, seed) for seed in range(SEEDS)
                    for fold in folds_of(data) for name in names]
