@@ -103,6 +103,8 @@ ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
 ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           TOGETHER: "round 1: the five teachers answer together",
           "scratch": "round 2: from the start, not pruned",
+          "recorded, then pruned and trained on":
+              "round 2: the model above, then 30% pruned at once, and trained on",
           "scratch, 30% pruned": "round 2: from the start, 30% pruned while it learns",
           "copy": "round 2: a copy trains on, not pruned",
           "copy, 30% pruned": "round 2: a copy trains on, 30% pruned meanwhile",

@@ -54,45 +54,48 @@ LOSSES = {"equations": dict(teachers=0),
           "five teachers": dict(teachers=TEACHERS),
           "five teachers and alignment": dict(teachers=TEACHERS, aligned=True)}
 THIRTY = dict(ratio=0.3, schedule="dynamic")
-TRIALS = {"scratch": Plan(teachers=TEACHERS),
-          "scratch, 30% pruned": Plan(teachers=TEACHERS, **THIRTY),
-          "copy": Plan("copy", teachers=TEACHERS),
-          "copy, 30% pruned": Plan("copy", teachers=TEACHERS, **THIRTY)}
+# Recorded teachers: they were asked once, on whole texts.
+RECORDED = {"scratch": Plan(teachers=TEACHERS),
+            "scratch, 30% pruned": Plan(teachers=TEACHERS, **THIRTY),
+            "copy": Plan("copy", teachers=TEACHERS),
+            "copy, 30% pruned": Plan("copy", teachers=TEACHERS, **THIRTY)}
 LIVE = {f"{start}, {name}, live teachers, {hidden:.0%} hidden": Plan(
             start, teachers=TEACHERS, live=True, word_dropout=hidden, **pruned)
         for start in ("scratch", "copy")
         for name, pruned in (("not pruned", {}), ("30% pruned", THIRTY))
         for hidden in (0.1, 0.3)}
-HIDDEN = "scratch, not pruned, equations, 30% hidden"  # is it the teachers, or these words alone?
-LIVE[HIDDEN] = Plan(word_dropout=0.3)
 WHOLE = "scratch, not pruned, live teachers, 30% hidden"
-LIVE["live, then pruned and trained on"] = replace(
-    LIVE[WHOLE], start="copy", origin=WHOLE, ratio=0.3, schedule="one-shot",
-    criterion="greedy 30%")
-# The same three, where a share of hidden words is drawn for each text, so some texts are whole.
+# Is it the teachers, or the hidden words alone?
+HIDDEN = "scratch, not pruned, equations, 30% hidden"
+# A share of hidden words is drawn for each text, so some texts are whole.
 VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
 VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
+SHARES = {HIDDEN: Plan(word_dropout=0.3),
+          VARIED: replace(LIVE[WHOLE], word_dropout=(0.0, 0.6))}
+for highest in (0.2, 0.4, 0.6):
+    hidden = dict(word_dropout=(0.0, highest))
+    SHARES |= {f"scratch, not pruned, equations, 0 to {highest:.0%} hidden": Plan(**hidden),
+               f"scratch, 0 to {highest:.0%} hidden": Plan(teachers=TEACHERS, **hidden),
+               f"scratch, 30% pruned, 0 to {highest:.0%} hidden": Plan(teachers=TEACHERS, **THIRTY,
+                                                                       **hidden)}
+# A copy of such a model loses 30% of its heads at once, and learns on as before.
+RECORDED_PRUNED = "recorded, then pruned and trained on"
+LIVE_PRUNED = "live, then pruned and trained on"
 VARIED_PRUNED = "varied, then pruned and trained on"
 ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
-SHARES = dict(word_dropout=(0.0, 0.6))
-LIVE[VARIED] = replace(LIVE[WHOLE], **SHARES)
-LIVE[VARIED_PRUNED] = replace(LIVE["live, then pruned and trained on"], origin=VARIED, **SHARES)
-LIVE[ALONE_PRUNED] = replace(LIVE[VARIED_PRUNED], origin=VARIED_ALONE, teachers=0, live=False)
-# The same question for recorded teachers: up to which share?
-for highest in (0.2, 0.4, 0.6):
-    shares = dict(word_dropout=(0.0, highest))
-    LIVE[f"scratch, not pruned, equations, 0 to {highest:.0%} hidden"] = Plan(**shares)
-    LIVE[f"scratch, 0 to {highest:.0%} hidden"] = Plan(teachers=TEACHERS, **shares)
-    LIVE[f"scratch, 30% pruned, 0 to {highest:.0%} hidden"] = Plan(teachers=TEACHERS, **THIRTY,
-                                                                   **shares)
+LATER = {pruned: replace((RECORDED | LIVE | SHARES)[origin], start="copy", origin=origin, ratio=0.3,
+                         schedule="one-shot", criterion="greedy 30%")
+         for pruned, origin in ((RECORDED_PRUNED, "scratch"), (LIVE_PRUNED, WHOLE),
+                                (VARIED_PRUNED, VARIED), (ALONE_PRUNED, VARIED_ALONE))}
+ROUND_2 = RECORDED | LIVE | SHARES | LATER
 
 
 def trials(data):
     runs = []
     for fold in folds_of(data):
         runs += [Run("trials", data, fold, "teacher", seed) for seed in range(TEACHERS)]
-        runs += [Run("trials", data, fold, name, 0) for name in TRIALS]
-    return runs + [Run("trials", data, fold, name, 0) for fold in folds_of(data) for name in LIVE]
+        runs += [Run("trials", data, fold, plan, 0) for plan in ROUND_2]
+    return runs
 
 
 def rounds(data):
@@ -100,11 +103,10 @@ def rounds(data):
     for fold in folds_of(data):
         runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs.append(Run("rounds", data, fold, TOGETHER, 0))
-    students = [*TRIALS, WHOLE, recipe.MAIN_STUDENTS.get(data, WHOLE), HIDDEN,
+    students = [*RECORDED, RECORDED_PRUNED, WHOLE, LIVE_PRUNED, HIDDEN,
                 VARIED_ALONE, ALONE_PRUNED, VARIED, VARIED_PRUNED]
-    names = dict.fromkeys(students)  # each once
-    return runs + [Run("rounds", data, fold, name, seed) for seed in range(SEEDS)
-                   for fold in folds_of(data) for name in names]
+    return runs + [Run("rounds", data, fold, plan, seed) for seed in range(SEEDS)
+                   for fold in folds_of(data) for plan in students]
 
 
 def factorial(data):
@@ -148,7 +150,7 @@ FACTORIAL = make_factorial()
 CURVES = {curve_plan(choice, tenths): Plan("copy", teachers=TEACHERS, ratio=tenths / 10,
                                            schedule="one-shot", criterion=choice)
           for tenths in range(1, 8) for choice in CHOICES}
-PLANS = {"teacher": Plan(), TOGETHER: Plan(teachers=TEACHERS)} | TRIALS | LIVE | FACTORIAL | CURVES
+PLANS = {"teacher": Plan(), TOGETHER: Plan(teachers=TEACHERS)} | ROUND_2 | FACTORIAL | CURVES
 
 
 def criterion_of(plan, seed):
