@@ -8,10 +8,11 @@ figure of a table is typed by hand.
 
 import numpy as np
 
-from over_seeds import counted, shown_difference, shown_mean
+from head_tables import LOT, WAYS, curve_of
+from over_seeds import accuracy_of, counted, shown_difference, shown_mean
 from study_tables import draw_study, ledger_table, of_plan, read_curves, study_tables
 from tables import SETS, against, markdown, mean, select
-from tinyprune.figures import save_picture
+from tinyprune.figures import save_picture, show_legend
 from tinyprune.files import ROOT, read_json, write_text
 from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import (
@@ -96,27 +97,26 @@ def whole_method_table(rows):
     return markdown(header, lines) + f"\n\n{asked}" + (f", in folds {folds}." if folds else ".")
 
 
-def draw_accuracy(axes, rows):
-    """Greedy accuracy against the share of heads removed, a colour for each data set."""
-    for data, label in SETS.items():
-        greedy = select(rows, data=data, decoding=GREEDY)
-        untrained = select(greedy, model="teacher") + select(greedy, model="pruned")
-        ratios = sorted({row["ratio"] for row in untrained})
-        curve = [mean(select(untrained, ratio=ratio), "answer_accuracy") for ratio in ratios]
-        line, = axes.plot(ratios, curve, marker=".", label=f"{label}: pruned, no training after")
-        for loss, style, name in (
-                ("ce+kl+attention", dict(marker="*", markersize=10), "pruned and distilled"),
-                ("ce", dict(marker="o", markersize=16, fillstyle="none"), "without the teacher")):
-            for ratio in (0.0, 0.3):
-                found = select(greedy, model="student", loss=loss, ratio=ratio)
-                if found:  # a ring stays in sight around a star
-                    axes.plot([ratio], [mean(found, "answer_accuracy")], linestyle="none",
-                              color=line.get_color(), **style,
-                              label=f"{label}: {name}" if ratio else None)
+def draw_accuracy(axes, whole_method, rounds, curves):
+    """Greedy accuracy against the share of heads removed: a colour for each data set.
+
+    Lines: without training after, a style for each way to choose the heads. Marks: students.
+    """
+    for (data, label), color in zip(SETS.items(), ("tab:blue", "tab:orange")):
+        for way, style in {"greedy": "--", LOT: ":", "paper": "-"}.items():
+            curve = curve_of(curves[data]["nothing"], way)
+            axes.plot(list(curve), list(map(accuracy_of, curve.values())), style, color=color,
+                      label=f"{label}: {WAYS[way]}")
+        students = {
+            "lesson 10's student": ("o", select(whole_method, data=data, loss="ce+kl+attention")),
+            "main student": ("*", select(rounds[data], split="test", plan=MAIN_STUDENTS[data]))}
+        for name, (marker, rows) in students.items():
+            axes.plot([0.3], [accuracy_of(select(rows, decoding=GREEDY))], marker, markersize=10,
+                      color=color, markeredgecolor="black", label=f"{label}: {name}")
     axes.set_xlabel("share of all heads removed")
     axes.set_ylabel("answers right (greedy)")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    show_legend(axes)
 
 
 # the teacher
@@ -378,10 +378,11 @@ def main():
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
         print(f"{page}: {', '.join(tables)}")
+
     def save(name, draw, width=7):
         save_picture(name, draw, (width, 4.5), RESULTS)
 
-    save("accuracy", lambda axes: draw_accuracy(axes, whole_method))
+    save("accuracy", lambda axes: draw_accuracy(axes, whole_method, rounds, curves), width=10)
     save("cost", lambda axes: draw_cost(axes, cpu))
     draw_study(save, curves)
 
