@@ -133,9 +133,9 @@ section 1.6 finds what is missing.
 
 A dot product of K numbers is a sum of K terms. If each term has a size of about 1 and either sign,
 the sum has a size of about √K. So the scores grow with K. After a softmax of large scores one word
-has nearly all of the weight. The next cell draws random queries, each
-with ten random keys. Guess the largest of the ten weights at K = 1024, without the division by √K
-and with it. Then guess the size of the gradient that reaches the scores.
+has nearly all of the weight. The next cell draws random queries, each with ten random keys. Guess
+the largest of the ten weights at K = 1024, without the division by √K and with it. Then guess the
+size of the gradient that reaches the scores.
 """
 
 # %% 1.3 Without the scale, and with it
@@ -174,9 +174,9 @@ figures.curves(curves, "log2 of K", "largest of ten weights", "01_scale",
 
 # %% [markdown]
 r"""
-A head that is certain before it has learned anything learns slowly: where one weight is nearly 1, a
-small change of the scores changes nothing. The division by √K keeps the scores at size 1 for every
-width, so the gradient keeps its size too.
+An attention that is certain before it has learned anything learns slowly: where one weight is
+nearly 1, a small change of the scores changes nothing. The division by √K keeps the scores at size
+1 for every width, so the gradient keeps its size too.
 
 ## Masks: which words may be asked
 

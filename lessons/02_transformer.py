@@ -3,7 +3,7 @@ r"""
 # 02 The transformer: why does a model with the lower loss know nothing?
 
 Four small transformers learn to write six digits in reverse. One of them is right. In each of the
-others a single line is wrong. Two of the wrong ones end with a loss as low as that of the right
+others one thing is wrong. Two of the wrong ones end with a loss as low as that of the right
 one, or lower, and they cannot reverse anything. This lesson shows why, and how to find such a
 mistake. It also shows the other parts of a transformer: the residual stream, positions as
 rotations, the mix of neighbours, and the cache that makes writing cheap.
@@ -28,6 +28,7 @@ token first looks at the tokens written so far: self-attention with the causal m
 Then it looks at the memory: this is **cross-attention**, with a query from the token, and keys and
 values from the words. Attention carries information from one word to another. After it each layer
 has a *feed-forward* network: a matrix, a ReLU, a matrix. It works on every word alone.
+Each attention and each feed-forward network is a *sublayer* of its layer.
 
 At the end stand V numbers for each step, one for each token that could come next: the **logits**.
 Softmax turns them into probabilities. The loss (`token_loss`) is the cross-entropy: the mean over
@@ -226,8 +227,8 @@ assert max(rows[0][1:5]) == 0, "only the predictions at positions 4 and 5 may kn
 r"""
 The right model moves from position 4 on: it has not read position 3 when it predicts position 3. In
 the columns 0 to 3 any number but 0 is a leak. This test takes one problem, and it says more than
-any loss curve. (An untrained model shows a leak in more columns: these have learned to copy from
-one place.)
+any loss curve. (An untrained model without the causal mask leaks in all of these columns: the
+trained one has learned to copy from one place.)
 
 What did the right model learn? Look at its cross-attention. Each row is a digit that it writes, and
 each column is a token of the source. Which pattern do you expect?
@@ -310,8 +311,8 @@ figures.table(rows, header)
 r"""
 With the norm in the stream a deep stack forgets its word, and its first layers get little gradient.
 The original transformer needed a warm-up: its learning rate had to rise slowly during the first
-steps. (It can be done: the RoBERTa models of the paper that this project rebuilds have their norms
-in the stream.)
+steps. (Deep models of this kind can be trained: the RoBERTa models of the paper that this project
+rebuilds have their norms in the stream.)
 
 ## Positions as rotations
 
@@ -371,8 +372,10 @@ third token of an equation has nothing to do with the third word of a problem.
 "5 more than", "5 fewer than": in word problems the words beside a number decide. So an encoder
 layer first adds three vectors to every word: its left neighbour, the word itself and its right
 neighbour. Each of the three has a weight for every channel. All weights start at 0, so a new model
-mixes nothing. This is the only sublayer without a norm. (The layer multiplies these weights by the
-config's `embedding_scale`, as it does with the embeddings; lesson 05 says why.)
+mixes nothing. The function `mix_neighbours` gets 1 + the word's own weight, so the word itself
+stays. In the cell this sum is 1. This is the only sublayer without a norm. (The layer multiplies
+these weights by the config's `embedding_scale`, as it does with the embeddings; lesson 05 says
+why.)
 """
 
 # %% 2.7 Mix neighbours
@@ -544,10 +547,10 @@ r"""
        accuracy = (written == target).all(dim=1).float().mean()
 
    Which of our four models would this accuracy praise? Measure it beside `write`. For the right
-   model both numbers agree to the digit, even after 100 steps of training: why must they agree? And
-   why do they no longer agree when you count single digits instead of all six?
+   model the two accuracies are exactly equal, even after 100 steps of training: why must they be
+   equal? And why are they no longer equal when you count single digits instead of all six?
 5. (★★★, 90 minutes) Open: the models have seen six digits only. Ask the right model for five digits
-   and for eight. Train another one on lengths 4 to 7: `digits`, `predict` and `write` take
-   six for granted, and shorter targets need PAD. What breaks first, the first digits or the last
-   ones? Report the accuracy by length and position, with three seeds.
+   and for eight. Train another one on lengths 4 to 7: `digits`, `predict` and `write` take six for
+   granted, and shorter targets need PAD, the token that fills a short row. What breaks first, the
+   first digits or the last ones? Report the accuracy by length and position, with three seeds.
 """

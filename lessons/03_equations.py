@@ -44,7 +44,7 @@ figures.heading(f"3.1 {args.data}: how many of {len(train)} training equations a
 
 
 def with_numbers(problem):
-    """The equation as a school book prints it: 12 and 3 where with_names has N0 and N1."""
+    """The equation's tokens with the text's numbers: 12 and 3 where with_names has N0 and N1."""
     tokens = []
     for token in problem.equation:
         value = problem.numbers[name_index(token)] if is_name(token) else token
@@ -150,10 +150,10 @@ print(f"  the easy way finds exactly the right numbers in {agree} of {len(train)
 r"""
 A mixed number, `5 3/4`, is one number. A minus is a sign if it touches its number and no number
 stands before it: not in 3-4 or 3 -4. `3 / 4` is a fraction in an English text, and a division in a
-Chinese one. What counts nothing gets no name:
-a number inside a name, an English ordinal (3rd), the "one" of "each one". 万 means ten thousand,
-but in a text the library reads it as a unit, like kg. Equations and answers follow the same rules,
-except that 10万 is 100000 there. In an equation `3 / 4` and `3:4` are divisions.
+Chinese one. A number that does not count anything gets no name such as N0: a number inside a word
+(MP3), an English ordinal (3rd), the "one" of "each one". 万 means ten thousand, but in a text the
+library reads it as a unit, like kg. Equations and answers follow the same rules, except that 10万
+is 100000 there. In an equation `3 / 4` and `3:4` are divisions.
 
 Many counts of the sample are 0, because it is written in a few of these ways only. Of the 21,160
 training texts of Math23k, 5,874 have a fraction, 3,679 a point and 2,732 a percent sign. Of the 980
@@ -218,9 +218,10 @@ The library does not read the words of the last rule: half, twice, dozen, 八折
 百分之四十五. The solver (`python -m tinyprune`) does not read them either, but it says so.
 Exercise 5 is about them.
 
-The numbers of the equation then get the names of the numbers in the text. Each number gets the
-name of the first equal number that the equation has not used yet. A number that the text does not
-have stays a constant: for example the 1 of "1 - 20%", or 3.14.
+The numbers of the equation then get the names of the numbers in the text. Each number gets the name
+of the first equal number that the equation has not used yet. If all are used, it gets the first
+one's name again. A number that the text does not have stays a constant: for example 3.14,
+or the 1 of "1 - 20%".
 
 ## Operators before operands
 
@@ -402,6 +403,10 @@ print(f"  they can write {writable[0]} of {len(train)} training equations, "
 
 # %% [markdown]
 r"""
+The four special tokens are no part of an equation. `<pad>` fills short rows, and `<unk>` stands for
+an unknown word. The decoder reads `<bos>` first, or `<mirror>` if it shall write the equation
+mirrored (lesson 05).
+
 The last figure is a ceiling: no training lets a solver write more of the recorded equations. A
 target token is there only if a training equation uses it. A token that no equation uses would keep
 its random weights, and could still be written. Constants that hardly any equation uses are left

@@ -188,7 +188,7 @@ figures.table(rows, ["but these are read", "value", "as"])
 r"""
 ## Errors that are answers
 
-A model that may write anything writes `+ N0`, `N0 N0` and `N7`. (Our model may not: lesson 05.)
+A model that may write anything writes `+ N0`, `N0 N0` and `N7`. (Our model may not: lesson 03.)
 These are not accidents in the checker. They are answers, and they are wrong. A checker that crashes
 on them stops an evaluation in the middle of the night. A checker that ignores the error may count
 them as right. Our `run` from 4.2 handles no error. Guess for each line below: does `run` crash, or
@@ -217,26 +217,27 @@ figures.table(rows, ["equation", "run", "evaluate_prefix", "outcome"])
 r"""
 Look at `N0 N1`. One value too many was on the stack, the top of the stack was 6, and 6 was the
 answer. So a checker must look for values that are left over. The library's `outcome` is one sign:
-`=` right, `~` right by rounding, `x` wrong, `!` not an equation. Only the first two count as right.
-`check_answer` gives the outcome in words, and instead of `!` it gives the reason.
+`=` right, `~` right by rounding, `x` wrong, `!` no value: not an equation, or one that cannot be
+computed, such as 6 / 0. Only the first two count as right. `check_answer` gives the outcome in
+words, and instead of `!` it gives the reason.
 
 ## Rounded answers
 
 A book writes 1/3 as 0.3333. The exact value is different, and nobody is wrong. So a checker must
-accept some values that are not the recorded one. The field uses a *tolerance*: a small difference,
-often relative to the answer, from 1e-4 to 1e-2. But a recorded answer says itself how exact it is:
-0.3333 has four decimals. A value may differ from it in the fifth decimal, and no more. So there is
-a second rule. A value is right if it gives the recorded answer when it is *rounded* to the decimals
-of that answer, or *cut* there (2/3 is rounded to 0.67 and cut to 0.66).
+accept some values that are not the recorded one. Published papers use a *tolerance*: a small
+difference, often relative to the answer, from 1e-4 to 1e-2. But a recorded answer says itself how
+exact it is: 0.3333 has four decimals. A value may differ from it in the fifth decimal, and no more.
+So there is a second rule. A value is right if it gives the recorded answer when it is *rounded* to
+the decimals of that answer, or *cut* there (2/3 is rounded to 0.67 and cut to 0.66).
 
 Guess: which of the two rules accepts which of the five values below?
 
-Then we count on some 3,000 problems. For each problem we compute the twenty most frequent training
-equations, where the problem has enough numbers, and keep the equations with a wrong value. How many
-of these does each rule accept? For comparison we count the right equations that a rule saves: the
-recorded equations whose value is not exactly the recorded answer, where that answer is a decimal
-and so may have been rounded. Guess the row where the accepted wrong equations begin to outnumber
-the saved ones. (The records of our sample are exact, so there is nothing to save.)
+Then we count on at most 3,000 problems. For each problem we compute the twenty most frequent
+training equations, where the problem has enough numbers, and keep the equations with a wrong value.
+How many of these does each rule accept? For comparison we count the right equations that a rule
+saves: the recorded equations whose value is not exactly the recorded answer, where that answer is a
+decimal and so may have been rounded. Guess the row where the accepted wrong equations begin to
+outnumber the saved ones. (The records of our sample are exact, so there is nothing to save.)
 """
 
 # %% 4.6 A tolerance, or the recorded decimals
@@ -275,7 +276,7 @@ frequent = [equation.split() for equation, _ in Counter(training_equations).most
 saved = []  # (value, answer, decimals) of recorded equations
 wrong_decimal = []  # of wrong equations, where the recorded answer is a decimal
 wrong_other = []
-step = math.ceil(len(readable) / 3000)  # about 3,000 problems are enough
+step = math.ceil(len(readable) / 3000)  # at most 3,000 problems are enough
 for problem in readable[::step]:
     value = evaluate_prefix(problem.equation, problem.numbers)
     if problem.decimals and value != problem.answer:
@@ -363,10 +364,10 @@ are. So whoever compares two systems knows how large the effect can be.
 
 Answer accuracy accepts an equation that is right by accident (2 + 2 for 2 * 2). Equation accuracy
 compares token by token, so it refuses `N1 + N0` where `N0 + N1` is recorded. A third measure stands
-between them: equality up to *commutation* (a + b = b + a) and *association*
-((a + b) + c = a + (b + c)). The function `canonical` reads a - b as a + (-b), merges sums within
-sums and products within products, and sorts their parts. Two equations are the same to it if they
-end up as the same text. Guess: which of the six pairs below are the same to it?
+between them: equality up to *commutation* (a + b = b + a) and *association* ((a + b) + c = a + (b +
+c)). The function `canonical` reads a - b as a + (-b), merges sums within sums and products within
+products, and sorts their parts. Two equations are the same to it if they end up as the same text.
+Guess: which of the six pairs below are the same to it?
 """
 
 # %% 4.8 Equal up to order
@@ -417,10 +418,10 @@ because none of them alone is enough.
    Which row of 4.5 shows the mistake? Which equations would a model have to write to gain from it?
    `pytest tests/test_checker.py -k broken_equations_are_wrong` checks what the library's does.
 5. (★★, 30 minutes; with `--data math23k`, as the sample's answers were not rounded) Improve the
-   rule of 4.6. Where the recorded equation gives exactly the recorded
-   answer, nobody has rounded. Treat such an answer as exact, and print the last row again. How many
-   wrong equations does it let in now, and does it save fewer right ones?
-   `pytest tests/test_checker.py -k rounded` checks the function that you build on.
+   rule of 4.6. Where the recorded equation gives exactly the recorded answer, nobody has rounded.
+   Treat such an answer as exact, and print the last row again. How many wrong equations does it let
+   in now, and does it save fewer right ones? `pytest tests/test_checker.py -k rounded` checks the
+   function that you build on.
 6. (★★★, 60 minutes) Open: how much does equality up to order find? Train the teacher of lesson 05.
    Compare its equation accuracy, the same up to order, and its answer accuracy. Some equations have
    a right answer and are still different up to order: how many of them are right by algebra, and

@@ -5,7 +5,7 @@ r"""
 If a model knows nothing, pruning costs it nothing. So we first need a model that knows something.
 This lesson trains a transformer from scratch: it reads a problem and writes its equation. Then we
 compare it with two solvers that learn nothing. The later lessons prune this model and use it as
-the *teacher* of smaller ones.
+the *teacher* of smaller ones, its *students*.
 
 You need lessons 02 to 04. It takes about 35 minutes to read. It trains for a minute on the
 sample (`--data asdiv-a`: a few minutes, `--data math23k`: an hour and a half), and the next lessons
@@ -69,18 +69,19 @@ The training uses these ingredients, each for one reason (`tinyprune/train.py`, 
   falls to 0 along a cosine.
 - Label smoothing: a tenth of the target's probability is spread over all tokens, so that no logit
   must grow forever.
-- Word dropout: some words are hidden, and the model sees only their other subwords. The test set,
-  too, has words that training does not have. Of a number the name is hidden, and the model must
-  use its kind and its rank.
+- Word dropout: some words are hidden, and the model sees only their other subwords. The test texts
+  of the published sets, too, have words that training does not have. Of a number the name is
+  hidden, and the model must use its kind and its rank.
 - Channel dropout: a channel is dropped for all words of a text at once. Otherwise the model could
   recover the dropped value from the neighbouring words.
-- Slow embeddings: Adam moves every weight by about the learning rate, however small the weight is.
-  So the model stores an embedding divided by the config's `embedding_scale` and multiplies it by
-  this scale where it is used. A step then moves the embedding by the scale times the learning rate.
-  Vaswani et al. use the scale √D, here 11 to 14. We expect that the model then learns words by
-  heart; lesson 11 measures it. Our scale, chosen on validation problems, is 8 on the sample, 4 on
-  Math23k and 1 on ASDiv-A. The weights that mix neighbouring words (lesson 02) have the same scale:
-  with 4 they become important, with 1 they stay near 0.
+- Small `embedding_scale`: Adam moves every weight by about the learning rate, however small the
+  weight is. So the model stores an embedding divided by the config's `embedding_scale` and
+  multiplies it by this scale where it is used. A step then moves the embedding by the scale times
+  the learning rate. With a smaller scale words are learned more slowly. Vaswani et al. use the
+  scale √D, here 11 to 14. We expect that the model then learns words by heart; lesson 11 measures
+  it. Our scale, chosen on validation problems, is 8 on the sample, 4 on Math23k and 1 on ASDiv-A.
+  The weights that mix neighbouring words (lesson 02) have the same scale: with 4 they become
+  important, with 1 they stay near 0.
 - Mirrored equations: the model learns every equation twice, as it is and mirrored (lesson 03), and
   reads the text once for both.
 
@@ -128,12 +129,15 @@ r"""
 Is that good? An accuracy means nothing alone. Two solvers that learn nothing stand beside it. The
 *majority* baseline sees only how many numbers a problem has and their order by size. It answers
 with the most frequent training equation for such numbers. The *nearest-neighbour* baseline copies
-the equation of the most similar training text, the one that shares most words.
+the equation of the most similar training text. Two texts are as similar as the number of words that
+they share, divided by the number of different words in both. (It passes over an equation that needs
+more numbers than the problem has.)
 
 The model answers in four ways:
 
-- *Greedy* decoding (`decode.py`) writes the most probable token at each step. A first token that
-  looks good may lead to nothing good, and greedy decoding cannot take it back.
+- *Greedy* decoding (`decode.py`) writes the most probable token at each step, of those that lesson
+  03 allows. A first token that looks good may lead to nothing good, and greedy decoding cannot take
+  it back.
 - A *beam of five* (`decode.py`) keeps the five best beginnings. It continues each of them with
   every token, keeps the five best results, and repeats this until all are complete. Every token
   makes an equation less probable, so short equations would win, whatever they say. Therefore "best"
