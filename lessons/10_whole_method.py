@@ -438,8 +438,8 @@ figures.table(rows, ["recorded", "", "seeds", "greedy", "bidirectional, reranked
 r"""
 Here 30% of the heads are gone. Look at the last table. If the last column is alike for both, then
 with search and reranking the main student answers as many problems as a plain teacher. If the
-greedy column is not alike, the search hides a part of the damage. On ASDiv-A it is not the heads
-that did this damage. With three words in ten hidden, the student has never read a whole text, and
+greedy column is lower, the search may hide a part of the damage. On ASDiv-A it is not the heads
+that did it. With three words in ten hidden, the student has never read a whole text, and
 whole texts are what we ask. The study shows it, has the intervals of both, and a cure
 (`lessons/results/study.md`).
 

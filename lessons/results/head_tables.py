@@ -8,6 +8,7 @@ import numpy as np
 
 from over_seeds import (
     accuracy_of,
+    by_model,
     compare_over_models,
     compare_with_random,
     counted,
@@ -96,8 +97,9 @@ PAIRS = {"the paper's score − random": ("paper", LOT), "activation − random"
 def choice_table(curves):
     """Where the choice of heads counts: curves: {what follows the removal: rows}
 
-    For each ratio: the points between the best and the worst way, and how many ways did better and
-    worse than random heads, where the interval over teachers and draws allows to say so.
+    For each ratio: the points between the best and the worst way, as many as ten equally good ways
+    would have by chance, and how many ways did better and worse than random heads, where the
+    interval over teachers and draws allows to say so.
     """
     lines = []
     for name, rows in curves.items():
@@ -111,10 +113,26 @@ def choice_table(curves):
             words = [compare_with_random(way, found[LOT])[1] for way in ways]
             shown = [shown_pair(found, *pair) for pair in PAIRS.values()]
             lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
+                          f"{100 * gap_by_chance(ways):.1f}",
                           *(str(words.count(word)) for word in COMPARED), *shown])
-    header = ["after the removal", "removed", "best minus worst, in points",
+    header = ["after the removal", "removed", "best minus worst, in points", "by chance alone",
               *(f"ways that {word}" for word in COMPARED), *PAIRS]
     return markdown(header, lines)
+
+
+def gap_by_chance(ways, draws=100):
+    """The mean gap between the best and the worst of ways that are equally good.
+
+    ways: the rows of each, with the same folds and seeds. Each draw shuffles the outcomes of every
+    problem among the ways, so that a way's name says nothing.
+    """
+    outcomes = []
+    for rows in ways:
+        correct = by_model(rows)
+        outcomes.append(np.concatenate([correct[model] for model in sorted(correct)]))
+    rng = np.random.default_rng(0)
+    gaps = [np.ptp(rng.permuted(outcomes, axis=0).mean(axis=1)) for _ in range(draws)]
+    return np.mean(gaps)
 
 
 def shown_pair(found, first, second):

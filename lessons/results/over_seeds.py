@@ -54,7 +54,14 @@ def gains(rows, others):
 
 
 def gains_by_model(rows, others):
-    """{(fold, seed): the mean difference} of all that both have"""
+    """{(fold, seed): the mean difference}
+
+    Of each fold that both have, with all seeds of each (the seed is None). Where that is one fold
+    alone, of each seed that both have.
+    """
+    gained = differences(by_problem(rows), by_problem(others))
+    if len(gained) > 1:
+        return {(fold, None): values.mean() for fold, values in gained.items()}
     gained = differences(by_model(rows), by_model(others))
     return {model: values.mean() for model, values in gained.items()}
 
@@ -103,7 +110,7 @@ def mean_and_half(values):
     values = independent(values)
     if len(values) < 2:
         return np.mean(values), None
-    quantile = [quantile for models, quantile in T_QUANTILE.items() if models <= len(values)][-1]
+    quantile = T_QUANTILE[min(len(values), max(T_QUANTILE))]
     return np.mean(values), quantile * np.std(values, ddof=1) / math.sqrt(len(values))
 
 
@@ -169,7 +176,7 @@ def counted(rows):
     for row in rows:
         seeds[row["fold"]].add(row["seed"])
     numbers = sorted({len(of_fold) for of_fold in seeds.values()})
-    text = "–".join(map(str, [numbers[0], *numbers[1:][-1:]]))
+    text = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}–{numbers[-1]}"
     return text if len(seeds) == 1 else f"{text} × {len(seeds)} folds"
 
 

@@ -52,6 +52,12 @@ def test_models_are_compared_with_an_interval_over_models():
     assert one.startswith("+50.0 ("), "one model: an interval over problems"
 
 
+def test_of_many_folds_each_counts_once_with_all_its_seeds():
+    """A model without a partner of the same seed is not left out."""
+    alone = [row("====", "together", 0), row("==", "together", 0, fold=1)]
+    assert over_seeds.gains_by_model(alone, TEACHERS) == {(0, None): 0.625, (1, None): 0.75}
+
+
 def test_a_difference_is_of_the_folds_that_both_have():
     student = [row("====", "copy", 0)]
     assert over_seeds.shown_difference(student, TEACHERS).startswith("+62.5 (")
@@ -110,9 +116,13 @@ def test_a_copy_is_compared_with_the_teacher_that_it_began_as():
 def test_the_main_student_is_compared_with_what_it_was_before():
     rows = [row("==", "scratch, 30% pruned", seed) for seed in range(2)]
     rows += [row("xx", "scratch", 0), row("=x", "scratch", 1), row("=x", "teachers together")]
-    lines = tables.questions_table(rows, "scratch, 30% pruned").splitlines()[2:]
-    assert [line.split(" | ")[1].split()[0] for line in lines] == ["+75.0", "-50.0"]
-    assert lines[0].endswith(f" | +75.0 ± {12.71 * 25:.1f} |"), "two seeds: 100 and 50"
+    greedy = [row("==", "scratch, 30% pruned", seed, decoding=GREEDY) for seed in range(2)]
+    greedy += [row("=x", plan, decoding=GREEDY) for plan in ("scratch", "teachers together")]
+    table = tables.questions_table(rows + greedy, "scratch, 30% pruned")
+    lines = [line.split(" | ") for line in table.splitlines()[2:]]
+    assert [cells[1].split()[0] for cells in lines] == ["+75.0", "-50.0"]
+    assert lines[0][2] == f"+75.0 ± {12.71 * 25:.1f}", "two seeds: 100 and 50"
+    assert lines[0][3].startswith("+50.0 ("), "greedy answers: one seed that both have"
     assert tables.questions_table(rows[:1], "scratch, 30% pruned").count("\n") == 1
 
 
@@ -186,9 +196,16 @@ def test_where_the_choice_counts_ways_are_compared_with_random_ones():
     rows = [found | {"seed": seed} for seed in range(3) for found in rows]
     lines = head_tables.choice_table({"nothing": rows}).splitlines()[2:]
     same = " +0.0 ± 0.0 |"  # greedy elimination and activation
-    assert lines[0] == "| nothing | 10% | 0.0 | 10 | 0 | 0 |" + 3 * " +25.0 ± 0.0 |" + same
-    assert lines[1] == "| nothing | 30% | 0.0 | 0 | 10 | 0 |" + 3 * " +0.0 ± 0.0 |" + same
-    assert lines[2] == "| nothing | 50% | 0.0 | 0 | 0 | 10 |" + 3 * " -75.0 ± 0.0 |" + same
+    assert lines[0] == "| nothing | 10% | 0.0 | 0.0 | 10 | 0 | 0 |" + 3 * " +25.0 ± 0.0 |" + same
+    assert lines[1] == "| nothing | 30% | 0.0 | 0.0 | 0 | 10 | 0 |" + 3 * " +0.0 ± 0.0 |" + same
+    assert lines[2] == "| nothing | 50% | 0.0 | 0.0 | 0 | 0 | 10 |" + 3 * " -75.0 ± 0.0 |" + same
+
+
+def test_ways_that_are_equally_good_differ_by_chance():
+    """One of two is right at each of four problems: the gap is that of four coins."""
+    ways = [[row("==xx", "paper"), row("=", "paper", 1)], [row("xx==", "lot"), row("=", "lot", 1)]]
+    gap = head_tables.gap_by_chance(ways, draws=2000)
+    assert gap == pytest.approx(1.5 / 5, abs=0.02), "and both are right at the fifth"
 
 
 def test_costs_are_relative_to_the_whole_model():
