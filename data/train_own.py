@@ -10,16 +10,10 @@ from pathlib import Path
 
 from tinyprune import cli, confidence, recipe
 from tinyprune.checkpoint import save_model
-from tinyprune.data import Splits, read_own
+from tinyprune.data import Splits, hold_out, read_own
 from tinyprune.evaluate import rerank_by_plausibility
 from tinyprune.files import FileError
 from tinyprune.vocabulary import Vocabularies
-
-
-def split(problems):
-    """Every tenth is kept for validation: -> those to learn from, those for validation"""
-    learned = [problem for position, problem in enumerate(problems) if position % 10]
-    return learned, problems[::10]
 
 
 def readable(problems, path):
@@ -33,7 +27,7 @@ def readable(problems, path):
     if len(kept) < 20:
         raise FileError(f"{path} has {len(kept)} problems with an equation that can be read and a "
                         "number in the text, and 20 are needed: mend the others, or add some")
-    training, _ = split(kept)
+    training, _ = hold_out(kept)
     learnt = list(map(Vocabularies.of(training).can_write, training))
     if not any(learnt):
         raise FileError(f"{path}: no equation uses the numbers of its text: mend them")
@@ -53,23 +47,25 @@ def main():
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if not args.model.name or args.model.is_dir():
+        parser.error(f"{args.model} is a folder")
     checkpoint = args.model.with_suffix(".checkpoint")
     if args.epochs < 1:
         parser.error("--epochs must be 1 or more")
     made = (args.model, checkpoint, confidence.path_beside(args.model))
     if len({path.resolve() for path in (args.problems, *made)}) < 4:
         parser.error("the model needs a name of its own, such as model.pt")
-    if args.model.is_dir():
-        parser.error(f"{args.model} is a folder")
     problems = readable(read_own(args.problems), args.problems)
-    kept, valid = split(problems)
+    kept, valid = hold_out(problems)
     experiment = recipe.EXPERIMENTS["asdiv-a"]
     experiment = replace(experiment, teacher=replace(experiment.teacher, epochs=args.epochs))
     model, vocabularies, _, _ = recipe.train_teacher(Splits(kept, valid, []), experiment, args.seed,
                                                      checkpoint)
     scores, right = confidence.ask(model, valid, vocabularies, rerank_by_plausibility)
-    confidence.save(confidence.make_groups(scores, right), args.model)
+    # If a write fails, a model may have no table, but never another model's.
+    confidence.path_beside(args.model).unlink(missing_ok=True)
     save_model(model, vocabularies, args.model)
+    confidence.save(confidence.make_groups(scores, right), args.model)
     checkpoint.unlink()
     print(f"  {sum(right)} of {len(right)} validation problems answered right")
     print(f'  {args.model}: ask it with `python -m tinyprune --model {args.model} "…"`')

@@ -45,6 +45,11 @@ def test_nearest_text_never_uses_a_number_that_the_problem_lacks():
         assert "N2" not in equation
 
 
+def test_without_a_usable_equation_there_is_none():
+    nothing = small_problem("tom has no pens", "", [])
+    assert nearest_neighbour_baseline(TRAINING, [nothing]) == [[]]
+
+
 def test_texts_alike_but_for_their_numbers_are_found():
     problems = asked("each of N0 boxes holds N1 pens", "each of N0 boxes holds N1 red pens",
                      "N0 N1")

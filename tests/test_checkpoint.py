@@ -9,8 +9,9 @@ import torch
 
 from builders import fresh_model, heads_of, tiny_batch
 from checks import check
+from tinyprune import confidence
 from tinyprune.checkpoint import load_model, read, save, save_model
-from tinyprune.files import FileError
+from tinyprune.files import FileError, read_text
 from tinyprune.masking import remove_heads
 from tinyprune.vocabulary import Vocabularies, Vocabulary
 
@@ -36,6 +37,13 @@ def test_a_file_that_may_be_whole_is_not_called_damaged(error, expected, tmp_pat
     monkeypatch.setattr(torch, "load", load)
     with pytest.raises((FileError, MemoryError), match=expected):
         read(path)
+
+
+@pytest.mark.parametrize("function", [read, read_text])
+def test_a_name_that_no_file_can_have_is_refused(function, tmp_path):
+    with pytest.raises(FileError):
+        function(tmp_path / ("n" * 300))
+    assert confidence.load(tmp_path / ("n" * 300)) == [], "without a table nobody has measured"
 
 
 def test_a_file_is_never_written_in_place(tmp_path, monkeypatch):

@@ -346,6 +346,12 @@ def test_a_record_becomes_words_numbers_and_an_equation_over_names(tmp_path):
     assert (problem.id, problem.decimals, problem.parse_error) == ("7", 1, "")
 
 
+def test_an_equation_that_grows_too_long_in_prefix_order_is_none():
+    """A minus without a left operand becomes two tokens."""
+    problem = read_problem("8", ["12"], "12" + 320 * "--5", "80", english=False)
+    assert problem.equation == [] and "at most" in problem.parse_error
+
+
 def test_an_unreadable_equation_stays_as_an_empty_one(tmp_path):
     bad = RECORD | {"id": "8", "equation": "x=80千米/小时", "ans": "80"}
     problems = read_math23k(math_file(tmp_path / "m.json", RECORD, bad, RECORD | {"id": "9"}))
@@ -559,7 +565,7 @@ def test_tuning_takes_a_tenth_and_leaves_the_fold_alone(own_asdiv, fold, others)
 
 @pytest.mark.parametrize("fold", [-1, 5])
 def test_a_fold_that_is_not_there_is_refused(own_asdiv, fold):
-    with pytest.raises(ValueError, match="range"):  # -1 would be the last fold
+    with pytest.raises(ValueError, match="folds 0 to 4"):  # -1 would be the last fold
         load("asdiv-a", fold)
 
 

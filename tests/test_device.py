@@ -13,7 +13,13 @@ from builders import batch_on, heads_of, model_for, tiny_batch, tiny_model
 from cases import small_problem
 from tinyprune import rivals, scorer, train
 from tinyprune.batching import make_batch
-from tinyprune.distill import distillation_loss, task_loss
+from tinyprune.distill import (
+    distillation_loss,
+    ensemble_loss,
+    live_ensemble_loss,
+    mean_probabilities,
+    task_loss,
+)
 from tinyprune.masking import gates_for, remove_heads
 from tinyprune.train import TrainConfig, Training
 from tinyprune.vocabulary import Vocabularies
@@ -37,13 +43,21 @@ def two_equations(batch):
 
 
 def losses_of(model):
-    """Every loss: {name: a function of the batch and gates}"""
+    """Every loss: {name: a function of the model, the batch and gates}"""
     teacher = tiny_model(seed=1).to(ELSEWHERE)
+
+    def recorded(model, batch, gates, **options):
+        soft = mean_probabilities([teacher], batch, temperature=2.5)
+        return ensemble_loss(model, replace(batch, soft=soft), gates, **options)
+
     return {"plain": task_loss, "distilled": partial(distillation_loss, teacher=teacher),
-            "without alignment": partial(distillation_loss, teacher=teacher, alignment=0)}
+            "without alignment": partial(distillation_loss, teacher=teacher, alignment=0),
+            "recorded": recorded, "recorded, aligned": partial(recorded, origin=teacher),
+            "live": partial(live_ensemble_loss, teachers=[teacher, teacher])}
 
 
-@pytest.mark.parametrize("name", ["plain", "distilled", "without alignment"])
+@pytest.mark.parametrize("name", ["plain", "distilled", "without alignment", "recorded",
+                                  "recorded, aligned", "live"])
 @pytest.mark.parametrize("pruned", ["", "encoder 0 0, cross 1 2"])
 def test_a_loss_and_its_gradient_read_no_value(model, batch, name, pruned):
     gates = gates_for(model, heads_of(pruned)) if pruned else None
@@ -57,7 +71,8 @@ def test_a_student_without_some_of_its_teachers_heads_reads_no_value(batch):
     losses_of(student)["distilled"](student, batch).backward()
 
 
-def test_a_whole_training_step_reads_no_value(monkeypatch):
+@pytest.mark.parametrize("share", [0.1, (0.0, 0.6)])
+def test_a_whole_training_step_reads_no_value(share, monkeypatch):
     def plain_adamw(weights, rate, **options):
         """The fused one knows no meta device, and a rate is checked, which reads it.
 
@@ -76,7 +91,8 @@ def test_a_whole_training_step_reads_no_value(monkeypatch):
     problems = [small_problem("tom has N0 and N1", "+ N0 N1"), small_problem("ann N0", "N0")]
     words = Vocabularies.of(problems, min_count=1)
     model = model_for(words, dropout=0.1)
-    run = Training(model, problems, words, TrainConfig(epochs=1), task_loss)
+    config = TrainConfig(epochs=1, word_dropout=share)
+    run = Training(model, problems, words, config, task_loss)
     batch = batch_on(make_batch(problems, words, mirrored=True), ELSEWHERE)
     run.learn(batch)
     assert run.learn(batch).is_meta

@@ -1,5 +1,6 @@
 """What figures.py prints: text that says the same with and without matplotlib."""
 import importlib.util
+import sys
 
 import pytest
 
@@ -25,9 +26,18 @@ def drawn(pictures, capsys, name):
     """What was printed, but for the line that names the picture: [line]"""
     lines = capsys.readouterr().out.splitlines()
     path = pictures / f"{name}.png"
-    if path.exists():
+    if figures.pyplot():
+        assert path.exists(), "with matplotlib there is a picture"
         assert lines.pop() == f"  picture: {path.as_posix()}", "the path as one would type it"
     return lines
+
+
+def test_without_matplotlib_one_line_says_once_how_to_get_it(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # its import fails
+    figures.pyplot.cache_clear()
+    assert figures.pyplot() is None and figures.pyplot() is None
+    assert capsys.readouterr().out.count("pip install matplotlib") == 1
+    figures.pyplot.cache_clear()
 
 
 def test_marked_draws_the_rows_and_columns_of_a_head():

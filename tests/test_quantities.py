@@ -181,6 +181,8 @@ def test_spaced_fractions_and_number_words_count_in_english_texts_only():
     two hundred thousand                 | 200000
     3 million                            | 3000000
     3.5 thousand                         | 3500
+    0.1234567890123456789012345678901 million | 123456.7890123456789012345678901
+    1234567890123456789012345678901 thousand  | 1234567890123456789012345678901000
     1,250 million                        | 1250000000
     two million, three hundred thousand and five | 2300005
     1 billion two million 3 thousand     | 1002003000

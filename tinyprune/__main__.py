@@ -6,6 +6,7 @@ Both came with the project. data/README.md says how to train a model on problems
 import argparse
 import contextlib
 import json
+import os
 import sys
 from decimal import Decimal
 from functools import partial
@@ -78,7 +79,7 @@ def solver_for(args, text):
 
 def load_own(path):
     """The user's model. Raises FileError, and never says to delete what may be another file."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # pathlib's question fails for a name that is too long
         raise FileError(f"{path} is not there: check the model's name")
     try:
         return checkpoint.load_model(path)

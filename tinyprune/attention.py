@@ -183,13 +183,15 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"cannot prune all of the heads {self.heads}: at least one must stay")
         ### BEGIN SOLUTION
         rows = head_rows([self.heads.index(index) for index in kept], self.head_width)
-        rows = torch.tensor(rows, device=self.query.weight.device)  # a list would be read 8 times
-        trained = self.output.weight.requires_grad  # a frozen model stays frozen
+        rows = torch.tensor(rows, device=self.query.weight.device)  # a list would be read 7 times
         for projection in (self.query, self.key, self.value):
-            projection.weight = nn.Parameter(projection.weight[rows], trained)
-            projection.bias = nn.Parameter(projection.bias[rows], trained)
+            weight = projection.weight
+            bias = projection.bias
+            projection.weight = nn.Parameter(weight[rows], weight.requires_grad)
+            projection.bias = nn.Parameter(bias[rows], bias.requires_grad)
             projection.out_features = len(rows)
-        self.output.weight = nn.Parameter(self.output.weight[:, rows], trained)
+        weight = self.output.weight
+        self.output.weight = nn.Parameter(weight[:, rows], weight.requires_grad)
         self.output.in_features = len(rows)
         self.heads = kept
         ### END SOLUTION

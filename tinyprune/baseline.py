@@ -60,7 +60,8 @@ def similarities(texts, queries):
 def nearest_neighbour_baseline(training, problems):
     """For each problem the equation of the training text with the highest similarity of words.
 
-    An equation that needs a number that the problem lacks is passed over. -> [[token]]
+    An equation that needs a number that the problem lacks is passed over. -> [[token]], [] where
+    all do
     """
     training = [problem for problem in training if problem.equation]
     texts = [set(words_of(problem)) for problem in training]
@@ -69,7 +70,8 @@ def nearest_neighbour_baseline(training, problems):
     equations = []
     for problem, similarity in zip(problems, similarities(texts, queries)):
         usable = np.where(needed > len(problem.numbers), -1, similarity)
-        equations.append(training[int(usable.argmax())].equation)
+        best = int(usable.argmax())
+        equations.append(training[best].equation if usable[best] >= 0 else [])
     return equations
 
 

@@ -1,7 +1,7 @@
 """Saving and loading models and checkpoints: a whole file or none, and no code is run from one."""
 import io
+import zipfile
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 
@@ -22,13 +22,17 @@ def save(state, path):
 
 def read(path):
     """What `save` wrote to the file. Raises FileError; never runs code from it."""
-    if not Path(path).exists():
-        raise FileError(f"{path} is not there: delete what else bears its name, and it will be "
-                        "made again")
     try:
+        with zipfile.ZipFile(path) as parts:  # torch compares no checksums
+            damaged = parts.testzip()
+        if damaged:
+            raise ValueError(f"{damaged} is damaged")
         return torch.load(path, map_location=DEVICE, weights_only=True)
     except (MemoryError, torch.OutOfMemoryError):
         raise  # the file may be whole
+    except FileNotFoundError as error:
+        raise FileError(f"{path} is not there: delete what else bears its name, and it will be "
+                        "made again") from error
     except PermissionError as error:
         raise FileError(f"{path} may not be read: check its permissions") from error
     except Exception as error:  # torch raises many kinds for a damaged or foreign file

@@ -5,6 +5,7 @@ answer is as sure as the group that its score falls into was right. What a model
 probabilities is not believed, only counted.
 """
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def save(groups, model):
 def load(model):
     """The table beside a model's file, [] if there is none. Raises FileError if it is damaged."""
     path = path_beside(model)
-    if not path.exists():
+    if not os.path.exists(path):  # pathlib's question fails in a folder that may not be entered
         return []
     try:
         groups = [Group(**entry) for entry in json.loads(read_text(path))]

@@ -20,7 +20,7 @@ from sympy import Rational
 from tinyprune.checker import evaluate_prefix, match_answer, read_answer
 from tinyprune.files import ROOT, FileError, one_line, project_file, read_text
 from tinyprune.quantities import EquationError
-from tinyprune.tokenizer import infix_to_prefix, lex, name_numbers
+from tinyprune.tokenizer import check_length, infix_to_prefix, lex, name_numbers
 from tinyprune.words import chinese_words, english_words, is_chinese, read_words
 
 DATA = ("sample", "asdiv-a", "math23k")
@@ -70,7 +70,9 @@ def read_problem(id, words, equation, answer, english, where=""):
     prefix = []
     parse_error = ""
     try:
-        prefix = name_numbers(infix_to_prefix(lex(equation, fractions)), literals)
+        named = name_numbers(infix_to_prefix(lex(equation, fractions)), literals)
+        check_length(named)
+        prefix = named
     except EquationError as error:
         parse_error = str(error)
     value, decimals = read_answer(answer)
@@ -244,6 +246,12 @@ def _asdiv_problem(path, record):
 
 # sets
 
+def hold_out(problems, first=0):
+    """Holds out every tenth of the problems, from position `first` on: -> the others, these"""
+    others = [problem for position, problem in enumerate(problems) if position % 10 != first]
+    return others, problems[first::10]
+
+
 def folder(data):
     """Where a set lies: in data/, or in the folder that TINYPRUNE_DATA names.
 
@@ -269,12 +277,11 @@ def load(data, fold=0, tuning=False):
     path = folder(data)
     if data == "asdiv-a":
         folds = read_asdiv(path)
-        test = folds.pop(range(5).index(fold))  # ValueError for a fold that is not 0 to 4
+        if fold not in range(5):
+            raise ValueError(f"ASDiv-A has the folds 0 to 4, not {fold}")
+        test = folds.pop(fold)
         others = sum(folds, [])
-        if not tuning:
-            return Splits(others, [], test)
-        kept = [problem for position, problem in enumerate(others) if position % 10]
-        return Splits(kept, others[::10], [])
+        return Splits(*hold_out(others), []) if tuning else Splits(others, [], test)
     chinese = path / "math23k" if data == "sample" else path
     train, valid, test = (read_math23k(chinese / f"{split}23k_processed_nodup.json")
                           for split in ("train", "valid", "test"))

@@ -58,16 +58,16 @@ def write_text(path, text):
 def read_text(path):
     """The text of a UTF-8 file. Raises FileError."""
     path = Path(path)
-    if not path.exists():
-        raise FileError(f"{path} is not there: check its name, or download the published sets with "
-                        "`python data/download.py`")
-    if path.is_dir():
-        raise FileError(f"{path} is a folder, not a file: mend the name")
     try:
+        if path.is_dir():
+            raise FileError(f"{path} is a folder, not a file: mend the name")
         if path.stat().st_size > MAX_BYTES:
             raise FileError(f"{path} has more than {MAX_BYTES} bytes, which no data set here has: "
                             "mend it, or download it again")
         return path.read_text(encoding="utf-8-sig")  # without the mark that Windows may write
+    except FileNotFoundError as error:
+        raise FileError(f"{path} is not there: check its name, or download the published sets with "
+                        "`python data/download.py`") from error
     except (OSError, UnicodeError) as error:
         raise FileError(f"{path} cannot be read as UTF-8 text ({one_line(error)}): mend it, or "
                         "download it again") from error

@@ -78,10 +78,12 @@ def select_heads(scores, ratio, scope="kind"):
 
 
 def check_heads(model, heads):
-    """Raises ValueError for a head that the model does not have, or not any more."""
-    missing = sorted(set(heads) - set(model.heads()))
+    """-> the heads as a set. Raises ValueError for one that the model has not, or not any more."""
+    heads = set(heads)
+    missing = sorted(heads - set(model.heads()))
     if missing:
         raise ValueError(f"the model has no {missing[0]}: it never existed, or is removed already")
+    return heads
 
 
 def gates_for(model, pruned):
@@ -89,7 +91,7 @@ def gates_for(model, pruned):
 
     Raises ValueError for a head that the model does not have.
     """
-    check_heads(model, pruned)
+    pruned = check_heads(model, pruned)
     ### BEGIN SOLUTION
     device = model.classifier.weight.device
     gates = {}
@@ -107,7 +109,7 @@ def remove_heads(model, pruned):
     Raises ValueError for a head that the model does not have, or if an attention would lose its
     last head.
     """
-    check_heads(model, pruned)
+    pruned = check_heads(model, pruned)
     ### BEGIN SOLUTION
     smaller = copy.deepcopy(model)
     for name, attention in smaller.attention_layers().items():

@@ -6,11 +6,12 @@ Lesson 03 counts how many published problems each rule reaches.
 """
 import functools
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from sympy import Rational
 
 MAX_CHARACTERS = 1000  # of a literal, an equation or an answer
+EXACT = Context(prec=2 * MAX_CHARACTERS)  # digits: all that a number in words can have
 
 PLAIN_CHARACTERS = str.maketrans("０１２３４５６７８９％／－−", "0123456789%/--")
 PLAIN_CHARACTERS |= {ord("½"): " 1/2", ord("¼"): " 1/4", ord("¾"): " 3/4", ord("⅓"): " 1/3",
@@ -162,7 +163,8 @@ def mask_numbers(words, english=False):
         literal = plain_literal(match[0])
         if english and match["cardinal"]:
             value = read_cardinal(match[0])
-            literal = format(Decimal(value.p) / value.q, "f")  # 3.5 thousand -> 3500
+            quotient = EXACT.divide(Decimal(int(value.p)), Decimal(int(value.q)))
+            literal = format(quotient, "f")  # 3.5 thousand -> 3500
         literals.append(literal)
         return f" N{len(literals) - 1} "
 

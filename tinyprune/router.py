@@ -62,7 +62,7 @@ def without_heads(model, pruned):
     Slices of the weights stand in for them, so the heads are truly skipped. Raises ValueError as
     remove_heads does.
     """
-    check_heads(model, pruned)
+    pruned = check_heads(model, pruned)
     layers = model.attention_layers()
     gone = {}  # (kind, layer): the indices of its pruned heads; other layers stay as they are
     for head in pruned:

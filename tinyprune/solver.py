@@ -11,7 +11,7 @@ from tinyprune.confidence import confidence
 from tinyprune.data import Problem
 from tinyprune.evaluate import find_candidates, rerank_by_plausibility
 from tinyprune.quantities import EquationError, is_name
-from tinyprune.tokenizer import prefix_to_infix
+from tinyprune.tokenizer import OPERATORS, prefix_to_infix
 from tinyprune.words import chinese_words, english_words, is_chinese, read_words
 
 MAX_PROBLEM_CHARACTERS = 2000  # the longest published problem has under 600
@@ -41,10 +41,11 @@ class Solution:
         return prefix_to_infix(list(tokens))
 
     def _with_number(self, token):
+        if token in OPERATORS:
+            return token
         literal = self.numbers.get(token, token)
-        operator = len(literal) == 1
         bare = literal[0] == "-" or "/" in literal and "(" not in literal  # -3, 1/2; not 1(1/2)
-        return f"({literal})" if bare and not operator else literal
+        return f"({literal})" if bare else literal
 
 
 def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=()):
@@ -73,7 +74,7 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     if best != candidates[0]:
         other = replace(solution, equation=candidates[0].equation).infix()
         warnings.append(f"The model preferred x = {other}, but that gives a value on its way that "
-                        "hardly any training problem has: 0, a negative one, or one not whole.")
+                        "hardly any training problem has, such as 0 or a negative one.")
     try:
         solution.answer = evaluate_prefix(best.equation, numbers)
     except EquationError as error:

@@ -185,7 +185,9 @@ class Training:
             self.optimizer.load_state_dict(found["optimizer"])
             self.pruning.restore(found["pruning"], self.model)
             threads = found["threads"]
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            if not 0 <= self.done <= self.steps:
+                raise ValueError(f"{self.done} steps of {self.steps}")
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise FileError(f"{path} is damaged ({one_line(error)}): delete it to start "
                             "afresh") from error
         print(f"  {name}: going on at step {self.done} of {self.steps}")

@@ -42,8 +42,12 @@ class Vocabulary:
 
         An unknown word is UNK and those of its other subwords that are known.
         """
-        get = self.index.get  # None for what is unknown; a text's own "<pad>" is no padding
-        return [[get(word, UNK) or UNK, *filter(None, map(get, parts))] for word, *parts in words]
+        rows = []
+        for word, *parts in words:
+            ids = self.encode([word, *parts])
+            ids = [UNK if i == PAD else i for i in ids]  # a text's own "<pad>" is no padding
+            rows.append(ids[:1] + [i for i in ids[1:] if i != UNK])
+        return rows
 
     def decode(self, ids):
         """The tokens of the ids, without padding."""

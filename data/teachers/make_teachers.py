@@ -28,7 +28,6 @@ from tinyprune.results import (
 
 # Data sets; on ASDiv-A also the fold that the teacher has not seen.
 TEACHERS = [("math23k", None), ("asdiv-a", 0)]
-PARTS = 10  # of the training problems, where there is no validation split
 
 
 def ship(name, fold):
@@ -56,11 +55,11 @@ def measure_confidence(name, fold):
         trained, vocabularies = recipe.load_or_train_teacher(name, fold)
         scores, right = confidence.ask(trained.model, splits.valid, vocabularies,
                                        recipe.reranker(name))
-    for part in range(0 if splits.valid else PARTS):
-        kept = [p for position, p in enumerate(splits.train) if position % PARTS != part]
+    for part in range(0 if splits.valid else 10):
+        kept, held_out = data.hold_out(splits.train, part)
         trained, vocabularies = recipe.load_or_train_teacher_on(Splits(kept, [], []), name, fold,
                                                                 f"without-tenth-{part}")
-        found = confidence.ask(trained.model, splits.train[part::PARTS], vocabularies,
+        found = confidence.ask(trained.model, held_out, vocabularies,
                                recipe.reranker(name))
         scores += found[0]
         right += found[1]

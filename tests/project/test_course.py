@@ -157,8 +157,9 @@ def test_a_copy_has_no_solution_and_its_own_tests_fail_with_their_exercise(copy)
     assert not [name for name in files if name.startswith("lessons/results/")
                 and name.endswith(".py")], "what makes the tables cannot run in the copy"
     assert not (copy / ".git").exists()
-    with pytest.raises(CourseError, match="is not empty"):
-        write_copy(copy, ["masking"])
+    for taken in (copy, copy / "README.md"):
+        with pytest.raises(CourseError, match="is not an empty folder"):
+            write_copy(taken, ["masking"])
 
 
 def test_a_line_of_a_solution_is_found(tmp_path):

@@ -6,13 +6,14 @@ import json
 import re
 import runpy
 import shlex
+import shutil
 import sys
 
 import pytest
 
 from cases import refusal
 from checks import check
-from tinyprune import confidence
+from tinyprune import checkpoint, confidence
 from tinyprune.checker import evaluate_text
 from tinyprune.checkpoint import load_model
 from tinyprune.data import read_own
@@ -165,6 +166,19 @@ def test_a_training_that_was_stopped_goes_on(trained, empty, monkeypatch, capsys
         assert (empty / name).read_bytes() == (trained / name).read_bytes(), name
 
 
+def test_a_model_never_has_the_table_of_another(trained, empty, monkeypatch):
+    shutil.copytree(trained, empty, dirs_exist_ok=True)
+    monkeypatch.setattr(checkpoint, "save_model", complain)
+    with pytest.raises(FileError, match="no room"):
+        run(TRAIN, "--epochs", "1")
+    assert (empty / "model.pt").read_bytes() == (trained / "model.pt").read_bytes()
+    assert not (empty / "model.confidence.json").exists()
+
+
+def complain(*_):
+    raise FileError("there is no room")
+
+
 # what is refused
 
 def test_unreadable_equations_are_left_out_and_reported(empty, capsys):
@@ -246,7 +260,7 @@ def test_a_training_of_no_epochs_is_refused(epochs, empty):
     check([path.name for path in empty.iterdir()], ["problems.json"], "the files afterwards")
 
 
-@pytest.mark.parametrize("model", ["problems.json", "model.checkpoint"])
+@pytest.mark.parametrize("model", ["problems.json", "model.checkpoint", ".", "/"])
 def test_a_model_never_takes_the_place_of_the_problems_or_the_checkpoint(model, empty):
     write(RECORDS)
     command = f"python data/train_own.py problems.json {model}"

@@ -450,6 +450,13 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:-1000])
 
 
+def flip(path):
+    """One bit of a weight."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
+
+
 def make_folder(path):
     path.unlink()
     path.mkdir()
@@ -529,10 +536,14 @@ CHECKPOINTS = """
     without its weights        | ["model"]                      |
     without its optimizer      | ["optimizer"]                  |
     without its steps          | ["done"]                       |
+    with fewer steps than none | ["done"]                       | -3
+    with more steps than all   | ["done"]                       | 99999
+    of a null optimizer        | ["optimizer"]                  | null
     of another run             | ["identity"]                   | "another"
 """
 DAMAGES = {
-    "that is cut off": cut, "that is empty": lambda path: path.write_bytes(b""),
+    "that is cut off": cut, "with a bit that is another": flip,
+    "that is empty": lambda path: path.write_bytes(b""),
     "that is a text": lambda path: path.write_text("step 7"), "that is a folder": make_folder,
     "of one tensor": lambda path: save(torch.zeros(3), path), "that runs code": set_trap}
 BAD_FILES = {
