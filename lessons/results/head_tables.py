@@ -23,7 +23,7 @@ from tinyprune.figures import show_legend
 from tinyprune.results import COMPARED
 from tinyprune.transformer import KINDS
 
-CRITERIA = {  # what a way to choose heads is called in the tables
+LABELS = {  # what a way to choose heads is called in the tables
     "paper": "the paper's score", "paper, entropy reversed": "the paper's score, entropy reversed",
     "norm_qkvo": "norm of W_Q, W_K, W_V, W_O", "norm_ov": "norm of W_O W_V", "entropy": "entropy",
     "entropy, reversed": "entropy, reversed", "activation": "activation",
@@ -34,9 +34,10 @@ CRITERIA = {  # what a way to choose heads is called in the tables
 # curves
 
 LOT = "lot"  # the five random draws of heads, together
-REACH = "largest ratio that loses under 0.7 points"  # the paper's loss
-WAYS = CRITERIA | {"greedy, all kinds": "greedy elimination, any kind of head",
-                   LOT: "random, the mean of five draws"}
+ALLOWED = 0.7  # points: the paper's loss
+REACH = f"largest ratio that loses under {ALLOWED} points"
+CURVE_LABELS = LABELS | {"greedy, all kinds": "greedy elimination, any kind of head",
+                         LOT: "random, the mean of five draws"}
 
 
 def curve_of(rows, way):
@@ -54,7 +55,7 @@ def curves_table(rows):
     """Without training after: a line a way to choose heads, the best at 30% first."""
     whole = select(rows, ratio=0.0)
     lines = []
-    for way, name in WAYS.items():
+    for way, name in CURVE_LABELS.items():
         curve = curve_of(rows, way)
         if curve:
             shares = {ratio: accuracy_of(found) for ratio, found in curve.items() if ratio}
@@ -72,7 +73,7 @@ def trained_curves_table(rows, teachers):
     way reaches."""
     ratios = ratios_of(rows)
     lines = []
-    for way, name in WAYS.items():
+    for way, name in CURVE_LABELS.items():
         points = {ratio: 100 * gains(found, origins(found, teachers)).mean()
                   for ratio, found in curve_of(rows, way).items()}
         if points:
@@ -82,10 +83,10 @@ def trained_curves_table(rows, teachers):
     return f"{markdown(header, lines)}\n\nSeeds: {counted(rows)}."
 
 
-def largest_ratio(points, allowed=0.7):
+def largest_ratio(points):
     """{ratio: points gained, in the order of the ratios} -> the ratio up to which none loses more
-    than `allowed` points: a cell"""
-    within = list(itertools.takewhile(lambda ratio: points[ratio] >= -allowed, points))
+    than ALLOWED points: a cell"""
+    within = list(itertools.takewhile(lambda ratio: points[ratio] >= -ALLOWED, points))
     return f"{within[-1]:.0%}" if within else f"under {min(points):.0%}"
 
 
@@ -103,12 +104,12 @@ def choice_table(curves):
     """
     lines = []
     for name, rows in curves.items():
-        by_way = {way: curve_of(rows, way) for way in (*CRITERIA, LOT)}
+        by_way = {way: curve_of(rows, way) for way in (*LABELS, LOT)}
         for ratio in (0.1, 0.3, 0.5, 0.7):
             found = {way: curve[ratio] for way, curve in by_way.items() if ratio in curve}
             if LOT not in found:
                 continue
-            ways = [found[way] for way in CRITERIA if way in found]
+            ways = [found[way] for way in LABELS if way in found]
             shares = list(map(accuracy_of, ways))
             words = [compare_with_random(way, found[LOT])[1] for way in ways]
             shown = [shown_pair(found, *pair) for pair in PAIRS.values()]
@@ -166,7 +167,7 @@ def costs_table(files):
 
 def draw_curves(axes, rows, label):
     """Accuracy against the ratio; the band holds the five random draws."""
-    for choice, name in CRITERIA.items():
+    for choice, name in LABELS.items():
         curve = curve_of(rows, choice)
         axes.plot(list(curve), list(map(accuracy_of, curve.values())), marker=".", label=name)
     draws = [curve_of(rows, f"lot {draw}") for draw in range(5)]
@@ -211,7 +212,7 @@ def shown_correlation(files, correlation):
 def criteria_table(files):
     """Rank correlation with leave-one-out, within each kind of attention."""
     lines = []
-    for choice, name in CRITERIA.items():
+    for choice, name in LABELS.items():
         if choice == "leave-one-out":
             continue
         cells = [name]
@@ -237,9 +238,9 @@ def pruned_table(files):
     heads: the sum of what each costs alone, and what they cost together.
     """
     lots = [way for way in files[0]["pruned"] if way.startswith("lot ")]
-    ways = {name: [way] for way, name in CRITERIA.items() if way in files[0]["pruned"]}
+    ways = {name: [way] for way, name in LABELS.items() if way in files[0]["pruned"]}
     lines = []
-    for name, of_name in (ways | {WAYS[LOT]: lots}).items():
+    for name, of_name in (ways | {CURVE_LABELS[LOT]: lots}).items():
         found = [properties_of_pruned(file, way) for file in files for way in of_name]
         *shares, alone, together = np.mean(found, axis=0)
         lines.append([name, *(f"{share:.2f}" for share in shares), f"{alone:.2f}",
@@ -310,15 +311,16 @@ def stability_table(files):
     sizes = sorted({entry["size"] for entry in files[0]["calibration"]})
     names = dict.fromkeys(entry["criterion"] for entry in files[0]["calibration"])
     for name in names:
-        cells = [CRITERIA[name]]
+        cells = [LABELS[name]]
         for size in sizes:
-            cells.append(shown_correlation(files, partial(agreement, criterion=name, size=size)))
+            measure = partial(agreement_of_draws, criterion=name, size=size)
+            cells.append(shown_correlation(files, measure))
         lines.append(cells)
     header = ["criterion", *(f"{size} problems" for size in sizes)]
     return with_teachers(markdown(header, lines), files)
 
 
-def agreement(found, criterion, size):
+def agreement_of_draws(found, criterion, size):
     """The mean rank correlation of two draws' scores, within each kind of attention."""
     draws = [entry["scores"] for entry in found["calibration"]
              if entry["criterion"] == criterion and entry["size"] == size]

@@ -16,9 +16,9 @@ from tinyprune.decode import greedy
 from tinyprune.distill import mean_probabilities, soft_loss
 from tinyprune.evaluate import evaluate_model
 from tinyprune.train import drop_words
-from trainings import HIDDEN, SEEDS, VARIED, VARIED_ALONE, VARIED_PRUNED, WHOLE, train_plan
+from trainings import HIDDEN, LIVE, SEEDS, VARIED, VARIED_ALONE, VARIED_PRUNED, train_plan
 
-ASKED = ("teacher", HIDDEN, WHOLE, VARIED_ALONE, VARIED, VARIED_PRUNED)
+ASKED = ("teacher", HIDDEN, LIVE, VARIED_ALONE, VARIED, VARIED_PRUNED)
 
 
 def agreement(data):
@@ -39,7 +39,7 @@ def execute(run):
     others = teachers[:run.seed] + teachers[run.seed + 1:]
     theirs = evaluate_model(Committee(others), splits.test, vocabularies[0]).equations
     found = {}
-    for plan in dict.fromkeys([*ASKED, recipe.MAIN_STUDENTS.get(run.data, WHOLE)]):
+    for plan in dict.fromkeys([*ASKED, recipe.MAIN_STUDENTS.get(run.data, LIVE)]):
         model, vocabularies = model_of(run, splits, plan, run.seed)
         mine = evaluate_model(model, splits.test, vocabularies).equations
         same = sum(map(list.__eq__, mine, theirs)) / len(splits.test)

@@ -54,40 +54,42 @@ LOSSES = {"equations": dict(teachers=0),
           "five teachers": dict(teachers=TEACHERS),
           "five teachers and alignment": dict(teachers=TEACHERS, aligned=True)}
 THIRTY = dict(ratio=0.3, schedule="dynamic")
-# Recorded teachers: they were asked once, on whole texts.
-RECORDED = {"scratch": Plan(teachers=TEACHERS),
-            "scratch, 30% pruned": Plan(teachers=TEACHERS, **THIRTY),
-            "copy": Plan("copy", teachers=TEACHERS),
-            "copy, 30% pruned": Plan("copy", teachers=TEACHERS, **THIRTY)}
-LIVE = {f"{start}, {name}, live teachers, {hidden:.0%} hidden": Plan(
-            start, teachers=TEACHERS, live=True, word_dropout=hidden, **pruned)
-        for start in ("scratch", "copy")
-        for name, pruned in (("not pruned", {}), ("30% pruned", THIRTY))
-        for hidden in (0.1, 0.3)}
-WHOLE = "scratch, not pruned, live teachers, 30% hidden"
+# Recorded teachers were asked once, on whole texts; live ones read what the student reads.
+RECORDED_TEACHERS = {"scratch": Plan(teachers=TEACHERS),
+                     "scratch, 30% pruned": Plan(teachers=TEACHERS, **THIRTY),
+                     "copy": Plan("copy", teachers=TEACHERS),
+                     "copy, 30% pruned": Plan("copy", teachers=TEACHERS, **THIRTY)}
+LIVE_TEACHERS = {
+    f"{start}, {name}, live teachers, {hidden:.0%} hidden": Plan(
+        start, teachers=TEACHERS, live=True, word_dropout=hidden, **pruned)
+    for start in ("scratch", "copy")
+    for name, pruned in (("not pruned", {}), ("30% pruned", THIRTY))
+    for hidden in (0.1, 0.3)}
+LIVE = "scratch, not pruned, live teachers, 30% hidden"
 # Is it the teachers, or the hidden words alone?
 HIDDEN = "scratch, not pruned, equations, 30% hidden"
 # A share of hidden words is drawn for each text, so some texts are whole.
 VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
 VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
 SHARES = {HIDDEN: Plan(word_dropout=0.3),
-          VARIED: replace(LIVE[WHOLE], word_dropout=(0.0, 0.6))}
+          VARIED: replace(LIVE_TEACHERS[LIVE], word_dropout=(0.0, 0.6))}
 for highest in (0.2, 0.4, 0.6):
     hidden = dict(word_dropout=(0.0, highest))
     SHARES |= {f"scratch, not pruned, equations, 0 to {highest:.0%} hidden": Plan(**hidden),
                f"scratch, 0 to {highest:.0%} hidden": Plan(teachers=TEACHERS, **hidden),
                f"scratch, 30% pruned, 0 to {highest:.0%} hidden": Plan(teachers=TEACHERS, **THIRTY,
                                                                        **hidden)}
+ROUND_2 = RECORDED_TEACHERS | LIVE_TEACHERS | SHARES
 # A copy of such a model loses 30% of its heads at once, and learns on as before.
 RECORDED_PRUNED = "recorded, then pruned and trained on"
 LIVE_PRUNED = "live, then pruned and trained on"
 VARIED_PRUNED = "varied, then pruned and trained on"
 ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
-LATER = {pruned: replace((RECORDED | LIVE | SHARES)[origin], start="copy", origin=origin, ratio=0.3,
-                         schedule="one-shot", criterion="greedy 30%")
-         for pruned, origin in ((RECORDED_PRUNED, "scratch"), (LIVE_PRUNED, WHOLE),
-                                (VARIED_PRUNED, VARIED), (ALONE_PRUNED, VARIED_ALONE))}
-ROUND_2 = RECORDED | LIVE | SHARES | LATER
+ORIGINS = {RECORDED_PRUNED: "scratch", LIVE_PRUNED: LIVE, VARIED_PRUNED: VARIED,
+           ALONE_PRUNED: VARIED_ALONE}
+ROUND_2 |= {plan: replace(ROUND_2[origin], start="copy", origin=origin, ratio=0.3,
+                          schedule="one-shot", criterion="greedy 30%")
+            for plan, origin in ORIGINS.items()}
 
 
 def trials(data):
@@ -103,7 +105,7 @@ def rounds(data):
     for fold in folds_of(data):
         runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs.append(Run("rounds", data, fold, TOGETHER, 0))
-    students = [*RECORDED, RECORDED_PRUNED, WHOLE, LIVE_PRUNED, HIDDEN,
+    students = [*RECORDED_TEACHERS, RECORDED_PRUNED, LIVE, LIVE_PRUNED, HIDDEN,
                 VARIED_ALONE, ALONE_PRUNED, VARIED, VARIED_PRUNED]
     return runs + [Run("rounds", data, fold, plan, seed) for seed in range(SEEDS)
                    for fold in folds_of(data) for plan in students]

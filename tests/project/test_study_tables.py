@@ -190,7 +190,7 @@ def test_after_training_points_stand_beside_how_far_a_way_reaches():
 
 
 def test_where_the_choice_counts_ways_are_compared_with_random_ones():
-    rows = [found for choice in head_tables.CRITERIA for found in curve_rows(choice, ["=xxx"] * 5)]
+    rows = [found for choice in head_tables.LABELS for found in curve_rows(choice, ["=xxx"] * 5)]
     for draw in range(2):
         rows += curve_rows(f"lot {draw}", ["=xxx", "xxxx", "=xxx", "====", "=xxx"])
     rows = [found | {"seed": seed} for seed in range(3) for found in rows]
@@ -243,7 +243,7 @@ def test_few_values_have_a_wide_interval(count, quantile):
 def found_criteria(paper, oracle, seed=0):
     """Of both studies of criteria: four heads of each kind, all kinds scored alike."""
     heads = [[kind, 0, index] for kind in head_tables.KINDS for index in range(4)]
-    scores = {choice: 3 * paper for choice in head_tables.CRITERIA} | {"leave-one-out": 3 * oracle}
+    scores = {choice: 3 * paper for choice in head_tables.LABELS} | {"leave-one-out": 3 * oracle}
     pairs = [0.5 + a + b for i, a in enumerate(3 * oracle) for b in (3 * oracle)[i + 1:]]
     pairs[0] += 1.0  # one pair costs 1 more than the sum of both
     entry = dict(criterion="paper", size=32)
