@@ -475,7 +475,7 @@ at_half = {kind: points[2][1] for kind, points in lines.items()}
 toughest = max(at_half, key=at_half.get)
 others = [accuracy for kind, accuracy in at_half.items() if kind != toughest]
 margin = at_half[toughest] - max(others)
-error = math.sqrt(0.5 / len(asked))  # of a difference of two shares, at most
+error = math.sqrt(0.5 / len(asked))  # of a difference of two shares, unless they are opposed
 clear = "" if margin > 2 * error else ", but not by more than chance allows"
 print(f"  at 50%: {toughest} heads cost least, by {100 * margin:.1f} points{clear}")
 
@@ -493,10 +493,11 @@ to do without the pruned ones. This is what the next two lessons are for.
    share of an encoder layer's matrices is attention? With a feed-forward layer of width 512? If 30%
    of the heads go and the matrices are all the FLOPs, how high is the ceiling of each? And: a model
    has 4, 6 and 6 heads of the three kinds, and 4 heads go. How many does each kind lose?
-2. (★★, 30 minutes) Write `MultiHeadAttention.prune_heads`. Which rows, which columns and which
-   biases stay? `pytest tests/test_attention.py -k "remov or prun"`
-3. (★★, 45 minutes) Write `apportion` and `select_heads`: the exact count, halves rounded up, and
-   one head left in every attention. `pytest tests/test_masking.py`
+2. (★★, 30 minutes) Write `head_rows` and `MultiHeadAttention.prune_heads`. Which rows, which
+   columns and which biases stay? `pytest tests/test_attention.py -k "head_rows or remov or prun"`
+3. (★★, 45 minutes) Write `apportion`, `lowest_heads` (one head stays in every attention),
+   `select_heads` (the exact count, halves rounded up) and `gates_for`.
+   `pytest tests/test_masking.py`
 4. (★★, 20 minutes) Find the mistake. In `prune_heads`, someone computes the head width K by a
    division:
 

@@ -225,8 +225,8 @@ minus q[k] / τ in any case. KL holds -p[i] log q[i], summed over i, so
 
 This is the first factor 1/τ. The second one hides in the difference. If τ is large, exp(z / τ) is
 nearly 1 + z / τ, and the sum of all V of these is nearly V (1 + (mean of z) / τ). To divide by this
-sum is nearly to divide by V and to subtract (mean of z) / τ. So q[k] is nearly
-(1 + (z[k] - mean of z) / τ) / V, and the same holds for p. Then
+sum is nearly to divide by V and to subtract (mean of z) / τ. So q[k] is nearly (1 + (z[k] - mean of
+z) / τ) / V, and the same holds for p. Then
 
     q[k] - p[k]  is nearly  ((z[k] - mean of z) - (v[k] - mean of v)) / (V τ)
 
@@ -270,7 +270,7 @@ turns towards "make your logits like mine".
 ## What the teacher knows
 
 Where the teacher is certain, it repeats the recorded equation. It can teach more where it
-hesitates. But it teaches on the problems that it has trained on itself. Guess, for test problems
+hesitates. But it teaches on the same problems from which it has learned. Guess, for test problems
 and for training problems: how often is the recorded token the teacher's best one, and how often its
 second?
 """
@@ -313,11 +313,11 @@ readings of the text. In both cases a student could learn which tokens its teach
 between, and not only which one won.
 
 (The best token cannot be much surer than 0.9: label smoothing has taught the teacher to stay
-there.) On the sample the two lines of the table are alike. Now run this section with `--data
-asdiv-a`. On the real sets the recorded token is the best one at nearly all steps of training
-problems, but only at nine of ten of test problems: the teacher knows its training problems by
-heart. So it adds least on the training problems, the only ones that it is asked. Section 8.8
-measures what is left.
+there.) On the sample the two lines of the table are alike. Now run this section with
+`--data asdiv-a`. On the real sets the recorded token is the best one at nearly all steps of
+training problems, but of test problems only at about nine steps in ten: the teacher knows its
+training problems by heart. So it adds least on the training problems, the only ones that it is
+asked. Section 8.8 measures what is left.
 
 ## Attention alignment
 
@@ -700,8 +700,10 @@ else:
 # %% [markdown]
 r"""
 If a table stands above, the lines below it say how the models compare with the plain teachers. The
-*plan* says where a student began: from random weights ("scratch") or from a copy. *Hidden* words
-are those that the student does not see, and *live* teachers read the texts without them, too.
+*plan* says where a student began: from random weights ("scratch") or from a copy of a teacher.
+*Equations* means without a teacher. *Hidden* words are those that the student does not see, and
+*live* teachers read the texts without them, too. "Live, then pruned and trained on" goes on with
+the student of live teachers and 30% hidden, "varied, …" with a student of 0 to 60% hidden.
 "Teachers together" are the five teachers of round 1, who answer as one: the mean of their
 probabilities.
 
@@ -723,8 +725,9 @@ Stars give the difficulty, from ★ to ★★★.
    `pytest tests/test_distill.py -k "kd or soft"`
 3. (★★, 40 minutes) Write `attention_kl`, `partner_heads` and `attention_alignment`: 8.6 has the
    formula and the pairs. `pytest tests/test_distill.py -k "partner or align or attention_kl"`
-4. (★★, 15 minutes) Find the mistake: someone deletes `.eval()` in `ask_teacher`, and hands over a
-   teacher in train mode. Do it, too. The loss still falls. What does dropout do to the target?
+4. (★★, 15 minutes) Find the mistake: someone deletes `.eval()` in `ask_teacher`, and then calls it
+   with a teacher in train mode. Delete it in your copy, run the test, and put it back. The loss of
+   a training still falls. What does dropout do to the target?
    `pytest tests/test_distill.py -k teacher`
 5. (★, 10 minutes) Find the mistake: to save time, someone computes the teacher's probabilities for
    the training problems in a shuffled order (shuffled among equations of the same length), keeps
@@ -732,10 +735,9 @@ Stars give the difficulty, from ★ to ★★★.
    many points does it cost?
 6. (★★★, 90 minutes) Open: the placebo experiment with three seeds. Change one thing: another τ, a
    new permutation at every step, `--ratio 0.5`, or ASDiv-A. (τ is `TEMPERATURE` in `distill.py`.)
-   First find your noise: with `kd_weight=0` in `ensemble_loss`, the spread
-   of three seeds is your error bar. A gain must also survive a second control: the
-   equations alone with their loss doubled. (AdamW divides by the gradient's size, so guess what
-   doubling does.)
+   First find your noise: with `kd_weight=0` in `ensemble_loss`, the spread of three seeds is your
+   error bar. A gain must also survive a second control: the equations alone with their loss
+   doubled. (AdamW divides by the gradient's size, so guess what doubling does.)
 7. (★★, 45 minutes) Open: does the student copy its teacher's errors? Take the problems that both
    answer wrongly, and count how often they write the same equation. Compare with two models that
    are not teacher and student.

@@ -105,7 +105,7 @@ Why cubic (Zhu and Gupta 2017), and not linear? The heads go in the order of the
 ones matter less than those that follow, so many can go at once. The last ones matter more, and each
 of them leaves work that other heads must learn. After an early rise the mask is nearly final for
 most of the time, and the student trains with the heads that it will keep. With the linear schedule
-a quarter of the heads would leave in the last quarter.
+a quarter of the pruned heads would leave in the last quarter.
 
 ## A score with a memory
 
@@ -162,11 +162,12 @@ figures.table(rows, ["a constant score of 0.8, d = 0.5", *(f"k = {k}" for k in r
 r"""
 A larger decay changes the order less often. It would also see a real change later.
 
-The second table shows a trap. An average that starts at 0 is too low at first, by the factor
-1 - d^(k+1). If all heads start at 0 together, all are too low by the same factor, so their order is
+The second table shows a trap. An average that starts at 0 is too low at first, by the factor 1 -
+d^(k+1). If all heads start at 0 together, all are too low by the same factor, so their order is
 right. But such an average cannot be compared with a fresh score or with a fixed limit. Ours starts
-at the first scores. That has a price, too: the first scoring weighs more than the second, nine
-times as much at d = 0.9. (Adam starts its averages at 0 and divides them by this factor.)
+at the first scores. That has a price, too: the first scoring weighs d / (1 - d) times as much as
+the second, nine times at d = 0.9. At our d = 0.5 both weigh the same. (Adam starts its averages at
+0 and divides them by this factor.)
 
 ## The head that returns must be the head that left
 
@@ -647,7 +648,7 @@ Stars give the difficulty, from ★ to ★★★.
 2. (★, 15 minutes) Write `ratio_at(step, start, end, ratio)`: 0 before `start`, `ratio` from `end`
    on, cubic in between. What if start = end? `pytest tests/test_dynamic_pruning.py -k ratio`
 3. (★★, 30 minutes) Write `DynamicPruning.update_average` and `is_due`.
-   `pytest tests/test_dynamic_pruning.py -k "smooth or frozen or one_shot or few_steps"`
+   `pytest tests/test_dynamic_pruning.py -k "smoothing or few_steps"`
 4. (★★★, 60 minutes) Write `DynamicPruning.before_step` and `after_step`. What must be put back: the
    weights alone? `pytest tests/test_dynamic_pruning.py`
 5. (★★, 20 minutes) Find the mistake: someone scores the heads while some are masked. Under which

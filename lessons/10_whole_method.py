@@ -135,9 +135,9 @@ print(f"  {len(log)} scorings; a pruned head came back {returns} times")
 r"""
 What did it cost, and what did it save? Each model answers the test problems in two ways. *Greedy*
 decoding writes the best token at each step. *Bidirectional* decoding (lesson 05) searches left to
-right and right to left, and reranks the candidates: equations with plausible values come first.
-FLOPs are floating-point operations (lesson 07). Time is measured on models whose heads are really
-removed.
+right and right to left. Here its candidates are always reranked: equations with plausible values
+come first. FLOPs are floating-point operations (lesson 07). Time is measured on models whose heads
+are really removed.
 
 Two baselines learn nothing: one gives the most frequent equation for such numbers, the other the
 equation of the most similar training text.
@@ -311,15 +311,17 @@ print(f"  written: {path}, and beside it each model's answers")
 r"""
 ## The verdict
 
-The sample is easy, so its teacher has little to lose. On the real sets the same lesson was run
+The sample is easy: with search and reranking the pruned teacher answers nearly as many problems as
+the whole one, so this run has little to show. On the real sets the same lesson was run
 before (`--data math23k`, and `--data asdiv-a` for each of the five folds), and its result files
 came with the project. The next cell asks four questions of each of them, and of this run:
 
 1. Does training win back what pruning has cost? (The student against the pruned teacher. They lost
-   different heads: the student's were chosen while it learned. So this asks for both together.)
+   different heads: the student's were chosen while it learned. So the difference holds two things,
+   the training and the other choice of heads.)
 2. Does the teacher help? (The student against the one that learned from the equations alone.)
-3. What does pruning cost? (The pruned one of these two that had no teacher, against the control
-   that was not pruned and had none either.)
+3. What does pruning cost? (The pruned student that learned from the equations alone, against the
+   control. Neither had a teacher; only the first was pruned.)
 4. Is the small model as good as the whole one? (The student against the teacher.)
 
 Guess the four answers for Math23k, whose teacher answers three of four problems.
@@ -437,15 +439,16 @@ figures.table(rows, ["recorded", "", "seeds", "greedy", "bidirectional, reranked
 # %% [markdown]
 r"""
 Here 30% of the heads are gone. Look at the last table. If the last column is alike for both, then
-with search and reranking the main student answers as many problems as a plain teacher. If the
+with search and reranking the main student answers about as many problems as a plain teacher. If the
 greedy column is lower, the search may hide a part of the damage. On ASDiv-A it is not the heads
-that did it. With three words in ten hidden, the student has never read a whole text, and
+that did it. With three words in ten hidden, the student has hardly ever read a whole text, and
 whole texts are what we ask. The study shows it, has the intervals of both, and a cure
 (`lessons/results/study.md`).
 
 What made the difference from this lesson's student? We cannot say, because much has changed at
 once: the length of the training, the five teachers, and on ASDiv-A the hidden words, the choice of
-heads, and that all go at once. The study's factorial takes some of these apart.
+heads, and that all go at once. For ASDiv-A the study's section "What pruning costs and what
+distillation gives" (`lessons/results/study.md`) takes some of these apart.
 
 ## Exercises
 

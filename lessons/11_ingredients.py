@@ -224,9 +224,8 @@ learning the problems by heart. Look at dropout, word dropout and small embeddin
 table. With 5 epochs of Math23k, the models without dropout and without the small scale do better;
 for word dropout the interval holds 0. With all 52 epochs, leaving out dropout costs many points.
 Leaving out one of the other two costs a few, which chance may also explain (their intervals hold
-0). On the sample it is alike: its
-default run is short, and several ingredients seem to do harm there. The cheap experiment would
-remove dropout, which the long training needs.
+0). On the sample it is alike: its default run is short, and several ingredients seem to do harm
+there. The cheap experiment would remove dropout, which the long training needs.
 
 ## Why is my GPU idle?
 

@@ -4,15 +4,16 @@ r"""
 
 Eight tables follow. Each has a fault that you can see in its numbers, if you know what to expect.
 Every fault was made here, on purpose, by the code above the table. So first run the lesson into a
-file, and read only that: `python lessons/12_read_the_tables.py > tables.txt`. Name the fault, and
-name the one extra number that would settle the question. Then read the code.
+file, and read only its sections 12.1 to 12.8: `python lessons/12_read_the_tables.py > tables.txt`.
+Name the fault, and name the one extra number that would settle the question. Then read the code.
 
 You need lessons 07 and 10. It takes about 30 minutes. Nothing is trained if the teacher of lesson
 05 is there. The answers stand at the end.
 
-Three facts help. The *teacher* is the whole model. In this lesson "small" should be the teacher
+Four facts help. The *teacher* is the whole model. In this lesson "small" should be the teacher
 without the heads that the paper's score ranks lowest, and without any training after. A *masked*
-head is multiplied by 0, a *removed* one is gone (lesson 07).
+head is multiplied by 0, a *removed* one is gone (lesson 07). A *dense* matrix is stored with all
+its numbers, a *sparse* one with those alone that are not 0, each with its row and its column.
 """
 
 # %% 12.1 Heads that cost nothing
@@ -54,7 +55,8 @@ def ablated(head):
 
 
 figures.heading("12.1 'No head of the first encoder layer is needed'")
-print(f"  the training's log ends with the accuracy {whole_report.answer_accuracy:.3f}")
+of_library = f"{whole_report.answer_accuracy:.3f} on these problems"
+print(f"  the library's greedy search gives the whole model {of_library}")
 rows = [("no head removed", ablated(None))]
 for index in range(teacher.config.heads):
     rows.append((f"without head encoder 0.{index}", ablated(Head("encoder", 0, index))))
@@ -104,7 +106,7 @@ figures.table(rows, ["model", "problems", "answers right"])
 figures.heading("12.4 'Masked and removed agree, so the removal is right'")
 mask = gates_for(teacher, select_heads(scores, 0.3))
 masked_report = evaluate_model(teacher, asked, vocabularies, gates=mask)
-print(f"  lesson 05 gave the whole model {whole_report.answer_accuracy:.3f} on these problems")
+print(f"  the library's greedy search gives the whole model {of_library}")
 rows = [("whole model", evaluate_model(teacher, asked, vocabularies, gates=mask).answer_accuracy),
         ("heads masked", masked_report.answer_accuracy),
         ("heads removed", small_report.answer_accuracy)]
@@ -163,18 +165,18 @@ figures.table(rows, ["problems", "small minus teacher", "95% interval"])
 r"""
 ## The answers
 
-1. The first row is the whole model, and it must have the accuracy of the log. The ablation reaches
-   its accuracy by another path: its search starts with MIRROR, the sign for mirrored equations.
-   Where the whole model fails already, no head can do much harm. To settle it: the accuracy of "no
-   head removed", by the code that wrote the log.
+1. The first row is the whole model, and it must have the accuracy above the table. The ablation
+   reaches its accuracy by another path: its search starts with MIRROR, the sign for mirrored
+   equations. Where the whole model fails already, no head can do much harm. To settle it: the
+   accuracy of "no head removed", by the library's greedy search.
 2. The FLOPs allow the speed-up 1 / (1 - FLOPs saved), and the table shows more. The teacher
    answered one problem at a time, the small model all 32 in one batch. To settle it: both times,
    measured in turn on the same batch (next cell).
 3. The two models were asked different numbers of problems, so they were asked different problems.
    Moreover, the second row's are training problems, and the model that answered them is the
    teacher. To settle it: the second model's accuracy on the first one's problems.
-4. Three equal rows. The first must have the accuracy of lesson 05. The whole model was asked while
-   its heads were still masked, so the check compares a thing with itself. To settle it: the
+4. Three equal rows. The first must have the accuracy above the table. The whole model was asked
+   while its heads were still masked, so the check compares a thing with itself. To settle it: the
    accuracy of the whole model after its gates are open again.
 5. The time does not depend on the ratio, up to noise, so pruning does not cause the gain. A mask
    multiplies by 0 and saves nothing. The original wrote token by token without a cache, the others
