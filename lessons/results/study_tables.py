@@ -88,7 +88,10 @@ def questions_table(rows, main):
                  "the same without a teacher": (VARIED_ALONE, HIDDEN),
                  "what live teachers added at 0 to 60%": (VARIED, VARIED_ALONE),
                  "what removal and training on did at 0 to 60%": (VARIED_PRUNED, VARIED),
-                 "the same without a teacher, at 0 to 60%": (ALONE_PRUNED, VARIED_ALONE)}
+                 "the same without a teacher, at 0 to 60%": (ALONE_PRUNED, VARIED_ALONE),
+                 "the same with live teachers from there on": (TAUGHT, VARIED_ALONE),
+                 "what live teachers added to that training after the removal":
+                     (TAUGHT, ALONE_PRUNED)}
     lines = []
     for question, pair in questions.items():
         first, second = (of_plan(rows, plan) for plan in pair)
@@ -110,6 +113,7 @@ VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
 VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
 VARIED_PRUNED = "varied, then pruned and trained on"
 ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
+TAUGHT = "varied, no teacher, then pruned and trained on with teachers"
 ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           TOGETHER: "round 1: the five teachers answer together",
           "scratch": "round 2: from the start, not pruned",
@@ -129,6 +133,7 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           VARIED_ALONE: "control: from the start, no teacher, 0 to 60% of a text's words hidden",
           ALONE_PRUNED:
               "control: the model above, then 30% pruned at once, and trained on, no teacher",
+          TAUGHT: "round 2: the same, but trained on with live teachers, 0 to 60% hidden",
           VARIED: "round 2: from the start with live teachers, not pruned, 0 to 60% hidden",
           VARIED_PRUNED:
               "round 2: the model above, then 30% pruned at once, and trained on, 0 to 60% hidden"}

@@ -90,6 +90,9 @@ ORIGINS = {RECORDED_PRUNED: "scratch", LIVE_PRUNED: LIVE, VARIED_PRUNED: VARIED,
 ROUND_2 |= {plan: replace(ROUND_2[origin], start="copy", origin=origin, ratio=0.3,
                           schedule="one-shot", criterion="greedy 30%")
             for plan, origin in ORIGINS.items()}
+# Do teachers help to win back what pruning costs? The same models lose the same heads.
+TAUGHT = "varied, no teacher, then pruned and trained on with teachers"
+ROUND_2[TAUGHT] = replace(ROUND_2[VARIED_PRUNED], origin=VARIED_ALONE)
 
 
 def trials(data):
@@ -106,7 +109,7 @@ def rounds(data):
         runs += [Run("rounds", data, fold, "teacher", seed) for seed in range(TEACHERS)]
         runs.append(Run("rounds", data, fold, TOGETHER, 0))
     students = [*RECORDED_TEACHERS, RECORDED_PRUNED, LIVE, LIVE_PRUNED, HIDDEN,
-                VARIED_ALONE, ALONE_PRUNED, VARIED, VARIED_PRUNED]
+                VARIED_ALONE, ALONE_PRUNED, TAUGHT, VARIED, VARIED_PRUNED]
     return runs + [Run("rounds", data, fold, plan, seed) for seed in range(SEEDS)
                    for fold in folds_of(data) for plan in students]
 
