@@ -85,12 +85,13 @@ def questions_table(rows, main):
                  "that control, then 30% pruned and trained on − the plain teachers":
                      (ALONE_PRUNED, "teacher"),
                  "what 0 to 60% hidden added to 30%, with live teachers": (VARIED, LIVE),
-                 "the same without a teacher": (VARIED_ALONE, HIDDEN),
+                 "what 0 to 60% hidden added to 30%, no teacher": (VARIED_ALONE, HIDDEN),
                  "what live teachers added at 0 to 60%": (VARIED, VARIED_ALONE),
-                 "what removal and training on did at 0 to 60%": (VARIED_PRUNED, VARIED),
-                 "the same without a teacher, at 0 to 60%": (ALONE_PRUNED, VARIED_ALONE),
-                 "the same with live teachers from there on": (TAUGHT, VARIED_ALONE),
-                 "what live teachers added to that training after the removal":
+                 "what removal and training on did at 0 to 60%, with live teachers before and after":
+                     (VARIED_PRUNED, VARIED),
+                 "the same without a teacher": (ALONE_PRUNED, VARIED_ALONE),
+                 "the same with live teachers after the removal alone": (TAUGHT, VARIED_ALONE),
+                 "what live teachers added after the removal: the last line − the one before":
                      (TAUGHT, ALONE_PRUNED)}
     lines = []
     for question, pair in questions.items():
