@@ -87,7 +87,7 @@ def questions_table(rows, main):
                  "what 0 to 60% hidden added to 30%, with live teachers": (VARIED, LIVE),
                  "what 0 to 60% hidden added to 30%, no teacher": (VARIED_ALONE, HIDDEN),
                  "what live teachers added at 0 to 60%": (VARIED, VARIED_ALONE),
-                 "what removal and training on did at 0 to 60%, with live teachers before and after":
+                 "what removal and training on did at 0 to 60%, live teachers before and after":
                      (VARIED_PRUNED, VARIED),
                  "the same without a teacher": (ALONE_PRUNED, VARIED_ALONE),
                  "the same with live teachers after the removal alone": (TAUGHT, VARIED_ALONE),
