@@ -15,6 +15,7 @@ from blanks import (
     blanks_of,
     exercise,
     find_blanks,
+    module_path,
     student_text,
     with_functions,
 )
@@ -237,6 +238,7 @@ def test_the_recorded_proof_holds():
     assert found["killed"] >= 0.95 * found["mutations"] >= 190
     assert "not explained" not in found["survivors"].values()
 
+
 def test_there_are_a_hundred_mistakes_and_two_hundred_mutations():
     assert len(MISTAKES) >= 100
     chosen = list(chosen_mutations())
@@ -245,8 +247,11 @@ def test_there_are_a_hundred_mistakes_and_two_hundred_mutations():
     assert len(texts) == sum(module == "masking" for module, *_ in chosen), "all differ"
 
 
-def test_a_planted_mistake_is_caught_and_named(tmp_path):
+def test_every_mistake_has_its_place_and_a_planted_one_is_caught_and_named(tmp_path):
     write_copy(tmp_path, [])
+    for module, old, *_ in MISTAKES:
+        places = module_path(tmp_path, module).read_text(encoding="utf-8").count(old)
+        assert places == 1, f"{module}.py has {old!r} {places} times, not once"
     mistake = next(mistake for mistake in MISTAKES if mistake[0] == "masking")
     caught, said = plant(tmp_path, mistake)
     assert caught and mistake[4] in said, said
