@@ -376,14 +376,14 @@ def test_a_head_that_is_not_there_is_refused_by_name(function, text):
 
 @pytest.mark.parametrize("function", [remove_heads, gates_for])
 def test_heads_may_come_one_at_a_time(function):
-    """A generator is used up by who looks at it first."""
+    """An iterator is used up by who looks at it first."""
     model = tiny_model()
     heads = heads_of("encoder 0 1, cross 1 0")
-    results = [function(model, heads), function(model, (head for head in heads))]
+    results = [function(model, heads), function(model, iter(heads))]
     if function is remove_heads:
         results = [smaller.heads_kept() for smaller in results]
     expected, got = map(str, results)
-    assert got == expected, "what a generator of the same heads gives"
+    assert got == expected, "what an iterator of the same heads gives"
 
 
 def test_the_last_head_of_a_layer_cannot_be_removed():

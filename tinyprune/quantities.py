@@ -163,8 +163,7 @@ def mask_numbers(words, english=False):
         literal = plain_literal(match[0])
         if english and match["cardinal"]:
             value = read_cardinal(match[0])
-            quotient = EXACT.divide(Decimal(int(value.p)), Decimal(int(value.q)))
-            literal = format(quotient, "f")  # 3.5 thousand -> 3500
+            literal = format(EXACT.divide(Decimal(value.p), value.q), "f")  # 3.5 thousand -> 3500
         literals.append(literal)
         return f" N{len(literals) - 1} "
 

@@ -44,9 +44,9 @@ class Vocabulary:
         """
         rows = []
         for word, *parts in words:
-            ids = self.encode([word, *parts])
-            ids = [UNK if i == PAD else i for i in ids]  # a text's own "<pad>" is no padding
-            rows.append(ids[:1] + [i for i in ids[1:] if i != UNK])
+            known = [self.index[part] for part in parts if self.index.get(part, PAD) != PAD]
+            own = self.index.get(word, UNK)
+            rows.append([UNK if own == PAD else own, *known])  # a text's own "<pad>" is no padding
         return rows
 
     def decode(self, ids):

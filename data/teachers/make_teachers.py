@@ -59,8 +59,7 @@ def measure_confidence(name, fold):
         kept, held_out = data.hold_out(splits.train, part)
         trained, vocabularies = recipe.load_or_train_teacher_on(Splits(kept, [], []), name, fold,
                                                                 f"without-tenth-{part}")
-        found = confidence.ask(trained.model, held_out, vocabularies,
-                               recipe.reranker(name))
+        found = confidence.ask(trained.model, held_out, vocabularies, recipe.reranker(name))
         scores += found[0]
         right += found[1]
     groups = confidence.make_groups(scores, right)

@@ -57,7 +57,7 @@ def white_list(root):
 def write_copy(folder, assignments):
     """The student's copy of these assignments. Raises CourseError."""
     blanks = blanks_of(ROOT)
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CourseError(f"{folder} is not an empty folder")
     for path in white_list(ROOT):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

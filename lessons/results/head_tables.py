@@ -165,11 +165,16 @@ def costs_table(files):
     return markdown(header, lines)
 
 
+def draw_curve(axes, rows, way, **style):
+    """Accuracy against the ratio, of one way to choose heads."""
+    curve = curve_of(rows, way)
+    axes.plot(list(curve), list(map(accuracy_of, curve.values())), **style)
+
+
 def draw_curves(axes, rows, label):
     """Accuracy against the ratio; the band holds the five random draws."""
     for choice, name in LABELS.items():
-        curve = curve_of(rows, choice)
-        axes.plot(list(curve), list(map(accuracy_of, curve.values())), marker=".", label=name)
+        draw_curve(axes, rows, choice, marker=".", label=name)
     draws = [curve_of(rows, f"lot {draw}") for draw in range(5)]
     means = np.array([list(map(accuracy_of, draw.values())) for draw in draws])
     axes.fill_between(list(draws[0]), means.min(axis=0), means.max(axis=0), color="grey",

@@ -8,7 +8,7 @@ figure of a table is typed by hand.
 
 import numpy as np
 
-from head_tables import CURVE_LABELS, LOT, curve_of
+from head_tables import CURVE_LABELS, LOT, draw_curve
 from over_seeds import accuracy_of, counted, shown_difference, shown_mean
 from study_tables import draw_study, ledger_table, of_plan, read_curves, study_tables
 from tables import SETS, against, markdown, mean, select
@@ -104,9 +104,8 @@ def draw_accuracy(axes, whole_method, rounds, curves):
     """
     for (data, label), color in zip(SETS.items(), ("tab:blue", "tab:orange")):
         for way, style in {"greedy": "--", LOT: ":", "paper": "-"}.items():
-            curve = curve_of(curves[data]["nothing"], way)
-            axes.plot(list(curve), list(map(accuracy_of, curve.values())), style, color=color,
-                      label=f"{label}: {CURVE_LABELS[way]}")
+            draw_curve(axes, curves[data]["nothing"], way, linestyle=style, color=color,
+                       label=f"{label}: {CURVE_LABELS[way]}")
         students = {
             "lesson 10's student": ("o", select(whole_method, data=data, loss="ce+kl+attention")),
             "main student": ("*", select(rounds[data], split="test", plan=MAIN_STUDENTS[data]))}

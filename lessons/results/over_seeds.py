@@ -163,10 +163,15 @@ def compare_with_random(rows, others):
     return with_half(mean, math.hypot(half, half_of_draws))
 
 
+def began_as(rows):
+    """{(fold, seed)} of the plain teachers that these rows' models are copies of"""
+    return {(row["fold"], row["teacher_seed"]) for row in rows
+            if row["settings"].get("start") == "copy" and not row["settings"].get("origin")}
+
+
 def origins(rows, teachers):
     """The plain teachers that these rows are compared with: those that copies began as, or all."""
-    began = {(row["fold"], row["teacher_seed"]) for row in rows
-             if row["settings"].get("start") == "copy" and not row["settings"].get("origin")}
+    began = began_as(rows)
     return [row for row in teachers if (row["fold"], row["seed"]) in began] if began else teachers
 
 
