@@ -26,7 +26,8 @@ def options(**extra):
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
     parser.add_argument("--batch", type=int, default=0,
                         help="problems in a training batch (default: the data set's setting); on a "
-                             "GPU more cost little time, and some accuracy")
+                             "GPU more cost little time. The learning rate grows with the size's "
+                             "square root")
     parser.add_argument("--threads", type=int, default=2,
                         help="the same number, seed and machine give the same result")
     parser.add_argument("--out", type=Path, default=files.RUNS, help="folder of result files")

@@ -5,6 +5,7 @@ A model is trained once and kept under runs/. Later calls load it and print its 
 """
 import copy
 import hashlib
+import math
 import re
 from dataclasses import dataclass, replace
 from functools import partial
@@ -68,13 +69,19 @@ EXPERIMENTS = {
 def use_batch_size(data, size):
     """From here on, trainings on this data set take batches of `size` problems; 0 changes nothing.
 
-    Models of other batch sizes are kept apart.
+    The learning rate grows with the square root of the size, as suits AdamW (Malladi et al. 2022,
+    arXiv 2205.10287). Models of other batch sizes are kept apart.
     """
     experiment = EXPERIMENTS[data]
     if size:
-        EXPERIMENTS[data] = replace(experiment,
-                                    teacher=replace(experiment.teacher, batch_size=size),
-                                    student=replace(experiment.student, batch_size=size))
+        EXPERIMENTS[data] = replace(experiment, teacher=in_batches_of(size, experiment.teacher),
+                                    student=in_batches_of(size, experiment.student))
+
+
+def in_batches_of(size, config):
+    """A TrainConfig with this batch size, and its learning rate."""
+    rate = config.learning_rate * math.sqrt(size / config.batch_size)
+    return replace(config, batch_size=size, learning_rate=rate)
 
 
 def reranker(data):
@@ -282,7 +289,7 @@ def load_or_ask_teachers(data, fold, splits, vocabularies, teachers):
     ids = [problem.id for problem in splits.train]
     path = model_path(data, fold, "soft", ids, TEMPERATURE, *map(fingerprint, teachers))
     if path.exists():
-        return read(path)
+        return [row.cpu() for row in read(path)]  # a batch takes its own to the device
     soft = ensemble_probabilities(teachers, splits.train, vocabularies)
     save(soft, path)
     return soft

@@ -16,9 +16,20 @@ from tinyprune.decode import greedy
 from tinyprune.distill import mean_probabilities, soft_loss
 from tinyprune.evaluate import evaluate_model
 from tinyprune.train import drop_words
-from trainings import HIDDEN, LIVE, SEEDS, VARIED, VARIED_ALONE, VARIED_PRUNED, train_plan
+from trainings import (
+    HIDDEN,
+    LIVE,
+    RECORDED_PRUNED,
+    SEEDS,
+    VARIED,
+    VARIED_ALONE,
+    VARIED_PRUNED,
+    train_plan,
+)
 
+# Plans of the rounds; the main student is asked, too.
 ASKED = ("teacher", HIDDEN, LIVE, VARIED_ALONE, VARIED, VARIED_PRUNED)
+ASKED_ON_MATH23K = ("teacher", VARIED_ALONE, "scratch", "scratch, 30% pruned", RECORDED_PRUNED)
 
 
 def agreement(data):
@@ -39,7 +50,8 @@ def execute(run):
     others = teachers[:run.seed] + teachers[run.seed + 1:]
     theirs = evaluate_model(Committee(others), splits.test, vocabularies[0]).equations
     found = {}
-    for plan in dict.fromkeys([*ASKED, recipe.MAIN_STUDENTS.get(run.data, LIVE)]):
+    asked = ASKED_ON_MATH23K if run.data == "math23k" else ASKED
+    for plan in dict.fromkeys([*asked, recipe.MAIN_STUDENTS.get(run.data, LIVE)]):
         model, vocabularies = model_of(run, splits, plan, run.seed)
         mine = evaluate_model(model, splits.test, vocabularies).equations
         same = sum(map(list.__eq__, mine, theirs)) / len(splits.test)

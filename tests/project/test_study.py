@@ -257,3 +257,13 @@ def test_attention_on_numbers_is_a_mean_over_the_queries_of_all_problems():
             sums[kind] = sums.get(kind, 0) + total
     for kind, total in sums.items():
         check(torch.tensor(found[kind]), total / queries[kind], kind)
+
+
+def test_larger_batches_learn_at_a_higher_rate(monkeypatch):
+    monkeypatch.setattr(recipe, "EXPERIMENTS", dict(recipe.EXPERIMENTS))
+    recipe.use_batch_size("math23k", 128)
+    found = recipe.EXPERIMENTS["math23k"]
+    assert (found.teacher.batch_size, found.student.batch_size) == (128, 128)
+    assert (found.teacher.learning_rate, found.student.learning_rate) == (2e-3, 1e-3)
+    recipe.use_batch_size("math23k", 0)
+    assert recipe.EXPERIMENTS["math23k"] == found
