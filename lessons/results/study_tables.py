@@ -301,8 +301,9 @@ def study_tables(all_rounds, all_curves):
         curves = all_curves[data]
         trials = read_rows(f"study/trials-{data}-*.json")
         routed = read_rows(f"study/inference-{data}-*.json")
-        if trials:
-            tables[f"trials {data}"] = plan_table(trials, ROUNDS, "valid", main)
+        tried = trials + select(rounds, split="valid")  # of ASDiv-A's rounds, none
+        if tried:
+            tables[f"trials {data}"] = plan_table(tried, ROUNDS, "valid", main)
         if rounds:
             tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=main)
         if of_plan(rounds, main):
