@@ -104,6 +104,18 @@ def questions_table(rows, main):
                      "the same, both greedy"], lines)
 
 
+def students(rows, study):
+    return [row for row in select(rows, study=study) if row["settings"]["plan"] != "teacher"]
+
+
+def teachers_for(rows, rounds):
+    """The plain teachers of a study: its own, and where it has none, those of the rounds."""
+    own = select(rows, plan="teacher")
+    folds = {(row["fold"], row["seed"]) for row in own}
+    return own + [row for row in select(rounds, plan="teacher")
+                  if (row["fold"], row["seed"]) not in folds]
+
+
 # rounds and the factorial
 
 # Plans of trainings.py that more than one table names:
@@ -166,7 +178,7 @@ def factorial_table(rows):
     """
     rows = select(rows, split="test", decoding=BEST)
     teachers = select(rows, plan="teacher")
-    all_found = select(rows, study="factorial")
+    all_found = students(rows, "factorial")
     folds = len({row["fold"] for row in all_found})
     lines = []
     for pruning, label in PRUNED.items():
@@ -267,8 +279,9 @@ AFTER = {"nothing": "no training after", "training": "trained on afterwards"}
 
 def read_curves(data):
     """{what follows the removal: test rows}, of what has files"""
+    trained = students(read_rows(f"study/trained-curves-{data}-*.json"), "trained-curves")
     curves = {"nothing": (read_rows(f"study/curves-{data}-*.json"), GREEDY),
-              "training": (read_rows(f"study/trained-curves-{data}-*.json"), BEST)}
+              "training": (trained, BEST)}
     return {after: select(rows, split="test", decoding=decoding)
             for after, (rows, decoding) in curves.items() if rows}
 
@@ -297,7 +310,7 @@ def study_tables(all_rounds, all_curves):
     tables = {}
     for data, main in MAIN_STUDENTS.items():
         rounds = all_rounds[data]
-        trained = rounds + read_rows(f"study/factorial-{data}-*.json")
+        factorial = read_rows(f"study/factorial-{data}-*.json")
         curves = all_curves[data]
         trials = read_rows(f"study/trials-{data}-*.json")
         routed = read_rows(f"study/inference-{data}-*.json")
@@ -308,13 +321,15 @@ def study_tables(all_rounds, all_curves):
             tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=main)
         if of_plan(rounds, main):
             tables[f"questions {data}"] = questions_table(rounds, main)
-        if len(trained) > len(rounds):
-            tables[f"factorial {data}"] = factorial_table(trained)
-            tables[f"controls {data}"] = plan_table(trained, CONTROLS)
+        if factorial:
+            rows = students(factorial, "factorial") + teachers_for(factorial, rounds)
+            tables[f"factorial {data}"] = factorial_table(rows)
+            tables[f"controls {data}"] = plan_table(rows, CONTROLS)
         if "nothing" in curves:
             tables[f"curves {data}"] = curves_table(curves["nothing"])
         if "training" in curves:
-            teachers = of_plan(rounds, "teacher")
+            own = read_rows(f"study/trained-curves-{data}-*teacher-seed*.json")
+            teachers = of_plan(teachers_for(own, rounds), "teacher")
             tables[f"trained-curves {data}"] = trained_curves_table(curves["training"], teachers)
         if curves:
             tables[f"choice {data}"] = choice_table(curves)

@@ -115,8 +115,12 @@ def rounds(data):
 
 
 def factorial(data):
-    return [Run("factorial", data, fold, name, seed)
-            for seed in range(SEEDS) for fold in folds_of(data) for name in FACTORIAL]
+    """Asks its own teachers: they need not be those of the rounds, which another machine may have
+    trained, to other last bits."""
+    runs = [Run("factorial", data, fold, "teacher", seed)
+            for fold in folds_of(data) for seed in range(TEACHERS)]
+    return runs + [Run("factorial", data, fold, name, seed)
+                   for seed in range(SEEDS) for fold in folds_of(data) for name in FACTORIAL]
 
 
 def make_factorial():
@@ -140,11 +144,14 @@ def make_factorial():
 
 
 def trained_curves(data):
-    """Three seeds; on ASDiv-A each on a fold of its own. On Math23k at three ratios."""
+    """Three seeds; on ASDiv-A each on a fold of its own. On Math23k at three ratios.
+
+    Asks its own teachers, as the factorial does.
+    """
     ratios = range(1, 8) if data == "asdiv-a" else (3, 5, 7)
-    return [Run("trained-curves", data, seed if data == "asdiv-a" else None,
-                curve_plan(choice, tenths), seed)
-            for seed in range(SEEDS) for tenths in ratios for choice in CHOICES]
+    plans = ["teacher"] + [curve_plan(choice, tenths) for tenths in ratios for choice in CHOICES]
+    return [Run("trained-curves", data, seed if data == "asdiv-a" else None, plan, seed)
+            for seed in range(SEEDS) for plan in plans]
 
 
 def curve_plan(choice, tenths):
