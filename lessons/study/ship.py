@@ -1,6 +1,7 @@
 """Puts a data set's main student beside the teachers, in half precision.
 
 `python lessons/study/ship.py asdiv-a` trains it if the study has not (lessons/study/run.py rounds).
+Math23k's learned in batches of 64: `python lessons/study/ship.py math23k --batch 64`.
 """
 import argparse
 import sys
@@ -25,7 +26,10 @@ def main():
     sys.excepthook = cli.show_error
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", choices=recipe.MAIN_STUDENTS)
-    ship(parser.parse_args().data)
+    parser.add_argument("--batch", type=int, default=0, help="as in run.py")
+    args = parser.parse_args()
+    recipe.use_batch_size(args.data, args.batch)
+    ship(args.data)
 
 
 if __name__ == "__main__":
