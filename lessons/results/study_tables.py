@@ -73,6 +73,11 @@ def questions_table(rows, main):
     before, question = BEFORE[main]
     questions = {"what all of it did: main student − the plain teachers": (main, "teacher"),
                  question: (main, before),
+                 "main student − the control without a teacher that was pruned, too":
+                     (main, ALONE_PRUNED),
+                 "what five recorded teachers did: from the start, not pruned − the plain teachers":
+                     ("scratch", "teacher"),
+                 "what removal and training on did to that student": (RECORDED_PRUNED, "scratch"),
                  "what live teachers added: the student of them − the control without a teacher":
                      (LIVE, HIDDEN),
                  "what did not pass on: the five teachers together − the main student":
@@ -89,8 +94,10 @@ def questions_table(rows, main):
                  "what live teachers added at 0 to 60%": (VARIED, VARIED_ALONE),
                  "what removal and training on did at 0 to 60%, live teachers before and after":
                      (VARIED_PRUNED, VARIED),
-                 "the same without a teacher": (ALONE_PRUNED, VARIED_ALONE),
-                 "the same with live teachers after the removal alone": (TAUGHT, VARIED_ALONE),
+                 "what removal and training on did at 0 to 60%, no teacher":
+                     (ALONE_PRUNED, VARIED_ALONE),
+                 "what removal and training on did at 0 to 60%, live teachers after it alone":
+                     (TAUGHT, VARIED_ALONE),
                  "what live teachers added after the removal: the last line − the one before":
                      (TAUGHT, ALONE_PRUNED)}
     lines = []
@@ -124,13 +131,14 @@ LIVE = "scratch, not pruned, live teachers, 30% hidden"
 HIDDEN = "scratch, not pruned, equations, 30% hidden"
 VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
 VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
+RECORDED_PRUNED = "recorded, then pruned and trained on"
 VARIED_PRUNED = "varied, then pruned and trained on"
 ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
 TAUGHT = "varied, no teacher, then pruned and trained on with teachers"
 ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           TOGETHER: "round 1: the five teachers answer together",
           "scratch": "round 2: from the start, not pruned",
-          "recorded, then pruned and trained on":
+          RECORDED_PRUNED:
               "round 2: the model above, then 30% pruned at once, and trained on",
           "scratch, 30% pruned": "round 2: from the start, 30% pruned while it learns",
           "copy": "round 2: a copy trains on, not pruned",

@@ -140,6 +140,11 @@ def make_factorial():
     plans["copy, dynamic, lot, five teachers"] = Plan("copy", criterion="lot", **THIRTY, **five)
     plans["copy, monotone, paper, five teachers"] = Plan("copy", ratio=0.3, schedule="monotone",
                                                          **five)
+    # Live teachers after a removal, as TAUGHT has them, and the same without a teacher.
+    removed = replace(plans["copy, one-shot, greedy, equations"], word_dropout=(0.0, 0.6))
+    plans["copy, one-shot, greedy, equations, 0 to 60% hidden"] = removed
+    plans["copy, one-shot, greedy, five live teachers, 0 to 60% hidden"] = replace(
+        removed, live=True, **five)
     return plans
 
 
