@@ -136,6 +136,15 @@ def shown_difference(rows, others):
     return compare(values, 0)[0] if len(values) else ""
 
 
+def shown_both_ways(rows, others):
+    """As shown_difference, and beside it ± over folds or seeds, if there are several: a cell."""
+    cell = shown_difference(rows, others)
+    if not cell:
+        return ""
+    _, half = mean_and_half(gains_by_model(rows, others))
+    return cell if half is None else f"{cell[:-1]}; ± {100 * half:.1f})"
+
+
 def compare_over_models(rows, others):
     """As results.compare, with an interval over folds or seeds: would other models say the same?
 

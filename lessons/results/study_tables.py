@@ -22,6 +22,7 @@ from over_seeds import (
     gains,
     origins,
     relative,
+    shown_both_ways,
     shown_difference,
     shown_mean,
 )
@@ -171,9 +172,15 @@ PRUNED = {"not pruned": "not pruned: the same extra training",
           "one-shot, paper": "one-shot, paper's score", "dynamic, paper": "dynamic, paper's score",
           "one-shot, greedy": "one-shot, greedy elimination",
           "dynamic, greedy": "dynamic, greedy elimination"}
+# Pruned at once, then trained on with 0 to 60% of the words hidden: with live teachers, or not.
+LIVE_COPY = "copy, one-shot, greedy, five live teachers, 0 to 60% hidden"
+LIVE_COPY_ALONE = "copy, one-shot, greedy, equations, 0 to 60% hidden"
 CONTROLS = {"teacher": "plain teacher",
             "copy, dynamic, lot, five teachers": "a copy, dynamic, random heads, five teachers",
-            "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers"}
+            "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers",
+            LIVE_COPY_ALONE:
+                "a copy, one-shot, greedy elimination, equations alone, 0 to 60% hidden",
+            LIVE_COPY: "a copy, one-shot, greedy elimination, live teachers, 0 to 60% hidden"}
 for shape in ("narrower, equal parameters", "narrower, equal FLOPs", "shallower"):
     CONTROLS |= {f"{shape}, equations": f"{shape}, from the start, equations alone",
                  f"{shape}, five teachers": f"{shape}, from the start, five teachers"}
@@ -198,6 +205,31 @@ def factorial_table(rows):
             cells.append(f"{cell}, {own} of {folds} folds" if 0 < own < folds else cell)
         lines.append(cells)
     return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(all_found)}."
+
+
+def added_table(rows):
+    """What teachers add to the equations alone, and what pruning costs: points.
+
+    On both sides are copies of the same teachers. Two lines take several ways to prune as one.
+    """
+    rows = select(rows, split="test", decoding=BEST, study="factorial")
+
+    def copies(ways, learned):
+        return [row for way in ways for row in select(rows, plan=f"copy, {way}, {learned}")]
+
+    lines = []
+    for label, ways in ({way: [way] for way in PRUNED} | {"all of these": PRUNED}).items():
+        alone = copies(ways, "equations")
+        cells = [shown_both_ways(copies(ways, learned), alone) for learned in LEARNED]
+        lines.append([f"added by teachers: {label}", "", *cells[1:]])
+    live, alone = (select(rows, plan=plan) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
+    lines.append(["added by live teachers, 0 to 60% hidden: one-shot, greedy", "", "",
+                  shown_both_ways(live, alone), ""])
+    whole, *pruned = PRUNED
+    costs = [shown_both_ways(copies(pruned, learned), copies([whole], learned))
+             for learned in LEARNED]
+    lines.append(["cost of pruning: all pruned ones − those not pruned", *costs])
+    return markdown(["points (95% over problems; ± over folds)", *LEARNED.values()], lines)
 
 
 # the ledger
@@ -332,6 +364,7 @@ def study_tables(all_rounds, all_curves):
         if factorial:
             rows = students(factorial, "factorial") + teachers_for(factorial, rounds)
             tables[f"factorial {data}"] = factorial_table(rows)
+            tables[f"added {data}"] = added_table(rows)
             tables[f"controls {data}"] = plan_table(rows, CONTROLS)
         if "nothing" in curves:
             tables[f"curves {data}"] = curves_table(curves["nothing"])

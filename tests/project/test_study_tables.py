@@ -137,6 +137,38 @@ def test_the_factorial_leaves_cells_that_were_not_run_empty():
     assert cells[1].endswith(")") and cells[2].endswith("), 1 of 2 folds")
 
 
+def test_what_teachers_add_is_taken_from_copies_that_learned_alone():
+    def cell(verdicts, pruned, learned, **more):
+        return row(verdicts, f"copy, {pruned}, {learned}", study="factorial", **more)
+
+    rows = [cell("==xx", "not pruned", "equations"), cell("===x", "not pruned", "five teachers"),
+            cell("=xxx", "one-shot, greedy", "equations"),
+            cell("====", "one-shot, greedy", "five teachers")]
+    lines = [line.split(" | ") for line in tables.added_table(rows).splitlines()[2:]]
+    of_five = {cells[0].strip("| "): cells[3].split(" ")[0] for cells in lines}
+    assert of_five["added by teachers: not pruned"] == "+25.0"
+    assert of_five["added by teachers: one-shot, greedy"] == "+75.0"
+    assert of_five["added by teachers: all of these"] == "+50.0"
+    assert lines[-1][1].startswith("-25.0 ("), "pruning cost those that learned alone"
+    assert lines[-1][3].startswith("+25.0 (")
+
+
+def test_both_ways_to_be_unsure_stand_in_one_cell():
+    mine = [row("==", "copy", 0), row("==", "copy", fold=1)]
+    theirs = [row("xx", "teacher", 0), row("x=", "teacher", fold=1)]
+    cell = over_seeds.shown_both_ways(mine, theirs)
+    assert cell.startswith("+75.0 (") and cell.endswith(f"; ± {12.71 * 25:.1f})")
+    assert over_seeds.shown_both_ways(mine[:1], theirs[:1]) == "+100.0 (+100.0 to +100.0)"
+    assert over_seeds.shown_both_ways([], theirs) == ""
+
+
+def test_a_study_is_compared_with_its_own_teachers_first():
+    own = [row("====", "teacher", 1, study="factorial")]
+    assert tables.teachers_for([*own, row("xxxx", "copy", study="factorial")], TEACHERS) == [
+        *own, *(found for found in TEACHERS if (found["fold"], found["seed"]) != (0, 1))]
+    assert tables.students([*own, *TEACHERS], "factorial") == []
+
+
 def test_the_ledger_judges_by_our_own_interval():
     teacher = row("=" * 50 + "x" * 50, "teacher")
     student = row("=" * 20 + "x" * 80, "copy")
