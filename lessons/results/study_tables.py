@@ -113,6 +113,7 @@ def questions_table(rows, main):
 
 
 def students(rows, study):
+    """A study's rows without its plain teachers."""
     return [row for row in select(rows, study=study) if row["settings"]["plan"] != "teacher"]
 
 
