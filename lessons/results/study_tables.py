@@ -208,29 +208,48 @@ def factorial_table(rows):
     return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(all_found)}."
 
 
-def added_table(rows):
-    """What teachers add to the equations alone, and what pruning costs: points.
-
-    On both sides are copies of the same teachers. Two lines take several ways to prune as one.
-    """
+def copies_of(rows, ways, learned):
+    """The factorial's copies that were pruned in one of these ways and learned from one of these"""
     rows = select(rows, split="test", decoding=BEST, study="factorial")
+    plans = {f"copy, {way}, {source}" for way in ways for source in learned}
+    return [row for row in rows if row["settings"]["plan"] in plans]
 
-    def copies(ways, learned):
-        return [row for way in ways for row in select(rows, plan=f"copy, {way}, {learned}")]
 
+IN_POINTS = "points (95% over problems; ± over folds)"
+
+
+def added_table(rows):
+    """What teachers add to the equations alone; on both sides are copies of the same teachers."""
+    sources = [learned for learned in LEARNED if learned != "equations"]
     lines = []
     for label, ways in ({way: [way] for way in PRUNED} | {"all of these": PRUNED}).items():
-        alone = copies(ways, "equations")
-        cells = [shown_both_ways(copies(ways, learned), alone) for learned in LEARNED]
-        lines.append([f"added by teachers: {label}", "", *cells[1:]])
-    live, alone = (select(rows, plan=plan) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
-    lines.append(["added by live teachers, 0 to 60% hidden: one-shot, greedy", "", "",
-                  shown_both_ways(live, alone), ""])
-    whole, *pruned = PRUNED
-    costs = [shown_both_ways(copies(pruned, learned), copies([whole], learned))
-             for learned in LEARNED]
-    lines.append(["cost of pruning: all pruned ones − those not pruned", *costs])
-    return markdown(["points (95% over problems; ± over folds)", *LEARNED.values()], lines)
+        alone = copies_of(rows, ways, ["equations"])
+        lines.append([label, *(shown_both_ways(copies_of(rows, ways, [source]), alone)
+                               for source in sources), ""])
+    live, alone = (of_plan(rows, plan) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
+    lines.append(["one-shot, greedy, 0 to 60% hidden", "", "", "", shown_both_ways(live, alone)])
+    return markdown([f"added: {IN_POINTS}", *sources, "five live teachers"], lines)
+
+
+# {what the factorial's copies tell: (ways to prune, and those that are subtracted)}
+EFFECTS = {"pruned − not pruned": ([way for way in PRUNED if way != "not pruned"], ["not pruned"]),
+           "dynamic − one-shot": (["dynamic, paper", "dynamic, greedy"],
+                                  ["one-shot, paper", "one-shot, greedy"]),
+           "greedy elimination − the paper's score": (["one-shot, greedy", "dynamic, greedy"],
+                                                      ["one-shot, paper", "dynamic, paper"])}
+
+
+def effects_table(rows):
+    """What pruning costs, and what the schedule and the choice of heads do to that."""
+    columns = {name: [learned] for learned, name in LEARNED.items()} | {"all four": LEARNED}
+    lines = []
+    for label, pair in EFFECTS.items():
+        cells = []
+        for learned in columns.values():
+            first, second = (copies_of(rows, ways, learned) for ways in pair)
+            cells.append(shown_both_ways(first, second))
+        lines.append([label, *cells])
+    return markdown([IN_POINTS, *columns], lines)
 
 
 # the ledger
@@ -366,6 +385,7 @@ def study_tables(all_rounds, all_curves):
             rows = students(factorial, "factorial") + teachers_for(factorial, rounds)
             tables[f"factorial {data}"] = factorial_table(rows)
             tables[f"added {data}"] = added_table(rows)
+            tables[f"effects {data}"] = effects_table(rows)
             tables[f"controls {data}"] = plan_table(rows, CONTROLS)
         if "nothing" in curves:
             tables[f"curves {data}"] = curves_table(curves["nothing"])

@@ -145,12 +145,14 @@ def test_what_teachers_add_is_taken_from_copies_that_learned_alone():
             cell("=xxx", "one-shot, greedy", "equations"),
             cell("====", "one-shot, greedy", "five teachers")]
     lines = [line.split(" | ") for line in tables.added_table(rows).splitlines()[2:]]
-    of_five = {cells[0].strip("| "): cells[3].split(" ")[0] for cells in lines}
-    assert of_five["added by teachers: not pruned"] == "+25.0"
-    assert of_five["added by teachers: one-shot, greedy"] == "+75.0"
-    assert of_five["added by teachers: all of these"] == "+50.0"
-    assert lines[-1][1].startswith("-25.0 ("), "pruning cost those that learned alone"
-    assert lines[-1][3].startswith("+25.0 (")
+    of_five = {cells[0].strip("| "): cells[2].split(" ")[0] for cells in lines}
+    assert of_five["not pruned"] == "+25.0"
+    assert of_five["one-shot, greedy"] == "+75.0"
+    assert of_five["all of these"] == "+50.0"
+    cost = tables.effects_table(rows).splitlines()[2].split(" | ")
+    assert cost[0] == "| pruned − not pruned"
+    assert cost[1].startswith("-25.0 ("), "pruning cost those that learned alone"
+    assert cost[3].startswith("+25.0 (") and cost[5].startswith("+0.0 (")
 
 
 def test_both_ways_to_be_unsure_stand_in_one_cell():
