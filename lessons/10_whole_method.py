@@ -375,8 +375,8 @@ removal costs. The teacher's help cannot be told from nothing. The student ends 
 both sets. On Math23k that is the price of pruning: the control, with all of its heads, cannot be
 told from the teacher. On ASDiv-A the price of pruning cannot be told from nothing, and the control
 loses, too: with this seed the extra training itself does harm. (The study does not confirm it:
-there, on the same five folds, the interval holds zero.) The paper reports a loss of 0.7 points. The upper ends
-of our two intervals lie near it.
+there, on the same five folds, the interval holds zero.) The paper reports a loss of 0.7 points. The
+upper ends of our two intervals lie near it.
 
 One seed stands behind each group, so another seed would move every line. The study asks the same
 questions with one teacher and with five, and with other ways to choose the heads
