@@ -371,7 +371,7 @@ def agreement_table(files, names):
     for plan, name in names.items():
         if plan in files[0]["models"]:
             lines.append([name, *(shown_agreement(files, plan, measure) for measure in MEASURES)])
-    return with_teachers(markdown(["model", *MEASURES.values()], lines), files)
+    return f"{markdown(['model', *MEASURES.values()], lines)}\n\nModels of each line: {len(files)}."
 
 
 def shown_agreement(files, plan, measure):

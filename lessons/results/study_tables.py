@@ -79,11 +79,15 @@ def questions_table(rows, main):
                  "what five recorded teachers did: from the start, not pruned − the plain teachers":
                      ("scratch", "teacher"),
                  "what removal and training on did to that student": (RECORDED_PRUNED, "scratch"),
+                 "copies of the plain teachers, five recorded teachers: 30% pruned − not pruned":
+                     ("copy, 30% pruned", "copy"),
                  "what live teachers added: the student of them − the control without a teacher":
                      (LIVE, HIDDEN),
                  "what did not pass on: the five teachers together − the main student":
                      (TOGETHER, main),
                  "the five teachers together − the plain teachers": (TOGETHER, "teacher"),
+                 "the five teachers together − the control without a teacher, 0 to 60% hidden":
+                     (TOGETHER, VARIED_ALONE),
                  "the control without a teacher, 30% hidden − the plain teachers":
                      (HIDDEN, "teacher"),
                  "the control without a teacher, 0 to 60% hidden − the plain teachers":
@@ -99,7 +103,7 @@ def questions_table(rows, main):
                      (ALONE_PRUNED, VARIED_ALONE),
                  "what removal and training on did at 0 to 60%, live teachers after it alone":
                      (TAUGHT, VARIED_ALONE),
-                 "what live teachers added after the removal: the last line − the one before":
+                 "what live teachers added after it: trained on with them − trained on alone":
                      (TAUGHT, ALONE_PRUNED)}
     lines = []
     for question, pair in questions.items():
@@ -156,7 +160,8 @@ ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
           VARIED_ALONE: "control: from the start, no teacher, 0 to 60% of a text's words hidden",
           ALONE_PRUNED:
               "control: the model above, then 30% pruned at once, and trained on, no teacher",
-          TAUGHT: "round 2: the same, but trained on with live teachers, 0 to 60% hidden",
+          TAUGHT: "round 2: that control with all its heads, then 30% pruned at once, and trained "
+                  "on with live teachers",
           VARIED: "round 2: from the start with live teachers, not pruned, 0 to 60% hidden",
           VARIED_PRUNED:
               "round 2: the model above, then 30% pruned at once, and trained on, 0 to 60% hidden"}
@@ -178,11 +183,9 @@ LIVE_COPY = "copy, one-shot, greedy, five live teachers, 0 to 60% hidden"
 LIVE_COPY_ALONE = "copy, one-shot, greedy, equations, 0 to 60% hidden"
 CONTROLS = {"teacher": "plain teacher",
             "copy, dynamic, lot, five teachers": "a copy, dynamic, random heads, five teachers",
-            "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers",
-            LIVE_COPY_ALONE:
-                "a copy, one-shot, greedy elimination, equations alone, 0 to 60% hidden",
-            LIVE_COPY: "a copy, one-shot, greedy elimination, live teachers, 0 to 60% hidden"}
-for shape in ("narrower, equal parameters", "narrower, equal FLOPs", "shallower"):
+            "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers"}
+SHAPES = ("narrower, equal parameters", "narrower, equal FLOPs", "shallower")  # from the start
+for shape in SHAPES:
     CONTROLS |= {f"{shape}, equations": f"{shape}, from the start, equations alone",
                  f"{shape}, five teachers": f"{shape}, from the start, five teachers"}
 
@@ -194,7 +197,7 @@ def factorial_table(rows):
     """
     rows = select(rows, split="test", decoding=BEST)
     teachers = select(rows, plan="teacher")
-    all_found = students(rows, "factorial")
+    all_found = copies_of(rows, PRUNED, LEARNED)
     folds = len({row["fold"] for row in all_found})
     lines = []
     for pruning, label in PRUNED.items():
@@ -215,6 +218,11 @@ def copies_of(rows, ways, learned):
     return [row for row in rows if row["settings"]["plan"] in plans]
 
 
+def of_shapes(rows, shapes, learned):
+    """The test rows of models that are smaller from the start"""
+    return [row for shape in shapes for row in of_plan(rows, f"{shape}, {learned}")]
+
+
 IN_POINTS = "points (95% over problems; ± over folds)"
 
 
@@ -228,6 +236,9 @@ def added_table(rows):
                                for source in sources), ""])
     live, alone = (of_plan(rows, plan) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
     lines.append(["one-shot, greedy, 0 to 60% hidden", "", "", "", shown_both_ways(live, alone)])
+    taught, alone = (of_shapes(rows, SHAPES, learned) for learned in ("five teachers", "equations"))
+    lines.append(["smaller from the start, the three shapes", "", shown_both_ways(taught, alone),
+                  "", ""])
     return markdown([f"added: {IN_POINTS}", *sources, "five live teachers"], lines)
 
 
@@ -240,7 +251,10 @@ EFFECTS = {"pruned − not pruned": ([way for way in PRUNED if way != "not prune
 
 
 def effects_table(rows):
-    """What pruning costs, and what the schedule and the choice of heads do to that."""
+    """What pruning costs, and what the schedule and the choice of heads do to that.
+
+    And what models that are smaller from the start have more than pruned copies.
+    """
     columns = {name: [learned] for learned, name in LEARNED.items()} | {"all four": LEARNED}
     lines = []
     for label, pair in EFFECTS.items():
@@ -249,6 +263,13 @@ def effects_table(rows):
             first, second = (copies_of(rows, ways, learned) for ways in pair)
             cells.append(shown_both_ways(first, second))
         lines.append([label, *cells])
+    pruned, _ = EFFECTS["pruned − not pruned"]
+    for shape in SHAPES:
+        cells = {learned: shown_both_ways(of_shapes(rows, [shape], learned),
+                                          copies_of(rows, pruned, [learned]))
+                 for learned in ("equations", "five teachers")}
+        lines.append([f"{shape}, from the start − pruned",
+                      *(cells.get(learned, "") for learned in LEARNED), ""])
     return markdown([IN_POINTS, *columns], lines)
 
 

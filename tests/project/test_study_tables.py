@@ -339,7 +339,7 @@ def test_agreement_is_a_mean_over_runs():
     half = over_seeds.T_QUANTILE[2] * 0.1
     assert line == (f"| another teacher | 0.010 ± 0.000 | 0.200 ± {half:.3f} | 75.0% ± 0.0 | "
                     "50.0% ± 0.0 | 100.0% ± 0.0 |")
-    assert teachers == "Teachers: 2."
+    assert teachers == "Models of each line: 2."
     assert " | 0.100 | 75.0% | " in head_tables.agreement_table([file(0, 0.1)], names)
 
 
