@@ -234,8 +234,10 @@ def added_table(rows):
         alone = copies_of(rows, ways, ["equations"])
         lines.append([label, *(shown_both_ways(copies_of(rows, ways, [source]), alone)
                                for source in sources), ""])
-    live, alone = (of_plan(rows, plan) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
-    lines.append(["one-shot, greedy, 0 to 60% hidden", "", "", "", shown_both_ways(live, alone)])
+    label = "one-shot, greedy, 0 to 60% hidden"
+    for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
+        live, alone = (of_plan(rows, plan, decoding) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
+        lines.append([label + also, "", "", "", shown_both_ways(live, alone)])
     taught, alone = (of_shapes(rows, SHAPES, learned) for learned in ("five teachers", "equations"))
     lines.append(["smaller from the start, the three shapes", "", shown_both_ways(taught, alone),
                   "", ""])
