@@ -718,11 +718,11 @@ On Math23k, with twenty times as many training problems, students of the five (a
 have not been shown to answer more problems, either: with all their heads they have 0.2 points less
 than the teachers one at a time (-1.3 to +0.8).
 
-Two hints are left that teachers help, and neither holds in both kinds of interval. On ASDiv-A
-fifteen models lost 30% of their heads and trained on, once alone and once with live teachers. With
-the teachers they answered 1.2 points more. Over problems that is more than chance (+0.5 to +1.9),
-over folds it is not shown (± 1.9). And copies of plain teachers gain 0.4 points from five teachers
-(-0.0 to +0.9; ± 0.3 over folds).
+Some hints are left that teachers help, and none holds in both kinds of interval. On ASDiv-A fifteen
+models lost 30% of their heads and trained on, once alone and once with live teachers. With the
+teachers they answered 1.2 points more. Over problems that is more than chance (+0.5 to +1.9), over
+folds it is not shown (± 1.9). With twelve plain teachers it was 0.6 (-0.0 to +1.3; ± 0.8). And
+copies of plain teachers gain 0.4 points from five recorded teachers (-0.0 to +0.9; ± 0.3).
 
 ## Exercises
 
