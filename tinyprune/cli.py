@@ -24,27 +24,33 @@ def options(**extra):
     parser.add_argument("--fold", type=int, choices=range(5), default=0, help="ASDiv-A's test fold")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ratio", type=float, default=0.3, help="share of the heads to remove")
-    parser.add_argument("--batch", type=int, default=0,
-                        help="problems in a training batch (default: the data set's setting); on a "
-                             "GPU more cost little time. The learning rate grows with the size's "
-                             "square root")
     parser.add_argument("--threads", type=int, default=2,
                         help="the same number, seed and machine give the same result")
     parser.add_argument("--out", type=Path, default=files.RUNS, help="folder of result files")
     for name, default in extra.items():
         parser.add_argument(f"--{name}", type=type(default), default=default)
     in_notebook = sys.argv[0].endswith("ipykernel_launcher.py")
-    args = parser.parse_args([] if in_notebook else sys.argv[1:])
+    args = parse_with_batch(parser, [] if in_notebook else sys.argv[1:])
     if not 0 <= args.ratio <= 0.7:  # of four heads a layer one must stay: 3/4 is the end
         parser.error("--ratio must be between 0 and 0.7")
     if not 0 <= args.seed < 2**31:
         parser.error("--seed must be 0 or more, and less than 2^31")
-    if args.batch < 0:
-        parser.error("--batch must be 1 or more")
     if args.threads < 1:
         parser.error("--threads must be 1 or more")
     if args.data != "asdiv-a":
         args.fold = None
+    return args
+
+
+def parse_with_batch(parser, arguments=None):
+    """What the parser reads, and --batch, which the lessons and the study share."""
+    parser.add_argument("--batch", type=int, default=0,
+                        help="problems in a training batch (default: the data set's setting); on a "
+                             "GPU more cost little time. The learning rate grows with the size's "
+                             "square root")
+    args = parser.parse_args(arguments)
+    if args.batch < 0:
+        parser.error("--batch must be 1 or more")
     return args
 
 

@@ -56,14 +56,10 @@ def main():
     parser.add_argument("--train", action="store_true",
                         help="train and keep the models (runs/), and ask nothing: another machine "
                              "may have no GPU, and more time")
-    parser.add_argument("--batch", type=int, default=0,
-                        help="problems in a training batch (default: the data set's setting)")
     parser.add_argument("--out", type=Path,
                         help="for result files (default: lessons/results/study; runs/study for the "
                              "sample)")
-    args = parser.parse_args()
-    if args.batch < 0:
-        parser.error("--batch must be 1 or more")
+    args = cli.parse_with_batch(parser)
     torch.set_num_threads(1)
     recipe.use_batch_size(args.data, args.batch)
     out = args.out or (files.RUNS if args.data == "sample" else RESULTS) / "study"

@@ -26,8 +26,7 @@ def main():
     sys.excepthook = cli.show_error
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", choices=recipe.MAIN_STUDENTS)
-    parser.add_argument("--batch", type=int, default=0, help="as in run.py")
-    args = parser.parse_args()
+    args = cli.parse_with_batch(parser)
     recipe.use_batch_size(args.data, args.batch)
     ship(args.data)
 
