@@ -116,9 +116,9 @@ def questions_table(rows, main):
                      "the same, both greedy"], lines)
 
 
-def students(rows, study):
+def students(rows):
     """A study's rows without its plain teachers."""
-    return [row for row in select(rows, study=study) if row["settings"]["plan"] != "teacher"]
+    return [row for row in rows if row["settings"]["plan"] != "teacher"]
 
 
 def teachers_for(rows, rounds):
@@ -195,15 +195,14 @@ def factorial_table(rows):
 
     A cell that lacks some of the folds says how many it has.
     """
-    rows = select(rows, split="test", decoding=BEST)
-    teachers = select(rows, plan="teacher")
+    teachers = of_plan(rows, "teacher")
     all_found = copies_of(rows, PRUNED, LEARNED)
     folds = len({row["fold"] for row in all_found})
     lines = []
     for pruning, label in PRUNED.items():
         cells = [label]
         for learned in LEARNED:
-            found = select(rows, plan=f"copy, {pruning}, {learned}")
+            found = copies_of(rows, [pruning], [learned])
             cell = shown_difference(found, origins(found, teachers)) if found else ""
             own = len({row["fold"] for row in found})
             cells.append(f"{cell}, {own} of {folds} folds" if 0 < own < folds else cell)
@@ -211,16 +210,16 @@ def factorial_table(rows):
     return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(all_found)}."
 
 
-def copies_of(rows, ways, learned):
-    """The factorial's copies that were pruned in one of these ways and learned from one of these"""
-    rows = select(rows, split="test", decoding=BEST, study="factorial")
-    plans = {f"copy, {way}, {source}" for way in ways for source in learned}
-    return [row for row in rows if row["settings"]["plan"] in plans]
+def cells_of(rows, models, sources):
+    """The test rows of the factorial's plans "MODEL, SOURCE": one of these, learning from one"""
+    plans = {f"{model}, {source}" for model in models for source in sources}
+    return [row for row in select(rows, split="test", decoding=BEST)
+            if row["settings"]["plan"] in plans]
 
 
-def of_shapes(rows, shapes, learned):
-    """The test rows of models that are smaller from the start"""
-    return [row for shape in shapes for row in of_plan(rows, f"{shape}, {learned}")]
+def copies_of(rows, ways, sources):
+    """The copies that were pruned in one of these ways"""
+    return cells_of(rows, [f"copy, {way}" for way in ways], sources)
 
 
 IN_POINTS = "points (95% over problems; ± over folds)"
@@ -238,7 +237,7 @@ def added_table(rows):
     for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
         live, alone = (of_plan(rows, plan, decoding) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
         lines.append([label + also, "", "", "", shown_both_ways(live, alone)])
-    taught, alone = (of_shapes(rows, SHAPES, learned) for learned in ("five teachers", "equations"))
+    taught, alone = (cells_of(rows, SHAPES, [source]) for source in ("five teachers", "equations"))
     lines.append(["smaller from the start, the three shapes", "", shown_both_ways(taught, alone),
                   "", ""])
     return markdown([f"added: {IN_POINTS}", *sources, "five live teachers"], lines)
@@ -267,7 +266,7 @@ def effects_table(rows):
         lines.append([label, *cells])
     pruned, _ = EFFECTS["pruned − not pruned"]
     for shape in SHAPES:
-        cells = {learned: shown_both_ways(of_shapes(rows, [shape], learned),
+        cells = {learned: shown_both_ways(cells_of(rows, [shape], [learned]),
                                           copies_of(rows, pruned, [learned]))
                  for learned in ("equations", "five teachers")}
         lines.append([f"{shape}, from the start − pruned",
@@ -362,7 +361,7 @@ AFTER = {"nothing": "no training after", "training": "trained on afterwards"}
 
 def read_curves(data):
     """{what follows the removal: test rows}, of what has files"""
-    trained = students(read_rows(f"study/trained-curves-{data}-*.json"), "trained-curves")
+    trained = students(read_rows(f"study/trained-curves-{data}-*.json"))
     curves = {"nothing": (read_rows(f"study/curves-{data}-*.json"), GREEDY),
               "training": (trained, BEST)}
     return {after: select(rows, split="test", decoding=decoding)
@@ -405,7 +404,7 @@ def study_tables(all_rounds, all_curves):
         if of_plan(rounds, main):
             tables[f"questions {data}"] = questions_table(rounds, main)
         if factorial:
-            rows = students(factorial, "factorial") + teachers_for(factorial, rounds)
+            rows = students(factorial) + teachers_for(factorial, rounds)
             tables[f"factorial {data}"] = factorial_table(rows)
             tables[f"added {data}"] = added_table(rows)
             tables[f"effects {data}"] = effects_table(rows)

@@ -31,7 +31,7 @@ from trainings import (
 LEARNED = 2000  # training problems that are asked, at most
 # Plans of the rounds; the main student is asked, too.
 ASKED = ("teacher", HIDDEN, LIVE, VARIED_ALONE, VARIED, VARIED_PRUNED)
-ASKED_ON_MATH23K = ("teacher", VARIED_ALONE, "scratch", "scratch, 30% pruned", RECORDED_PRUNED)
+ASKED_ON_MATH23K = ("teacher", VARIED_ALONE, "scratch", RECORDED_PRUNED)
 
 
 def agreement(data):

@@ -97,6 +97,7 @@ def test_the_teachers_line_has_the_folds_of_the_others():
 
 def test_a_plan_that_a_table_names_is_one_of_the_study():
     named = {*tables.ROUNDS, *tables.CONTROLS, *tables.BEFORE}
+    named |= {tables.LIVE_COPY, tables.LIVE_COPY_ALONE}
     named |= {f"copy, {pruned}, {learned}"
               for pruned in tables.PRUNED for learned in tables.LEARNED}
     assert named <= set(trainings.PLANS)
@@ -168,7 +169,7 @@ def test_a_study_is_compared_with_its_own_teachers_first():
     own = [row("====", "teacher", 1, study="factorial")]
     assert tables.teachers_for([*own, row("xxxx", "copy", study="factorial")], TEACHERS) == [
         *own, *(found for found in TEACHERS if (found["fold"], found["seed"]) != (0, 1))]
-    assert tables.students([*own, *TEACHERS], "factorial") == []
+    assert tables.students([*own, *TEACHERS]) == []
 
 
 def test_the_ledger_judges_by_our_own_interval():
