@@ -716,7 +716,7 @@ how far students are from their teachers on new problems. They have not been sho
 a model that learned with as many hidden words and had no teacher (`lessons/results/study.md`).
 On Math23k, with twenty times as many training problems, students of the five (asked on clean texts)
 have not been shown to answer more problems, either: with all their heads they have 0.2 points less
-than the teachers one at a time (-1.3 to +0.8).
+than the teachers one at a time (-1.3 to +0.9).
 
 Some hints are left that teachers help, and none holds in both kinds of interval. On ASDiv-A fifteen
 models lost 30% of their heads and trained on, once alone and once with live teachers. With the

@@ -376,7 +376,7 @@ both sets. On Math23k this looks like the price of pruning: the control, with al
 cannot be told from the teacher. On ASDiv-A the price of pruning cannot be told from nothing, and
 the control loses, too: with this seed the extra training itself does harm. (The study does not
 confirm it: there, on the same five folds, the interval holds zero. And with more ways to prune it
-finds a price of 1.4 points, 0.3 to 2.7 over problems, ± 1.4 over folds.) The paper reports a loss
+finds a price of 1.4 points, 0.2 to 2.6 over problems, ± 1.4 over folds.) The paper reports a loss
 of 0.7 points. The upper ends of our two intervals lie near it.
 
 One seed stands behind each group, so another seed would move every line. The study asks the same

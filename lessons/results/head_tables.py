@@ -9,13 +9,13 @@ import numpy as np
 from over_seeds import (
     accuracy_of,
     by_model,
-    compare_over_models,
-    compare_with_random,
+    compare_both_ways,
     counted,
     gains,
+    half_over_problems,
     mean_and_half,
     origins,
-    shown_difference,
+    shown_both_ways,
     shown_mean,
 )
 from tables import markdown, select
@@ -73,14 +73,19 @@ def trained_curves_table(rows, teachers):
     way reaches."""
     ratios = ratios_of(rows)
     lines = []
+    halves = []
     for way, name in CURVE_LABELS.items():
-        points = {ratio: 100 * gains(found, origins(found, teachers)).mean()
-                  for ratio, found in curve_of(rows, way).items()}
+        points = {}
+        for ratio, found in curve_of(rows, way).items():
+            began = origins(found, teachers)
+            points[ratio] = 100 * gains(found, began).mean()
+            halves.append(100 * half_over_problems(found, began))
         if points:
             cells = [f"{points[ratio]:+.1f}" if ratio in points else "" for ratio in ratios]
             lines.append([name, *cells, largest_ratio(points)])
     header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios), REACH]
-    return f"{markdown(header, lines)}\n\nSeeds: {counted(rows)}."
+    return (f"{markdown(header, lines)}\n\nSeeds: {counted(rows)}. Intervals over problems: "
+            f"± {min(halves):.1f} to {max(halves):.1f} points.")
 
 
 def largest_ratio(points):
@@ -95,53 +100,66 @@ PAIRS = {"the paper's score − random": ("paper", LOT), "activation − random"
          "greedy elimination − activation": ("greedy", "activation")}
 
 
-def choice_table(curves):
-    """Where the choice of heads counts: curves: {what follows the removal: rows}
+def ways_at(curves):
+    """(what follows the removal, ratio, {way: rows}) of the ratios at which ways are compared
 
-    For each ratio: the points between the best and the worst way, as many as ten equally good ways
-    would have by chance, and how many ways did better and worse than random heads, where the
-    interval over teachers and draws allows to say so.
+    curves: {what follows the removal: rows}
     """
-    lines = []
-    for name, rows in curves.items():
+    for after, rows in curves.items():
         by_way = {way: curve_of(rows, way) for way in (*LABELS, LOT)}
         for ratio in (0.1, 0.3, 0.5, 0.7):
             found = {way: curve[ratio] for way, curve in by_way.items() if ratio in curve}
-            if LOT not in found:
-                continue
-            ways = [found[way] for way in LABELS if way in found]
-            shares = list(map(accuracy_of, ways))
-            words = [compare_with_random(way, found[LOT])[1] for way in ways]
-            shown = [shown_pair(found, *pair) for pair in PAIRS.values()]
-            lines.append([name, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
-                          f"{100 * gap_by_chance(ways):.1f}",
-                          *(str(words.count(word)) for word in COMPARED), *shown])
-    header = ["after the removal", "removed", "best minus worst, in points", "by chance alone",
-              *(f"ways that {word}" for word in COMPARED), *PAIRS]
+            if LOT in found:
+                yield after, ratio, found
+
+
+def choice_table(curves):
+    """Where the choice of heads counts: curves as ways_at takes them
+
+    For each ratio: the points between the best and the worst way, how many ten equally good ways
+    may have, and how many ways did better and worse than random heads.
+    """
+    lines = []
+    for after, ratio, found in ways_at(curves):
+        ways = [found[way] for way in LABELS if way in found]
+        shares = list(map(accuracy_of, ways))
+        words = [compare_both_ways(way, found[LOT])[1] for way in ways]
+        lines.append([after, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
+                      f"{100 * gap_by_chance(ways):.1f}",
+                      *(str(words.count(word)) for word in COMPARED)])
+    header = ["after the removal", "removed", "best minus worst, in points",
+              "by chance alone, at most", *(f"ways that {word}" for word in COMPARED)]
     return markdown(header, lines)
 
 
-def gap_by_chance(ways, draws=100):
-    """The mean gap between the best and the worst of ways that are equally good.
+def gap_by_chance(ways, draws=10_000):
+    """The gap between the best and the worst of equally good ways: 95% of all draws stay within it.
 
-    ways: the rows of each, with the same folds and seeds. Each draw shuffles the outcomes of every
-    problem among the ways, so that a way's name says nothing.
+    ways: the rows of each, with the same folds and seeds. Each draw exchanges the ways' names, for
+    every model anew. It leaves a model's answers together: a set of heads may be bad for one model.
     """
-    outcomes = []
+    right = []  # (ways, models): how many problems
     for rows in ways:
         correct = by_model(rows)
-        outcomes.append(np.concatenate([correct[model] for model in sorted(correct)]))
+        right.append([correct[model].sum() for model in sorted(correct)])
+    problems = sum(map(len, correct.values()))
     rng = np.random.default_rng(0)
-    gaps = [np.ptp(rng.permuted(outcomes, axis=0).mean(axis=1)) for _ in range(draws)]
-    return np.mean(gaps)
+    gaps = [np.ptp(rng.permuted(right, axis=0).sum(axis=1)) for _ in range(draws)]
+    return np.quantile(gaps, 0.95) / problems
+
+
+def contrasts_table(curves):
+    """The differences of some ways to choose heads: curves as ways_at takes them"""
+    lines = []
+    for after, ratio, found in ways_at(curves):
+        cells = [shown_pair(found, *pair) for pair in PAIRS.values()]
+        lines.append([after, f"{ratio:.0%}", *cells])
+    return markdown(["after the removal", "removed", *PAIRS], lines)
 
 
 def shown_pair(found, first, second):
     """The difference of two ways, {way: rows}: a cell, empty where one has not been run"""
-    if not {first, second} <= set(found):
-        return ""
-    compare = compare_with_random if second == LOT else compare_over_models
-    return compare(found[first], found[second])[0]
+    return shown_both_ways(found[first], found[second]) if {first, second} <= set(found) else ""
 
 
 def costs_table(files):
@@ -188,7 +206,9 @@ def draw_curves(axes, rows, label):
 # criteria
 
 def ranks(values):
-    return np.argsort(np.argsort(values))
+    """From 0; equal values share the mean of their ranks."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts + 1) / 2)[places]
 
 
 def spearman(a, b):
@@ -362,23 +382,38 @@ MEASURES = {"train": "KL on training problems", "test": "KL on test problems",
             "one in ten hidden": "the same, one word in ten hidden"}
 
 
-def agreement_table(files, names):
+def agreement_table(files, names, pairs):
     """How far models say what four teachers say: means over runs, with an interval over folds.
 
     names: {plan: what the line is called}, of the plans that are shown
+    pairs: {what their difference is called: (plan, minus plan)}, in a table of its own
     """
     lines = []
     for plan, name in names.items():
         if plan in files[0]["models"]:
-            lines.append([name, *(shown_agreement(files, plan, measure) for measure in MEASURES)])
-    return f"{markdown(['model', *MEASURES.values()], lines)}\n\nModels of each line: {len(files)}."
+            lines.append([name, *(shown_agreement(files, measure, plan) for measure in MEASURES)])
+    text = f"{markdown(['model', *MEASURES.values()], lines)}\n\nModels of each line: {len(files)}."
+    found = {label: pair for label, pair in pairs.items() if set(pair) <= set(files[0]["models"])}
+    differences = []
+    for label, pair in found.items():
+        cells = [shown_agreement(files, measure, *pair) for measure in MEASURES]
+        differences.append([label, *cells])
+    header = ["difference", *MEASURES.values()]
+    return f"{text}\n\n{markdown(header, differences)}" if differences else text
 
 
-def shown_agreement(files, plan, measure):
-    mean, half = over_files(files, lambda file: file["models"][plan][measure])
+def shown_agreement(files, measure, plan, minus=None):
+    """A measure of a plan, or of a plan minus the same of another one: a cell"""
+    def measured(file):
+        models = file["models"]
+        return models[plan][measure] - (models[minus][measure] if minus else 0)
+
+    mean, half = over_files(files, measured)
+    sign = "+" if minus else ""
     if measure in ("train", "test"):
-        return f"{mean:.3f}" if half is None else f"{mean:.3f} ± {half:.3f}"
-    return f"{mean:.1%}" if half is None else f"{mean:.1%} ± {100 * half:.1f}"
+        return f"{mean:{sign}.3f}" + ("" if half is None else f" ± {half:.3f}")
+    shown = f"{100 * mean:+.1f}" if minus else f"{mean:.1%}"
+    return shown if half is None else f"{shown} ± {100 * half:.1f}"
 
 
 # dynamic at inference
@@ -399,7 +434,7 @@ def inference_table(rows):
             choices = (sum(row["settings"]["different choices"] for row in of_way)
                        / sum(row["problems"] for row in of_way))
             removed = select(rows, plan=plan, way="removed")
-            versus = shown_difference(of_way, removed) if way in ("router", "oracle") else ""
+            versus = shown_both_ways(of_way, removed) if way in ("router", "oracle") else ""
             lines.append(["–" if way == "whole" else plan, name, shown_mean(of_way), versus,
                           *(speed_of(of_way, select(rows, plan=plan, way="whole"), size)
                             for size in ("1", "32")),

@@ -2,8 +2,8 @@
 
 A model's accuracy is the mean over its seeds, problem by problem, then over the problems of all
 folds. Intervals in brackets are over problems. ± of an accuracy is the standard deviation of the
-seeds' own means; ± of anything else is half of a 95% interval over folds, or over seeds where there
-are no folds.
+seeds' own means; ± of anything else is half of a 95% interval over folds. Without folds it is
+over seeds, and a difference's holds its interval over problems, too: seeds share the problems.
 """
 import math
 from collections import defaultdict
@@ -12,7 +12,7 @@ from operator import itemgetter
 import numpy as np
 
 from tables import against, select
-from tinyprune.results import bootstrap_interval, compare, is_correct, word_for
+from tinyprune.results import COMPARED, bootstrap_interval, compare, is_correct, word_for
 
 
 def mean_correct(rows, key):
@@ -114,9 +114,23 @@ def mean_and_half(values):
     return np.mean(values), quantile * np.std(values, ddof=1) / math.sqrt(len(values))
 
 
-def with_half(mean, half):
-    """-> a difference in points with half of its interval, as a text; and what word_for says"""
-    return f"{100 * mean:+.1f} ± {100 * half:.1f}", word_for(mean - half, mean + half)
+def half_over_problems(rows, others):
+    low, high = bootstrap_interval(gains(rows, others))
+    return (high - low) / 2
+
+
+def mean_and_half_of_gains(rows, others):
+    """-> the mean difference of two models, and half of its interval over folds or seeds
+
+    Seeds of one fold answer the same problems, so other problems would move them all: there the
+    half holds the interval over problems, too. It is None for one model on one fold.
+    """
+    gained = gains_by_model(rows, others)
+    mean, half = mean_and_half(gained)
+    folds = {fold for fold, _ in gained}
+    if half is not None and len(folds) == 1:
+        half = math.hypot(half, half_over_problems(rows, others))
+    return mean, half
 
 
 def shown_mean(rows):
@@ -136,40 +150,32 @@ def shown_difference(rows, others):
     return compare(values, 0)[0] if len(values) else ""
 
 
+def compare_both_ways(rows, others):
+    """-> the difference in points with both intervals, and what may be said of the first model
+
+    The cell: (over problems; ± over folds or seeds). The word: one of results.COMPARED, as both
+    intervals allow it. The others may have lost random heads, in several draws. A draw takes the
+    same heads from every model, so other draws, too, might say something else: the ± holds the
+    spread of the draws.
+    """
+    cell, over_problems = compare(gains(rows, others), 0)
+    mean, half = mean_and_half_of_gains(rows, others)
+    draws = {row["criterion"] for row in others if str(row["criterion"]).startswith("lot ")}
+    if draws:
+        by_draw = {(None, draw): gains(rows, select(others, criterion=draw)).mean()
+                   for draw in draws}
+        _, half_of_draws = mean_and_half(by_draw)
+        half = math.hypot(half or half_over_problems(rows, others), half_of_draws)
+    if half is None:
+        return cell, over_problems
+    over_models = word_for(mean - half, mean + half)
+    word = over_models if over_models == over_problems else COMPARED[1]
+    return f"{cell[:-1]}; ± {100 * half:.1f})", word
+
+
 def shown_both_ways(rows, others):
-    """As shown_difference, and beside it ± over folds or seeds, if there are several: a cell."""
-    cell = shown_difference(rows, others)
-    if not cell:
-        return ""
-    _, half = mean_and_half(gains_by_model(rows, others))
-    return cell if half is None else f"{cell[:-1]}; ± {100 * half:.1f})"
-
-
-def compare_over_models(rows, others):
-    """As results.compare, with an interval over folds or seeds: would other models say the same?
-
-    One model alone gets an interval over its problems.
-    """
-    mean, half = mean_and_half(gains_by_model(rows, others))
-    if half is None:
-        return compare(gains(rows, others), 0)
-    return with_half(mean, half)
-
-
-def compare_with_random(rows, others):
-    """As compare_over_models, where the others have lost random heads, in several draws.
-
-    A draw takes the same heads from every model. So other draws, too, might say something else: the
-    spread of the draws counts beside that of the models.
-    """
-    mean, half = mean_and_half(gains_by_model(rows, others))
-    if half is None:
-        low, high = bootstrap_interval(gains(rows, others))
-        half = (high - low) / 2
-    draws = {row["criterion"] for row in others}
-    by_draw = {(None, draw): gains(rows, select(others, criterion=draw)).mean() for draw in draws}
-    _, half_of_draws = mean_and_half(by_draw)
-    return with_half(mean, math.hypot(half, half_of_draws))
+    """As compare_both_ways, on the folds that both have: a cell, empty without one."""
+    return compare_both_ways(rows, others)[0] if len(gains(rows, others)) else ""
 
 
 def began_as(rows):

@@ -5,6 +5,7 @@ from head_tables import (
     agreement_table,
     alpha_table,
     choice_table,
+    contrasts_table,
     costs_table,
     criteria_table,
     curves_table,
@@ -17,7 +18,7 @@ from head_tables import (
 )
 from over_seeds import (
     began_as,
-    compare_over_models,
+    by_model,
     counted,
     gains,
     origins,
@@ -30,6 +31,8 @@ from tables import SETS, markdown, select
 from tinyprune.files import read_json
 from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, judge_claim, read_rows
+
+IN_POINTS = "points (95% over problems; ± over folds or seeds)"
 
 # models
 
@@ -52,8 +55,8 @@ def plan_table(rows, names, split="test", main=None):
             lines.append([name, shown_mean(found), *versus, counted(found),
                           relative(found, teachers, "parameters_without_embeddings"),
                           relative(found, teachers, "flops")])
-    header = ["model", "answers right (95%)", "compared with", "points (95%)",
-              "the same, both greedy", "seeds", "parameters", "FLOPs"]
+    header = ["model", "answers right (95%)", "compared with", IN_POINTS, "the same, both greedy",
+              "seeds", "parameters", "FLOPs"]
     return markdown(header, lines)
 
 
@@ -65,7 +68,7 @@ def against_teachers(rows, plan, split):
         of_decoding = select(rows, split=split, decoding=decoding)
         found = select(of_decoding, plan=plan)
         others = origins(found, select(of_decoding, plan="teacher"))
-        cells.append(shown_difference(found, others))
+        cells.append(shown_both_ways(found, others))
     return cells
 
 
@@ -107,13 +110,22 @@ def questions_table(rows, main):
                      (TAUGHT, ALONE_PRUNED)}
     lines = []
     for question, pair in questions.items():
-        first, second = (of_plan(rows, plan) for plan in pair)
-        if first and second:
-            greedy = [of_plan(rows, plan, GREEDY) for plan in pair]
-            lines.append([question, shown_difference(first, second),
-                          compare_over_models(first, second)[0], compare_over_models(*greedy)[0]])
-    return markdown(["question", "points (95%, over problems)", "over folds or seeds",
-                     "the same, both greedy"], lines)
+        cells = []
+        for decoding in (BEST, GREEDY):
+            found = [of_plan(rows, plan, decoding) for plan in pair]
+            if not {"teacher", TOGETHER} & set(pair):
+                found = in_all(found)
+            cells.append(shown_both_ways(*found))
+        if cells[0]:
+            lines.append([question, *cells])
+    return markdown(["question", IN_POINTS, "the same, both greedy"], lines)
+
+
+def in_all(found):
+    """[rows] -> [the rows of the folds and seeds that all have]: these began with the same weights
+    """
+    shared = set.intersection(*(set(by_model(rows)) for rows in found))
+    return [list(filter(lambda row: (row["fold"], row["seed"]) in shared, rows)) for rows in found]
 
 
 def students(rows):
@@ -171,6 +183,9 @@ BEFORE = {"live, then pruned and trained on":
           "scratch, 30% pruned":
           ("scratch", "what pruning did: main student − a student like it with all heads")}
 AGREEMENT = ROUNDS | {"teacher": "another plain teacher"}
+AGREEMENT_PAIRS = {
+    "30% hidden: the student of live teachers − the control without a teacher": (LIVE, HIDDEN),
+    "0 to 60% hidden: the same": (VARIED, VARIED_ALONE)}
 LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
            "five teachers": "and five teachers",
            "five teachers and alignment": "and five, attention aligned"}
@@ -203,26 +218,23 @@ def factorial_table(rows):
         cells = [label]
         for learned in LEARNED:
             found = copies_of(rows, [pruning], [learned])
-            cell = shown_difference(found, origins(found, teachers)) if found else ""
+            cell = shown_both_ways(found, origins(found, teachers)) if found else ""
             own = len({row["fold"] for row in found})
             cells.append(f"{cell}, {own} of {folds} folds" if 0 < own < folds else cell)
         lines.append(cells)
     return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(all_found)}."
 
 
-def cells_of(rows, models, sources):
+def cells_of(rows, models, sources, decoding=BEST):
     """The test rows of the factorial's plans "MODEL, SOURCE": one of these, learning from one"""
     plans = {f"{model}, {source}" for model in models for source in sources}
-    return [row for row in select(rows, split="test", decoding=BEST)
+    return [row for row in select(rows, split="test", decoding=decoding)
             if row["settings"]["plan"] in plans]
 
 
 def copies_of(rows, ways, sources):
     """The copies that were pruned in one of these ways"""
     return cells_of(rows, [f"copy, {way}" for way in ways], sources)
-
-
-IN_POINTS = "points (95% over problems; ± over folds)"
 
 
 def added_table(rows):
@@ -234,12 +246,15 @@ def added_table(rows):
         lines.append([label, *(shown_both_ways(copies_of(rows, ways, [source]), alone)
                                for source in sources), ""])
     label = "one-shot, greedy, 0 to 60% hidden"
+    smaller = []
     for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
         live, alone = (of_plan(rows, plan, decoding) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
         lines.append([label + also, "", "", "", shown_both_ways(live, alone)])
-    taught, alone = (cells_of(rows, SHAPES, [source]) for source in ("five teachers", "equations"))
-    lines.append(["smaller from the start, the three shapes", "", shown_both_ways(taught, alone),
-                  "", ""])
+        taught, alone = (cells_of(rows, SHAPES, [source], decoding)
+                         for source in ("five teachers", "equations"))
+        smaller.append(["smaller from the start, the three shapes" + also, "",
+                        shown_both_ways(taught, alone), "", ""])
+    lines += smaller
     return markdown([f"added: {IN_POINTS}", *sources, "five live teachers"], lines)
 
 
@@ -351,21 +366,26 @@ def read_findings(pattern):
 
 
 # {study whose files hold no rows: {table: what makes it}}
-FROM_FINDINGS = {"agreement": {"agreement": partial(agreement_table, names=AGREEMENT)},
+FROM_FINDINGS = {"agreement": {"agreement": partial(agreement_table, names=AGREEMENT,
+                                                    pairs=AGREEMENT_PAIRS)},
                  "costs": {"costs": costs_table},
                  "criteria": {"stability": stability_table, "pairs": pairs_table},
                  "pruned": {"criteria": criteria_table, "alpha": alpha_table,
                             "pruned": pruned_table}}
 AFTER = {"nothing": "no training after", "training": "trained on afterwards"}
+DECODED = {"nothing": GREEDY, "training": BEST}  # how the curves' models answer
 
 
 def read_curves(data):
     """{what follows the removal: test rows}, of what has files"""
-    trained = students(read_rows(f"study/trained-curves-{data}-*.json"))
-    curves = {"nothing": (read_rows(f"study/curves-{data}-*.json"), GREEDY),
-              "training": (trained, BEST)}
-    return {after: select(rows, split="test", decoding=decoding)
-            for after, (rows, decoding) in curves.items() if rows}
+    curves = {"nothing": read_rows(f"study/curves-{data}-*.json"),
+              "training": students(read_rows(f"study/trained-curves-{data}-*.json"))}
+    return {after: select(rows, split="test") for after, rows in curves.items() if rows}
+
+
+def decoded(curves):
+    """The rows that answer as the curves are drawn: curves as read_curves reads them"""
+    return {after: select(rows, decoding=DECODED[after]) for after, rows in curves.items()}
 
 
 def draw_study(save, curves):
@@ -374,7 +394,7 @@ def draw_study(save, curves):
     curves: {data set: as read_curves reads them}
     """
     for data, of_data in curves.items():
-        for after, rows in of_data.items():
+        for after, rows in decoded(of_data).items():
             label = f"{SETS[data]}: share of all heads removed, {AFTER[after]}"
             save(f"curves-{data}-{after}", partial(draw_curves, rows=rows, label=label), width=10)
 
@@ -393,7 +413,7 @@ def study_tables(all_rounds, all_curves):
     for data, main in MAIN_STUDENTS.items():
         rounds = all_rounds[data]
         factorial = read_rows(f"study/factorial-{data}-*.json")
-        curves = all_curves[data]
+        curves = decoded(all_curves[data])
         trials = read_rows(f"study/trials-{data}-*.json")
         routed = read_rows(f"study/inference-{data}-*.json")
         tried = trials + select(rounds, split="valid")  # of ASDiv-A's rounds, none
@@ -416,7 +436,10 @@ def study_tables(all_rounds, all_curves):
             teachers = of_plan(teachers_for(own, rounds), "teacher")
             tables[f"trained-curves {data}"] = trained_curves_table(curves["training"], teachers)
         if curves:
-            tables[f"choice {data}"] = choice_table(curves)
+            greedy = {after: select(rows, decoding=GREEDY)
+                      for after, rows in all_curves[data].items()}
+            tables[f"choice {data}"] = choice_table(greedy)
+            tables[f"contrasts {data}"] = contrasts_table(greedy)
         if routed:
             tables[f"inference {data}"] = inference_table(routed)
         for study, makers in FROM_FINDINGS.items():

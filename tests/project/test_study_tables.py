@@ -39,17 +39,38 @@ def test_seeds_differ_by_what_they_answer_on_the_folds_that_all_have():
     assert over_seeds.spread(rows[1:]) is None, "no fold that both have"
 
 
-def test_models_are_compared_with_an_interval_over_models():
+def over_problems(gains):
+    """Half of the bootstrap interval of these differences"""
+    low, high = bootstrap_interval(gains)
+    return (high - low) / 2
+
+
+def test_seeds_of_one_fold_are_compared_with_an_interval_over_seeds_and_problems():
     better = [row("====", "copy", 0), row("==xx", "copy", 1)]
     assert over_seeds.gains_by_model(better, TEACHERS) == {(0, 0): 0.5, (0, 1): 0.25}
-    text, word = over_seeds.compare_over_models(better, TEACHERS)
-    half = 12.71 * 0.25 / 2  # t for two models; their standard deviation is 0.25 / √2
-    assert text == f"+37.5 ± {100 * half:.1f}" and word == "cannot be told apart"
+    cell, word = over_seeds.compare_both_ways(better, TEACHERS[:2])
+    # t for two models, their standard deviation is 0.25 / √2; the problems' gains
+    half = math.hypot(12.71 * 0.25 / 2, over_problems([0, 0.5, 0.5, 0.5]))
+    assert cell.startswith("+37.5 (") and cell.endswith(f"; ± {100 * half:.1f})")
+    assert word == "cannot be told apart"
     nine = [row("====", "copy", seed) for seed in range(9)]
     other = [row("xxxx", "copy", seed) for seed in range(9)]
-    assert over_seeds.compare_over_models(nine, other) == ("+100.0 ± 0.0", "did better")
-    one = over_seeds.compare_over_models(better[:1], TEACHERS[:1])[0]
-    assert one.startswith("+50.0 ("), "one model: an interval over problems"
+    cell = "+100.0 (+100.0 to +100.0; ± 0.0)"
+    assert over_seeds.compare_both_ways(nine, other) == (cell, "did better")
+    one = over_seeds.compare_both_ways(better[:1], TEACHERS[:1])[0]
+    assert one.startswith("+50.0 (") and "±" not in one, "one model: over problems alone"
+
+
+def test_both_intervals_have_to_allow_what_is_said():
+    """Every fold gains, but no problem is sure; or all problems of one fold gain, and of one alone.
+    """
+    steady = [row("=" + "x" * 9, "copy", fold=fold) for fold in range(2)]
+    none = [row("x" * 10, "teacher", fold=fold) for fold in range(2)]
+    cell, word = over_seeds.compare_both_ways(steady, none)
+    assert cell == "+10.0 (+0.0 to +25.0; ± 0.0)" and word == "cannot be told apart"
+    uneven = [row("=" * 10, "copy"), row("x" * 10, "copy", fold=1)]
+    cell, word = over_seeds.compare_both_ways(uneven, none)
+    assert cell.startswith("+50.0 (+3") and word == "cannot be told apart"
 
 
 def test_of_many_folds_each_counts_once_with_all_its_seeds():
@@ -122,9 +143,17 @@ def test_the_main_student_is_compared_with_what_it_was_before():
     table = tables.questions_table(rows + greedy, "scratch, 30% pruned")
     lines = [line.split(" | ") for line in table.splitlines()[2:]]
     assert [cells[1].split()[0] for cells in lines] == ["+75.0", "-50.0"]
-    assert lines[0][2] == f"+75.0 ± {12.71 * 25:.1f}", "two seeds: 100 and 50"
-    assert lines[0][3].startswith("+50.0 ("), "greedy answers: one seed that both have"
+    half = 100 * math.hypot(12.71 / 4, over_problems([0.5, 1]))  # two seeds: 100 and 50 points
+    assert lines[0][1].endswith(f"; ± {half:.1f})")
+    assert lines[0][2].startswith("+50.0 ("), "greedy answers: one seed that both have"
     assert tables.questions_table(rows[:1], "scratch, 30% pruned").count("\n") == 1
+
+
+def test_students_are_compared_on_the_seeds_that_both_have():
+    rows = [row("==", tables.VARIED), row("==", tables.LIVE), row("xx", tables.LIVE, 1)]
+    rows += [found | {"settings": found["settings"] | {"decoding": GREEDY}} for found in rows]
+    lines = tables.questions_table(rows, "scratch, 30% pruned").splitlines()
+    assert lines[-1].endswith(2 * "| +0.0 (+0.0 to +0.0) " + "|")
 
 
 def test_the_factorial_leaves_cells_that_were_not_run_empty():
@@ -219,7 +248,10 @@ def test_a_way_reaches_as_far_as_no_ratio_falls_below(points, expected):
 
 def test_after_training_points_stand_beside_how_far_a_way_reaches():
     rows = curve_rows("paper", ["====", "=x=x", "=xxx", "xxxx", "xxxx"])[1:]
-    lines = head_tables.trained_curves_table(rows, TEACHERS).splitlines()
+    *lines, _, below = head_tables.trained_curves_table(rows, TEACHERS).splitlines()
+    all_gains = [0, -0.5, 1, 0], [0, -0.5, 0, 0], [-1, -0.5, 0, 0]
+    halves = [100 * over_problems(gains) for gains in all_gains]
+    assert below.endswith(f"± {min(halves):.1f} to {max(halves):.1f} points.")
     assert lines[0].split(" | ")[1:5] == ["10%", "30%", "50%", "70%"]
     assert lines[2] == "| the paper's score | +12.5 | -12.5 | -37.5 | -37.5 | 10% |"
 
@@ -229,18 +261,24 @@ def test_where_the_choice_counts_ways_are_compared_with_random_ones():
     for draw in range(2):
         rows += curve_rows(f"lot {draw}", ["=xxx", "xxxx", "=xxx", "====", "=xxx"])
     rows = [found | {"seed": seed} for seed in range(3) for found in rows]
+    rows = [found | {"verdicts": 9 * found["verdicts"]} for found in rows]
     lines = head_tables.choice_table({"nothing": rows}).splitlines()[2:]
-    same = " +0.0 ± 0.0 |"  # greedy elimination and activation
-    assert lines[0] == "| nothing | 10% | 0.0 | 0.0 | 10 | 0 | 0 |" + 3 * " +25.0 ± 0.0 |" + same
-    assert lines[1] == "| nothing | 30% | 0.0 | 0.0 | 0 | 10 | 0 |" + 3 * " +0.0 ± 0.0 |" + same
-    assert lines[2] == "| nothing | 50% | 0.0 | 0.0 | 0 | 0 | 10 |" + 3 * " -75.0 ± 0.0 |" + same
+    assert lines[0] == "| nothing | 10% | 0.0 | 0.0 | 10 | 0 | 0 |"
+    assert lines[1] == "| nothing | 30% | 0.0 | 0.0 | 0 | 10 | 0 |"
+    assert lines[2] == "| nothing | 50% | 0.0 | 0.0 | 0 | 0 | 10 |"
+    cells = head_tables.contrasts_table({"nothing": rows}).splitlines()[4].split(" | ")
+    assert cells[0] == "| nothing" and cells[1] == "50%"
+    assert [cell.split(" (")[0] for cell in cells[2:]] == 3 * ["-75.0"] + ["+0.0"]
 
 
 def test_ways_that_are_equally_good_differ_by_chance():
-    """One of two is right at each of four problems: the gap is that of four coins."""
-    ways = [[row("==xx", "paper"), row("=", "paper", 1)], [row("xx==", "lot"), row("=", "lot", 1)]]
-    gap = head_tables.gap_by_chance(ways, draws=2000)
-    assert gap == pytest.approx(1.5 / 5, abs=0.02), "and both are right at the fifth"
+    """One of two ways is right at all problems of each of eight models.
+
+    Names exchanged, one way has 0 to 8 models. 6 of 8 or more apart: 18 of 256 draws, 8: 2 of them.
+    """
+    right = [row("====", "paper", seed) for seed in range(8)]
+    wrong = [row("xxxx", "lot", seed) for seed in range(8)]
+    assert head_tables.gap_by_chance([right, wrong]) == 0.75
 
 
 def test_costs_are_relative_to_the_whole_model():
@@ -257,14 +295,14 @@ def test_draws_by_lot_bring_their_own_spread():
     lots = [row("=" * right + "x" * (4 - right), "lot", seed, criterion=f"lot {draw}")
             for draw, right in enumerate((1, 2, 3)) for seed in range(2)]
     way = [row("====", "paper", seed) for seed in range(2)]
-    text, word = over_seeds.compare_with_random(way, lots)
-    half = 4.30 * 0.25 / math.sqrt(3)  # the models do not differ; the draws do
-    assert text == f"+50.0 ± {100 * half:.1f}" and word == "cannot be told apart"
+    cell, word = over_seeds.compare_both_ways(way, lots)
+    of_draws = 4.30 * 0.25 / math.sqrt(3)  # the models do not differ; the draws do
+    half = math.hypot(of_draws, over_problems([0, 1 / 3, 2 / 3, 1]))
+    assert cell.endswith(f"; ± {100 * half:.1f})") and word == "cannot be told apart"
     same = [found | {"verdicts": "==xx"} for found in lots[:4]]
-    assert over_seeds.compare_with_random(way, same) == ("+50.0 ± 0.0", "did better")
-    one, _ = over_seeds.compare_with_random([row("=x=x", "paper")], [same[0], same[2]])
-    low, high = bootstrap_interval([0, -1, 1, 0])
-    assert one == f"+0.0 ± {50 * (high - low):.1f}", "one model: over its problems, and the draws"
+    one, _ = over_seeds.compare_both_ways([row("=x=x", "paper")], [same[0], same[2]])
+    half = over_problems([0, -1, 1, 0])
+    assert one.endswith(f"; ± {100 * half:.1f})"), "one model: over its problems, and the draws"
 
 
 @pytest.mark.parametrize("count, quantile",
@@ -285,6 +323,11 @@ def found_criteria(paper, oracle, seed=0):
     calibration = [entry | dict(draw=0, scores=3 * paper), entry | dict(draw=1, scores=3 * oracle)]
     return {"fold": None, "seed": seed, "heads": heads, "scores": scores, "loss": 0.5,
             "calibration": calibration, "leave-one-out": 3 * oracle, "pairs": pairs}
+
+
+def test_equal_values_share_the_mean_of_their_ranks():
+    assert head_tables.ranks([3, 1, 3, 7]).tolist() == [1.5, 0, 1.5, 3]
+    assert head_tables.spearman([1, 1, 2], [2, 2, 5]) == pytest.approx(1)
 
 
 def test_correlations_are_within_a_kind_with_an_interval_over_teachers():
@@ -335,13 +378,19 @@ def test_agreement_is_a_mean_over_runs():
         return {"fold": fold, "seed": 0, "models": {"teacher": measures}}
 
     names = {"teacher": "another teacher", "scratch": "not asked"}
-    *_, line, _, teachers = head_tables.agreement_table([file(0, 0.1), file(1, 0.3)],
-                                                        names).splitlines()
+    files = [file(0, 0.1), file(1, 0.3)]
+    *_, line, _, teachers = head_tables.agreement_table(files, names, {}).splitlines()
     half = over_seeds.T_QUANTILE[2] * 0.1
     assert line == (f"| another teacher | 0.010 ± 0.000 | 0.200 ± {half:.3f} | 75.0% ± 0.0 | "
                     "50.0% ± 0.0 | 100.0% ± 0.0 |")
     assert teachers == "Models of each line: 2."
-    assert " | 0.100 | 75.0% | " in head_tables.agreement_table([file(0, 0.1)], names)
+    assert " | 0.100 | 75.0% | " in head_tables.agreement_table(files[:1], names, {})
+    for found in files:
+        found["models"]["scratch"] = found["models"]["teacher"] | {"test": 0.25, "whole": 0.25}
+    pairs = {"scratch − teacher": ("scratch", "teacher"), "not asked": ("scratch", "copy")}
+    lines = head_tables.agreement_table(files, names, pairs).splitlines()
+    assert lines[-1] == ("| scratch − teacher | +0.000 ± 0.000 | +0.050 ± 1.271 | +0.0 ± 0.0 | "
+                         "-25.0 ± 0.0 | +0.0 ± 0.0 |")
 
 
 def test_inference_shows_speed_beside_accuracy():
