@@ -14,8 +14,8 @@ three hours.
 Letters, in all lessons: S words of D numbers each; queries and keys of K numbers; N heads; B texts
 in a batch. Later T tokens ask, and V tokens can be written.
 
-Every section asks you for a guess. Write your guess down before you run the cell: a wrong guess
-teaches more than no guess.
+Most sections ask you for a guess. Write your guess down before you look at the section's output: a
+wrong guess teaches more than no guess.
 """
 
 # %% 1.1 A query, and keys that answer it
@@ -132,10 +132,10 @@ section 1.6 finds what is missing.
 ## Why the score is divided
 
 A dot product of K numbers is a sum of K terms. If each term has a size of about 1 and either sign,
-the sum has a size of about √K. So the scores grow with K. After a softmax of large scores one word
-has nearly all of the weight. The next cell draws random queries, each with ten random keys. Guess
-the largest of the ten weights at K = 1024, without the division by √K and with it. Then guess the
-size of the gradient that reaches the scores.
+they cancel in part. Their variances add up to K, so the sum has a size of about √K: the scores grow
+with K. After a softmax of large scores one word has nearly all of the weight. The next cell draws
+random queries, each with ten random keys. Guess the largest of the ten weights at K = 1024, without
+the division by √K and with it. Then guess the size of the gradient that reaches the scores.
 """
 
 # %% 1.3 Without the scale, and with it
@@ -339,12 +339,12 @@ print(f"  1.2 again, with each word's position as a fifth entry: `3` gets {of_3:
 
 # %% [markdown]
 r"""
-Only the order of the rows changes. Attention knows no first and no last, no before and no after. It
-treats a text as a bag of words, so "12 - 3" is the same as "3 - 12". Whoever needs the order must
-put it into the words or into the scores. For `gave`, the position as one more entry was enough. The
-library rotates queries and keys by an angle instead, and lesson 02 shows why. (Vaswani et al. add
-sines of the position to the words. Our positions are rotary, and only self-attention has them: the
-attention of a text to itself.)
+Only the order of the rows changes. Without a mask attention knows no first and no last, no before
+and no after. It treats a text as a bag of words, so "12 - 3" is the same as "3 - 12". Whoever needs
+the order must put it into the words or into the scores. For `gave`, the position as one more entry
+was enough. The library rotates queries and keys by an angle instead, and lesson 02 shows why.
+(Vaswani et al. add sines of the position to the words. Our positions are rotary, and only
+self-attention has them: the attention of a text to itself.)
 
 ## Library = torch = ours
 
@@ -429,10 +429,12 @@ FILE` brings the solution back, and deletes your version. Answers stand in
            z = self.heads(x)                        # (B, N, T, K)
            return self.output(merge_heads(z)) * gate.mean()
 
-   Put it into `MultiHeadAttention.forward` (multiply the output by `head_gate.mean()`, not z by the
-   gates), and `pytest tests/test_attention.py -k gate` names the mistake. Then find the one gate
-   vector that shows it without any reference: for this vector you know the output beforehand.
+   First find the one gate vector that shows the mistake without any reference: for this vector you
+   know the output beforehand. Then put the mistake into `MultiHeadAttention.forward` (multiply the
+   output by `head_gate.mean()`, not z by the gates): `pytest tests/test_attention.py -k gate` names
+   it.
 5. (★★★, 90 minutes) Open: find a sentence of eight words and a task that two heads can do and one
-   head cannot, however you train it. Show it with `teach`: give it a value matrix, a target
-   vector and a seed, train both, and report the loss over five seeds.
+   head cannot, however you train it. Give each of the two heads half the width, so that both sides
+   have equally many parameters. Show it with `teach`: give it a value matrix, a target vector and a
+   seed, train both, and report the loss over five seeds.
 """

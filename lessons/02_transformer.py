@@ -3,13 +3,13 @@ r"""
 # 02 The transformer: why does a model with the lower loss know nothing?
 
 Four small transformers learn to write six digits in reverse. One of them is right. In each of the
-others one thing is wrong. Two of the wrong ones end with a loss as low as that of the right
-one, or lower, and they cannot reverse anything. This lesson shows why, and how to find such a
-mistake. It also shows the other parts of a transformer: the residual stream, positions as
-rotations, the mix of neighbours, and the cache that makes writing cheap.
+others one thing is wrong. Two of the wrong ones end with a loss as low as that of the right one, or
+lower, and they cannot reverse anything. This lesson shows why, and how to find such a mistake. It
+also shows the other parts of a transformer: the residual stream, positions as rotations, the mix of
+neighbours, and the cache that makes writing cheap.
 
 You need lesson 01. You read for about 40 minutes, the code runs for less than a minute, and the
-exercises take nearly four hours. BOS ("beginning of sequence") is the token that the decoder reads
+exercises take about four hours. BOS ("beginning of sequence") is the token that the decoder reads
 first.
 
 Our transformer differs from that of Vaswani et al. 2017. LayerNorm stands *before* each sublayer
@@ -27,8 +27,8 @@ word, the *memory*. The **decoder** writes the target, one token at a time. In e
 token first looks at the tokens written so far: self-attention with the causal mask of lesson 01.
 Then it looks at the memory: this is **cross-attention**, with a query from the token, and keys and
 values from the words. Attention carries information from one word to another. After it each layer
-has a *feed-forward* network: a matrix, a ReLU, a matrix. It works on every word alone.
-Each attention and each feed-forward network is a *sublayer* of its layer.
+has a *feed-forward* network: a matrix, a ReLU, a matrix. It works on every word alone. Each
+attention and each feed-forward network is a *sublayer* of its layer.
 
 At the end stand V numbers for each step, one for each token that could come next: the **logits**.
 Softmax turns them into probabilities. The loss (`token_loss`) is the cross-entropy: the mean over
@@ -187,18 +187,45 @@ for variant, model in models.items():
     rows.append((variant, f"{loss:.4f}", f"{accuracy:.1%}"))
 figures.table(rows, ["model", "loss", "written right"])
 print(f"  a guess among ten digits: loss {math.log(10):.2f}")
+
+
+def orders(digits):
+    """In how many different orders can these six digits stand?"""
+    repeats = map(math.factorial, digits.bincount().tolist())
+    return math.factorial(DIGITS) / math.prod(repeats)
+
+
+possible = torch.tensor(list(map(orders, target)))  # (B,)
+bag_loss = possible.log().mean() / DIGITS
+bag_right = (1 / possible).mean()
+print(f"  the best that knows the digits without their order: loss {bag_loss:.2f}, "
+      f"{bag_right:.1%} right")
+
+
+def shown(digits):
+    return " ".join(str(digit - FIRST_DIGIT) for digit in digits.tolist())
+
+
+print("  what they write for two problems:")
+two = [part[:2] for part in fresh]
+rows = [("to write", *map(shown, two[2]))]
+for variant, model in models.items():
+    rows.append((variant, *map(shown, write(model, *two[:2]))))
+figures.table(rows, ["model", "first problem", "second problem"])
 figures.curves(curves, "step", "loss", "02_losses", title="Loss while the models learn to reverse")
 
 # %% [markdown]
 r"""
-The model without positions knows which digits there are, but not where they stand. Its loss is
-high, and this loss is honest.
+The model without positions knows which digits there are, but not where they stand. At best it can
+find all their orders equally likely, and it comes near to the loss of this best. Its loss is high,
+and this loss is honest.
 
-The other two wrong models have found an easier task than reversing: copying. Without the causal
-mask the decoder sees the digit that it must predict: the digit stands one position later in its own
-input (but the last one, which it must find in the source). Without the shift the digit stands at
-the very position of the prediction. Copying is easy to learn, and the loss goes to 0. When the
-model writes, the future is not there to be copied.
+The other two wrong models have found an easier task than reversing: copying. Look at what they
+write: they repeat the token that they have just read. Without the causal mask the decoder sees the
+digit that it must predict: the digit stands one position later in its own input (but the last one,
+which it must find in the source). Without the shift the digit stands at the very position of the
+prediction. Copying is easy to learn, and the loss goes to 0. When the model writes, the future is
+not there to be copied.
 
 So: **a loss is only as good as its inputs**. Two habits follow. Measure the task that the model is
 for. And test for the leak itself: change one target token. A prediction that must not know this
@@ -206,29 +233,32 @@ token must not move.
 """
 
 # %% 2.3 A leak, found with one problem
-figures.heading("2.3 Change the target at position 3 (from 0): which predictions move?")
+figures.heading("2.3 Change the target at position 3: which predictions move, and how far?")
 problem = [part[:1] for part in fresh]  # source (1, 7, 1), lengths (1,), target (1, 6)
 source, lengths, target = problem
 changed = target.clone()
 digit = target[0, 3] - FIRST_DIGIT
 changed[0, 3] = FIRST_DIGIT + (digit + 5) % 10
 rows = []
-for variant, model in models.items():
+suspects = models | {"no causal mask, untrained": build("no causal mask").eval()}
+for name, model in suspects.items():
+    variant = name.removesuffix(", untrained")
     with torch.no_grad():
         before = predict(model, variant, source, lengths, target)
         after = predict(model, variant, source, lengths, changed)
     moved = (after - before)[0].abs()  # (1, 6, V) -> (6, V)
-    largest = moved.amax(dim=-1)  # (6,)
-    rows.append((variant, *largest.tolist()))
+    largest = moved.amax(dim=-1).tolist()  # 6 numbers
+    rows.append((name, *(f"{number:.0e}" if number else "0" for number in largest)))
 figures.table(rows, ["prediction at position", *"012345"])
-assert max(rows[0][1:5]) == 0, "only the predictions at positions 4 and 5 may know position 3"
+assert set(rows[0][1:5]) == {"0"}, "only the predictions at positions 4 and 5 may know position 3"
 
 # %% [markdown]
 r"""
 The right model moves from position 4 on: it has not read position 3 when it predicts position 3. In
-the columns 0 to 3 any number but 0 is a leak. This test takes one problem, and it says more than
-any loss curve. (An untrained model without the causal mask leaks in all of these columns: the
-trained one has learned to copy from one place.)
+the columns 0 to 3 any number but 0 is a leak, however small. This test takes one problem, and it
+says more than any loss curve. (Without the causal mask an untrained model leaks everywhere. The
+trained one has learned to copy from one place, so its other leaks are small: test before you
+train.)
 
 What did the right model learn? Look at its cross-attention. Each row is a digit that it writes, and
 each column is a token of the source. Which pattern do you expect?
@@ -252,6 +282,11 @@ figures.matrix(probabilities.tolist(), row_labels, column_labels, "02_cross_atte
 
 # %% [markdown]
 r"""
+The first digit to write looks at the last token, the second one at the last but one, and so on. How
+can it find the place? Cross-attention knows no positions. But the encoder has mixed each word with
+its place: the memory says "a 4, sixth from the start". And the decoder has to know how many tokens
+it has written. The causal mask alone could tell it, because token t sees t tokens (exercise 6).
+
 ## The residual stream
 
 A layer never replaces the vector of a word. It adds to it:
@@ -370,12 +405,12 @@ third token of an equation has nothing to do with the third word of a problem.
 ## Neighbours
 
 "5 more than", "5 fewer than": in word problems the words beside a number decide. So an encoder
-layer first adds three vectors to every word: its left neighbour, the word itself and its right
-neighbour. Each of the three has a weight for every channel. All weights start at 0, so a new model
-mixes nothing. The function `mix_neighbours` gets 1 + the word's own weight, so the word itself
-stays. In the cell this sum is 1. This is the only sublayer without a norm. (The layer multiplies
-these weights by the config's `embedding_scale`, as it does with the embeddings; lesson 05 says
-why.)
+layer first mixes each word with its two neighbours. The new vector is a weighted sum of three: the
+left neighbour, the word itself, the right neighbour. Each channel has three weights of its own:
+left, 1 + own, right. The model learns left, own and right. All of them start at 0, so a new model
+changes nothing. In the cell the three weights are 10, 1 and 100. This step has no norm. (The layer
+multiplies what it has learned by the config's `embedding_scale`, as it does with the embeddings;
+lesson 05 says why.)
 """
 
 # %% 2.7 Mix neighbours
@@ -399,13 +434,14 @@ r"""
 
 To write token 6, the decoder needs the keys and values of tokens 1 to 5. They have not changed
 since they were computed: the mask forbids the past to look at the future. So keep them in a
-**cache**. `write` above computes 1 + 2 + … + 6 rows, with a cache it would compute 6.
+**cache**. `write` above computes one token at the first step, two at the second, and six at the
+sixth: 21 in all. With a cache it would compute one at each step: 6.
 
 One thing can go wrong. The new token comes alone, so the rotation must be told the token's
 position. The next cell uses the library's cache first. Then it runs the decoder layer of the right
 model in three parts of our own: queries, keys and values of all six tokens, then attention token by
-token with a small cache, then the rest of the layer. In the first run step t starts at
-position t. In the second run every step starts at position 0. How many digits stay the same? Guess.
+token with a small cache, then the rest of the layer. In the first run step t starts at position t.
+In the second run every step starts at position 0. How many digits stay the same? Guess.
 """
 
 # %% 2.8 Step by step = all at once
@@ -538,19 +574,24 @@ r"""
 2. (★★, 40 minutes) Write `rotate`: pair i of the token at position p turns by p * 10000^(-2i/K).
    `pytest tests/test_attention.py -k "rotate or first_pair"`
 3. (★★★, 60 minutes) Write `keys_and_values`, where `MultiHeadAttention` keeps its cache, for one
-   new token and for several. Does it rotate the keys, the values or both, and before or after it
-   keeps them? `pytest tests/test_attention.py -k cache`
+   new token and for several. Why must a key that was kept not be rotated again, and why are values
+   never rotated? `pytest tests/test_attention.py -k cache`
 4. (★★, 20 minutes) Find the mistake. A colleague measures an accuracy of 100% on training digits
    and on new digits, and the model is useless.
 
        written = predict(model, variant, source, lengths, target).argmax(dim=-1)
        accuracy = (written == target).all(dim=1).float().mean()
 
-   Which of our four models would this accuracy praise? Measure it beside `write`. For the right
-   model the two accuracies are exactly equal, even after 100 steps of training: why must they be
-   equal? And why are they no longer equal when you count single digits instead of all six?
+   Which of our four models would this accuracy praise? Measure it beside `write`. For two of the
+   models the two accuracies are exactly equal, even after 100 steps of training: for which ones,
+   and why must they be equal? And why are they no longer equal when you count single digits instead
+   of all six?
 5. (★★★, 90 minutes) Open: the models have seen six digits only. Ask the right model for five digits
    and for eight. Train another one on lengths 4 to 7: `digits`, `predict` and `write` take six for
    granted, and shorter targets need PAD, the token that fills a short row. What breaks first, the
    first digits or the last ones? Report the accuracy by length and position, with three seeds.
+6. (★★, 30 minutes) The right model learns places in three ways: by the rotation in the encoder, by
+   the rotation in the decoder, and by the neighbours. Guess which of them it can do without, one at
+   a time and in pairs. Then change `build` and train. What does the decoder count with if it has no
+   rotation?
 """

@@ -6,11 +6,15 @@ A model that answers "12 - 3 = 9" must know arithmetic. A model that writes only
 not: the computer does the arithmetic. But every problem has its own numbers, and so every problem
 has its own equation. How can a model learn from examples when hardly two of them are alike?
 
-This lesson makes the equations alike. Numbers get names, brackets disappear, and the equations
-that remain are few enough to count. You need to know nothing but Python, and the lesson uses no
-torch. Lessons 01 and 02 can wait. It takes about 30 minutes to read, seconds to run, and four hours
-for the exercises. It runs on the sample that comes with the project. With `--data asdiv-a` or
+This lesson makes the equations alike. Numbers get names, brackets disappear, and the equations that
+remain are few enough to count. You need to know nothing but Python, and the lesson uses no torch.
+Lessons 01 and 02 can wait. It takes about 30 minutes to read, seconds to run, and four hours for
+the exercises. It runs on the sample that comes with the project. With `--data asdiv-a` or
 `--data math23k` it shows the same on published problems (`python data/download.py` gets them).
+
+A set of problems has three parts, its *splits*. The model learns from the training problems. We
+choose settings on the validation problems. We ask the test problems at the end, once. ASDiv-A has
+five *folds* instead: each of them is the test split once, and the other four are for training.
 
 Several sections ask for a guess. Write yours down before you run the cell.
 """
@@ -90,8 +94,9 @@ The easy case comes first: whole numbers get the names N0, N1, … in reading or
 occurs twice gets two names, because it may mean two things. The function below needs three lines.
 But people write numbers in many ways. The table has a row for each rule of the library, the package
 `tinyprune`: an example, the numbers that our three lines find in it, and those that the library
-finds. `train` and `test` count the texts that the rule reaches. Before you run it, guess: in which
-rows do our three lines find the right numbers?
+finds. `train` and `test` count the texts that the rule reaches. (又 is "and", 商 is "quotient", 第
+4 天 is "day 4", 10万 元 is "100,000 yuan".) Before you run it, guess: in which rows do our three
+lines find the right numbers?
 """
 
 # %% 3.2 Naming numbers: the easy case, and the rest
@@ -155,10 +160,11 @@ Chinese one. A number that does not count anything gets no name such as N0: a nu
 library reads it as a unit, like kg. Equations and answers follow the same rules, except that 10万
 is 100000 there. In an equation `3 / 4` and `3:4` are divisions.
 
-Many counts of the sample are 0, because it is written in a few of these ways only. Of the 21,160
-training texts of Math23k, 5,874 have a fraction, 3,679 a point and 2,732 a percent sign. Of the 980
-of ASDiv-A (fold 0 left out), 289 have a number word. Neither set has signs or large number words:
-those rules are for the problems that you type.
+Our three lines are right for the unit, the division, 第 and 万, and nowhere else. Many counts of
+the sample are 0, because it is written in a few of these ways only. Of the 21,160 training texts of
+Math23k, 5,874 have a fraction, 3,679 a point and 2,732 a percent sign. Of the 980 of ASDiv-A (fold
+0 left out), 289 have a number word. Neither set has signs or large number words: those rules are
+for the problems that you type.
 
 Another library may choose differently. Who is right? We ask the recorded equations: how often do
 they use such a number? (A number counts as used if the equation has any equal number. So the counts
@@ -210,18 +216,18 @@ On ASDiv-A no equation uses the 14 idioms, the 5 ordinals or the 2 names, and on
 the 7 names. Equations use 123 of the 156 numbers after 第. Of the 534 numbers before 万 or 亿, they
 use 527 as they stand, and none times ten thousand. Both numbers of `4 / 5` are used in 213 of 216
 cases, but only in 114 is the first divided by the second: "7 / 1750 的 商" is 1750 / 7. The
-doubtful case is "one". ASDiv-A's 31 outside idioms are used once, in "one more". The library reads
-them all the same: an unused number costs a name, but an equation that lacks its number cannot be
-written.
+doubtful case is "one". On ASDiv-A 31 of them stand outside idioms, and one equation uses its 1, for
+"one more". The library reads them all the same: an unused number costs a name, but an equation that
+lacks its number cannot be written.
 
 The library does not read the words of the last rule: half, twice, dozen, 八折, 两倍, 一半,
-百分之四十五. The solver (`python -m tinyprune`) does not read them either, but it says so.
-Exercise 5 is about them.
+百分之四十五. The solver (`python -m tinyprune`) does not read them either, but it says so. Exercise
+5 is about them.
 
 The numbers of the equation then get the names of the numbers in the text. Each number gets the name
 of the first equal number that the equation has not used yet. If all are used, it gets the first
-one's name again. A number that the text does not have stays a constant: for example 3.14,
-or the 1 of "1 - 20%".
+one's name again. A number that the text does not have stays a constant: for example 3.14, or the 1
+of "1 - 20%".
 
 ## Operators before operands
 
@@ -282,10 +288,10 @@ print(f"  ours = library on all {checked} training equations of + and * without 
 # %% [markdown]
 r"""
 Equal operators group from the left, so we must cut at the last one: `(10 - 4) - 3`. If we cut at
-the first one, the equation means 10 - (4 - 3). The last row has the precedence upside down:
-(2 + 3) * 4. Neither mistake crashes, and both results are equations. Only their values show the
-mistake. (Powers group from the right: 2^3^2 is 2^(3^2). The library also handles brackets, powers
-and the minus of -3, in one pass with two stacks: Dijkstra's shunting-yard algorithm.)
+the first one, the equation means 10 - (4 - 3). The last row has the precedence upside down: (2 + 3)
+* 4. Neither mistake crashes, and both results are equations. Only their values show the mistake.
+(Powers group from the right: 2^3^2 is 2^(3^2). The library also handles brackets, powers and the
+minus of -3, in one pass with two stacks: Dijkstra's shunting-yard algorithm.)
 
 ## Where do the brackets go?
 
@@ -404,13 +410,13 @@ print(f"  they can write {writable[0]} of {len(train)} training equations, "
 # %% [markdown]
 r"""
 The four special tokens are no part of an equation. `<pad>` fills short rows, and `<unk>` stands for
-an unknown word. The decoder reads `<bos>` first, or `<mirror>` if it shall write the equation
-mirrored (lesson 05).
+an unknown word. The decoder reads `<bos>` first, or `<mirror>` if it must write the equation
+mirrored (section 3.7).
 
 The last figure is a ceiling: no training lets a solver write more of the recorded equations. A
 target token is there only if a training equation uses it. A token that no equation uses would keep
-its random weights, and could still be written. Constants that hardly any equation uses are left
-out too, because nobody could learn when to use them.
+its random weights, and could still be written. Constants that hardly any equation uses are left out
+too, because nobody could learn when to use them.
 
 ## Names hide the values
 
@@ -441,7 +447,8 @@ print(f"  of {total} subtractions, {in_order / total:.1%} are in text order, "
       f"{larger_first / total:.1%} larger - smaller")
 
 three_numbers = [problem for problem in test if len(problem.numbers) == 3]
-example = next(problem for problem in three_numbers if len(problem.text) < 150)
+short = [problem for problem in three_numbers if len(problem.text) < 150]
+example = min(short, key=lambda problem: not problem.text.isascii())  # an English one, if any
 words = ["".join(word) if is_name(word[0]) else word[0] for word in example.words]
 lines = {"text": example.text,
          "read as": " ".join(words),

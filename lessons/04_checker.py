@@ -37,11 +37,11 @@ print(f"  fractions: {Fraction(1, 10) + Fraction(2, 10) == Fraction(3, 10)}")
 
 # %% [markdown]
 r"""
-A float cannot hold 1/10. It holds the nearest number whose denominator is a power of two. To see
-what that does to real problems, we need the value of an equation in prefix order, such as
-`- N0 * N1 N2`. One stack is enough. Read the equation from the **right**: a number goes onto the
-stack, and an operator takes two values from it and puts one back. At the end one value is on the
-stack: it is the value of the equation.
+A float cannot hold 1/10. It has 53 binary digits, so it holds a number close by, whose denominator
+is a power of two. To see what that does to real problems, we need the value of an equation in
+prefix order, such as `- N0 * N1 N2`. One stack is enough. Read the equation from the **right**: a
+number goes onto the stack, and an operator takes two values from it and puts one back. At the end
+one value is on the stack: it is the value of the equation.
 
 The same function serves floats and fractions: only the kind of number differs. Nearly all
 *recorded* equations, those of the data sets, are right. Guess how many of them a checker with
@@ -158,12 +158,12 @@ finds a way around a filter. sympy's own parser uses eval too.
 So the library knows only numbers, five operators and brackets, as the published sets write them.
 Every other character is an error, and the message says where it is. The library checks the length
 of a text and the size of an exponent (at most 64) before it computes, so no single operation can
-take long. It refuses a value of more than 4000 bits before it computes with it. It never gives any
-of the texts below to `eval`.
+take long. It also refuses a result of more than 4000 bits, so no later step must work with it. It
+never gives any of the texts below to `eval`.
 
-A checker must not refuse too much, either. People write one number in several ways (lesson 03).
-The second table has some that the library reads, and what it makes of them. A colon is a division,
-and a % may follow a bracket. A recorded answer may have a currency's sign.
+A checker must not refuse too much, either. People write one number in several ways (lesson 03). The
+second table has some that the library reads, and what it makes of them. A colon is a division, and
+a % may follow a bracket. A recorded answer may have a currency's sign.
 """
 
 # %% 4.4 The library refuses what must not be run
@@ -310,17 +310,17 @@ print(f"  {len(saved)} recorded and {len(wrong_decimal) + len(wrong_other)} wron
 
 # %% [markdown]
 r"""
-Most answers are whole numbers or fractions, and these were never rounded. For them a tolerance can
-only do harm: with 1e-4, a checker accepts 10,001 in place of 10,000. So our checker first compares
-exactly. It rounds only where the recorded answer is a decimal, and does so in exact arithmetic. It
-counts the two outcomes apart.
+Most answers are whole numbers or fractions, and these were not rounded (but for divisions with
+remainder: 4.7). For them a tolerance can only do harm: with 1e-4, a checker accepts 10,001 in place
+of 10,000. So our checker first compares exactly. It rounds only where the recorded answer is a
+decimal, and does so in exact arithmetic. It counts the two outcomes apart.
 
 The rule of the decimals takes the record at its word. A book that writes 0.0833 may mean 1/12. A
 book that writes 579.65 does not mean 579.6, however small the difference is. The rule also has a
 price. An answer with one decimal stands for a wide range of values, so 0.25 is right for 0.2. The
 last row shows how many wrong equations gain from this: 56 on Math23k, where 1e-4 lets in 2. All
-4,140 Math23k answers with at most ten decimals are exact values: nobody has rounded them.
-Exercise 5 asks for a rule that knows this.
+4,140 Math23k answers with at most ten decimals are exact values: nobody has rounded them. Exercise
+5 asks for a rule that knows this.
 
 The next section applies the checker to the recorded equations themselves. This is the first thing
 to know about a checker: its outcomes on equations that are right.
@@ -354,11 +354,12 @@ for problem in divisions[:3]:
 
 # %% [markdown]
 r"""
-"How many buses?" has a whole answer. Whether it is 9 buses or 10 depends on the question, not on
-the quotient. Published papers count the plain quotient as right, and so does our field `answer`.
-The field `reference_answer` keeps the number in the book, for the strict figure. No record is
-dropped. A record that disagrees with itself stays in its split, and the table says how many there
-are. So whoever compares two systems knows how large the effect can be.
+An ASDiv-A problem has 292 cookies and bags that hold 16 of them: how many bags? The quotient is
+18.25, and the book says 19. Whether a quotient goes up or down depends on the question. Published
+papers count the plain quotient as right, and so does our field `answer`. The field
+`reference_answer` keeps the number in the book, for readers who want to count that one alone. No
+record is dropped. A record that disagrees with itself stays in its split, and the table says how
+many there are. So whoever compares two systems knows how large the effect can be.
 
 ## The same equation
 
@@ -399,8 +400,8 @@ because none of them alone is enough.
 
 ## Exercises
 
-1. (★, 10 minutes) Guess, in floats: 0.1 + 0.2 == 0.3, 0.5 + 0.25 == 0.75, 0.1 * 3 == 0.3, 1 / 3 *
-   3 == 1. Two of them are true. Run them. Which one has a reason, and which one is true by luck of
+1. (★, 10 minutes) Guess, in floats: 0.1 + 0.2 == 0.3, 0.5 + 0.25 == 0.75, 0.1 * 3 == 0.3, 1 / 3 * 3
+   == 1. Two of them are true. Run them. Which one has a reason, and which one is true by luck of
    rounding? Then do the same with fractions, by hand.
 2. (★★, 40 minutes) Write `evaluate_parts` on a prefix equation: the values of all its parts, the
    whole last. `pytest tests/test_checker.py -k "operands_in_order or values or every_part"`

@@ -1,6 +1,6 @@
 """Multi-head attention by hand, with a gate per head, a key/value cache, and removal of heads.
 
-    z[h] = softmax(Q[h] K[h]^T / sqrt(K)) V[h]
+    z[h] = softmax(query[h] key[h]ᵀ / √K) value[h]
     output = sum over h of gate[h] * z[h] W_O[h]ᵀ + b_O
 
 Vaswani et al. 2017, section 3.2 (attention); Su et al. 2021 (rotary positions); Michel et al. 2019

@@ -116,8 +116,11 @@ def matrix(values, rows, columns, name, title=""):
     width = max(map(len, rows))
     for label, row in zip(rows, values):
         print(f"  {label.rjust(width)} |{shades(row, maximum)}|")
-    print(" " * (width + 4) + "".join(f"{number:<2d}" for number in range(len(columns))))
-    print("  " + "  ".join(f"{number} {column}" for number, column in enumerate(columns)))
+    ruler = " " * (width + 4)
+    if len(columns) > 10:
+        print(ruler + "".join(f"{tens:<20d}" for tens in range(1 + len(columns) // 10)))
+    print(ruler + "".join(f"{number % 10} " for number in range(len(columns))))
+    print("  " + "  ".join(f"{number}: {column}" for number, column in enumerate(columns)))
 
     def draw(axes):
         image = axes.imshow(values, cmap="Blues", vmin=0)
