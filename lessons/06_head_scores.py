@@ -13,9 +13,11 @@ about 45 minutes. The teacher of lesson 05 is loaded, or trained now (a minute o
 code then runs for less than a minute, and the exercises take four hours.
 
 Some words. There are three *kinds* of attention: the encoder's self-attention, the decoder's
-self-attention, and cross-attention. Each kind has several *layers*, and each layer has N heads. So
-a head has a name of three parts, `Head(kind, layer, index)`, and a score is one number for it:
-`{Head: float}`, where a high score means "keep". We say *the library* for the package `tinyprune`.
+self-attention, and cross-attention. Each kind has several *layers*. One layer of one kind is *an
+attention*, and it has N heads. So a head has a name of three parts, `Head(kind, layer, index)`. Its
+score is one number, where a high score means "keep". A *criterion* gives a score to each head:
+`{Head: float}`. Whatever the scores say, every attention keeps at least one head (lesson 07). We
+say *the library* for the package `tinyprune`.
 
 ## Entropy: how spread is the attention?
 
@@ -42,7 +44,7 @@ from tinyprune.attention import MultiHeadAttention
 from tinyprune.evaluate import evaluate_model
 from tinyprune.masking import gates_for, lowest_heads, select_heads
 from tinyprune.results import compare, is_correct
-from tinyprune.rivals import mean_loss
+from tinyprune.rivals import gate_gradients, mean_loss
 from tinyprune.scorer import (
     CRITERIA,
     entropy_sums,
@@ -283,8 +285,9 @@ print(f"  entropy alone and norm alone agree on {in_common} of {number} heads to
 r"""
 Row by row you can check the mix: the column α = 0 is the scaled entropy, α = 1 the scaled norm, and
 α = 0.5 lies in the middle. The scale also hides something: the lowest head of a kind always gets 0,
-even if all heads of this kind are excellent. So our rule prunes the same share of each kind, as
-nearly as whole heads allow (lesson 07 computes it).
+even if all heads of this kind are excellent. So scores of different kinds cannot be compared. Our
+rule compares heads of one kind only, and it prunes the same share of each kind, as nearly as whole
+heads allow (lesson 07 computes it).
 
 Now the paper's score of all heads. An x marks the heads that `--ratio` prunes. Guess: does every
 layer lose about as many heads as the others?
@@ -307,18 +310,20 @@ r"""
 ## Criteria that ask the model
 
 Weights and entropies never look at the loss. Three other criteria (`rivals.py`) ask the model
-itself.
+itself; a fourth one follows in 6.14.
 
 **Gradient on the gate** (Michel et al. 2019). Lesson 01 gave every head a gate, which is 1. How
 much does the loss L move if the gate moves? That is ∂L/∂gate. Masking the head moves its gate by
--1, so the loss changes by about -∂L/∂gate. The score is the mean over examples b of the size of
-this number:
+-1. A straight line would promise that the loss changes by -∂L/∂gate. But a step of -1 is far too
+long for a straight line, and in a trained model the promises of the examples nearly cancel. So the
+sign says little, and the score takes the size: the mean over examples b of
 
     I[h] = mean over b of |∂L_b / ∂gate_b[h]|
 
-The absolute value stands *inside* the mean. The next cell shows why. A model has one head, which
-writes 1, and its loss is a squared distance. For problem A the head writes a little too much, for
-problem B a little too little. Guess the gradient of the mean loss.
+(6.9 has the mean with its sign beside it.) The absolute value stands *inside* the mean. The next
+cell shows why. A model has one head, which writes 1, and its loss is a squared distance. For
+problem A the head writes a little too much, for problem B a little too little. Guess the gradient
+of the mean loss.
 """
 
 # %% 6.7 Two problems that cancel
@@ -349,19 +354,18 @@ the loss rises. So every example gets a gate of its own, (B, N) for a layer: fir
 value of each, then the mean.
 
 **Activation.** How long is the vector that the head adds to the residual stream? For one query the
-head's result is z_h, with K numbers, times its gate, which is 1 while heads are scored. W_O,h turns
-it into D numbers. The score is the mean over real queries of ‖W_O,h z_h‖. It sees the values, which
-entropy does not.
+head computes z_h, K numbers. (Its gate is 1 here.) W_O,h turns them into D numbers. The score is
+the mean over real queries of ‖W_O,h z_h‖. It sees the values, which entropy does not.
 
 **Leave-one-out**, the *oracle*. Mask this head alone and see how much the mean loss rises:
 
     I[h] = L(without h) - L
 
-This is what we want to know of a single head, measured on these problems. Other problems rank the
-heads only roughly alike: on ASDiv-A the ranks by two draws of 256 problems have a correlation
-(6.9) of about 0.7. So a criterion that does not use these very problems cannot be expected to agree
-with it perfectly. It costs one pass over the calibration problems for each head: cheap for 24
-heads, expensive for the thousands of a large model.
+This is what we want to know of a single head, measured on these problems. The oracle costs one pass
+over the calibration problems for each head: cheap for 24 heads, expensive for the thousands of a
+large model. Its ranks depend on the problems: on ASDiv-A two draws of 256 problems agree only to
+about 0.7 (6.9 explains this number). So no criterion can be expected to agree with it perfectly,
+least of all one that has not seen these very problems.
 
 Each cell of the next table is "score, rise": the paper's score of a head, and the rise of the loss
 without it. Guess before you run it: do heads with high scores have the large rises?
@@ -389,12 +393,29 @@ def name_of(head):
 largest = max(oracle, key=oracle.get)
 below = sum(score < paper[largest] for score in paper.values())
 print(f"  the largest rise: {name_of(largest)}, {oracle[largest]:+.3f}; "
-      f"{below} of {len(paper)} heads have a lower score")
-if largest in pruned:
-    print("  the paper's score prunes this very head")
+      f"{below} of {len(paper)} heads have a lower score"
+      + (", and the score prunes it" if largest in pruned else ""))
+enough = 5 if largest.kind == "decoder" else 3  # tokens, for a picture that shows something
+long = [p for p in splits.train if vocabularies.can_write(p) and len(p.equation) >= enough]
+problem = min(long, key=lambda p: len(p.words))
+short, = recipe.calibration_batches([problem], vocabularies, 1)
+attentions = {}
+with torch.no_grad():
+    teacher(short.source, short.lengths, short.target, attentions=attentions)
+text = ["BOS", *(word for word, *_ in problem.words)][-attentions["cross", 0].shape[-1]:]
+reads = ["BOS", *problem.equation[:-1]]  # what the decoder reads at each step
+own = attentions[largest[:2]][0, largest.index]  # (T, S)
+figures.matrix(own.tolist(), text if largest.kind == "encoder" else reads,
+               reads if largest.kind == "decoder" else text, f"06_largest_rise_{args.data}",
+               title=name_of(largest))
 
 # %% [markdown]
 r"""
+Look at the picture of the head with the largest rise. With the sample and `--seed 0` it is decoder
+0.0. Each token looks at one place: an operator at BOS, and a number at the operator that it belongs
+to. Perhaps this head follows which slots of the equation are open (lesson 03). Its entropy is low
+because its job is precise. The paper's score reads a low entropy as "not important".
+
 One number says how well two orders agree: the *rank correlation* (Spearman). Replace each value by
 its rank among the heads, and correlate the ranks. 1 means the same order, 0 means no relation, -1
 means the reverse order. We compute it within each kind of attention, because pruning compares heads
@@ -430,6 +451,15 @@ def correlations(scores):
     return [*by_kind, sum(by_kind) / len(by_kind)]
 
 
+def promised_rise(model, batches):
+    """What a straight line promises if the head is masked: -∂L/∂gate, a mean over examples"""
+    gradients = [gate_gradients(model, batch) for batch in batches]  # {(kind, layer): (B, N)}
+    means = {}
+    for name in gradients[0]:
+        means[name] = -torch.cat([of_batch[name] for of_batch in gradients]).mean(dim=0)  # (N,)
+    return by_head(model, means)  # {(kind, layer): (N,)} -> {Head: float}
+
+
 criteria = {"paper": paper_score,
             "paper with reversed entropy": partial(paper_score, entropy_sign=-1),
             "weight norm": CRITERIA["norm_qkvo"],
@@ -437,6 +467,7 @@ criteria = {"paper": paper_score,
             "entropy": CRITERIA["entropy"],
             "random": CRITERIA["random"],
             "gradient on the gate": CRITERIA["gradient"],
+            "the same with its sign": promised_rise,
             "activation": CRITERIA["activation"]}
 found = {}
 for name, criterion in criteria.items():
@@ -456,21 +487,25 @@ print(f"  by chance: ±{of_kind_by_chance:.2f} for one kind ({fewest} heads), ±
 print(f"  beyond chance: {', '.join(beyond)}")
 print(f"  closest to the oracle: {first} ({means[first]:+.2f}), then {second} "
       f"({means[second]:+.2f})")
-finding = "matter neither more nor less in the mean of the kinds, as far as chance allows to say"
+
+
+def direction(value):
+    return "more" if value > 0 else "less"
+
+
+sides = [f"{direction(value)} in {kind} attention" for kind, value in zip(KINDS, found["entropy"])
+         if abs(value) > of_kind_by_chance]
 if abs(means["entropy"]) > by_chance:
-    finding = "matter more" if means["entropy"] > 0 else "matter less"
-signs = {value > 0 for value in found["entropy"][:-1] if abs(value) > of_kind_by_chance}
-if len(signs) == 2:
-    finding = "matter more in one kind and less in another"
-print(f"  heads with high entropy {finding}")
-luck = "beyond chance, as one draw in twenty is" if "random" in beyond else "within chance"
-print(f"  random is {luck}")
+    sides.append(f"{direction(means['entropy'])} in the mean of the kinds")
+print("  beyond chance, heads with high entropy matter "
+      + (", ".join(sides) or "neither more nor less"))
 
 # %% [markdown]
 r"""
-The program computes its verdict from the table. Another `--seed` trains another teacher and gives
-other correlations. A low correlation does not refute the paper's score: after pruning the student
-trains on, and its active heads can take over the work of the pruned ones (lesson 09).
+The program computes its verdict from the table. (Of some thirty single cells about one is beyond
+chance by luck.) Another `--seed` trains another teacher and gives other correlations. A low
+correlation does not refute the paper's score: after pruning the student trains on, and its active
+heads can take over the work of the pruned ones (lesson 09).
 
 You can score heads by a function of your own. A *criterion* is any function from (model, batches)
 to {Head: float}. The next cell defines one: the *confidence* of Voita et al. (2019), the mean over
@@ -496,23 +531,21 @@ def my_score(model, batches):
             largest = probabilities.amax(dim=-1).transpose(1, 2)  # (B, T, N)
             sums[kind, layer_index] += largest[real[kind]].sum(dim=0)  # (N,)
             queries[kind, layer_index] += real[kind].sum()
-    return by_head(model, {name: sums[name] / queries[name] for name in sums})
+    means = {name: sums[name] / queries[name] for name in sums}
+    return by_head(model, means)  # {(kind, layer): (N,)} -> {Head: float}
 
 
 mine = correlations(score_heads(teacher, calibration, my_score))
 rows = [("entropy", *found["entropy"]), ("my_score", *mine)]
 figures.table(rows, ["criterion", *KINDS, "mean"])
-opposite = mine[-1] * means["entropy"] < 0
-print(f"  the two means have {'opposite signs' if opposite else 'the same sign'}")
 
 # %% [markdown]
 r"""
 ## Alone or together
 
 The oracle masks one head at a time. Pruning removes many. Take the two thirds of the heads that
-cost least alone, one head left in every layer of each kind. It is tempting to conclude: each of
-them can be pruned at almost no cost, so all of them can. We work with 64 of the calibration
-problems, so that the searches below take seconds.
+cost least alone. It is tempting to conclude: each of them can be pruned at almost no cost, so all
+of them can. We work with 64 of the calibration problems, so that the searches below take seconds.
 """
 
 # %% 6.11 Each alone
@@ -600,7 +633,7 @@ not of a head.
 
 The smallest case is a pair: each head harmless alone, both ruinous together. Let us search for one
 among the cheap heads whose rise alone is at most 0.025. For each pair we take the joint rise minus
-the sum of both rises, on the few calibration problems. Then we check the best four pairs on other
+the sum of both rises, on the few calibration problems. Then we check the best three pairs on other
 problems, in points of accuracy. `check_pair` calls a pair harmless if each head alone costs at most
 2 points. It calls the pair ruinous if both together cost at least 5 points and at least twice the
 sum. Guess: do the two heads of the best pair belong to the same layer and kind, or to different
@@ -626,7 +659,7 @@ excess = {}  # {pair of heads: its joint rise minus the two rises}
 candidates = [head for head in cheap if alone[head] <= 0.025]
 for pair in itertools.combinations(candidates, 2):
     excess[pair] = joint_rise(pair) - alone[pair[0]] - alone[pair[1]]
-best_pairs = sorted(excess, key=excess.get, reverse=True)[:4]
+best_pairs = sorted(excess, key=excess.get, reverse=True)[:3]
 rows = []
 for one, other in best_pairs:
     *costs, verdict = check_pair(one, other)
@@ -644,10 +677,10 @@ more harmful on the problems that chose it than it is. That is why a verdict of 
 have chosen, so trust its verdicts less.)
 
 What follows for pruning? A ranking that was made once cannot know what the first pruned heads do to
-the others. *Greedy elimination* asks again after each head: mask the head whose masking
-hurts least now, and repeat. It costs as many passes as there are candidates, for each head that is
-masked. The next cell masks half of the heads in both ways. Guess: how many heads do the two sets
-have in common, and which set costs more?
+the others. *Greedy elimination* asks again after each head: mask the head whose masking hurts least
+now, and repeat. To mask one head it tries every head that is left, and each try costs a pass. (The
+library has it as `greedy_score`.) The next cell masks half of the heads in both ways. Guess: how
+many heads do the two sets have in common, and which set costs more?
 """
 
 # %% 6.14 Ranked once, or asked again
@@ -680,9 +713,8 @@ print(f"  {half} heads, asked again against ranked once: {gain} points, {words}"
 # %% [markdown]
 r"""
 The interval is a 95% interval over the problems: would other problems say the same? (Lesson 08
-explains how it is made.) Asking again has a price: each masked head costs a pass for every head
-that is left. Lesson 09 asks again at less cost. While a student trains, it scores all heads again
-and again, and a pruned head may come back.
+explains how it is made.) Lesson 09 asks again at less cost. While a student trains, it scores all
+heads again and again, and a pruned head may come back.
 
 One teacher is one throw of dice. `lessons/results/study.md` has these correlations for fifteen
 teachers of ASDiv-A, and their accuracy against the share of heads removed. It also suggests why the
@@ -693,9 +725,10 @@ it prunes, give more of their attention to the numbers of a text. Exercise 7 let
 
 ★ easy, ★★ medium, ★★★ hard; the minutes are for working, not for reading.
 
-1. (★, 15 minutes) By hand: the normalised entropy of (3/4, 1/4), with two keys, and of (3/4, 1/4,
-   0), with three. Then: four heads of a kind have the norms 2, 3, 5, 6 and the entropies 0.9, 0.3,
-   0.7, 0.5. Scale both, and mix them with α = 0, 0.5 and 1. Which head goes first each time?
+1. (★, 15 minutes) By hand: the entropy as a share of log n, of (3/4, 1/4) with two keys, and of
+   (3/4, 1/4, 0) with three. Then: four heads of a kind have the norms 2, 3, 5, 6 and the entropies
+   0.9, 0.3, 0.7, 0.5. Scale both, and mix them with α = 0, 0.5 and 1. Which head goes first each
+   time?
 2. (★★, 30 minutes) Write `entropy_sums` so that padding changes nothing. Section 6.1 has one head
    and no batch. Two masks are at work: which keys count in n, and which queries count at all?
    `pytest tests/test_scorer.py -k entropy`

@@ -8,8 +8,8 @@ know it before any training. How much of the saving the clock shows is another q
 
 You need lesson 01 and the first page of 02. You read for about 40 minutes. The teacher of lesson 05
 is loaded, or trained now. The code then runs for less than a minute, and the exercises take three
-hours. We prune the heads that lesson 06 scores lowest, but this lesson works with any choice of
-heads.
+and a half hours. We prune the heads that lesson 06 scores lowest, but this lesson works with any
+choice of heads.
 
 Some words. There are three *kinds* of attention, encoder, decoder and cross, each with several
 *layers*. A *pruned* head no longer takes part. It is *masked* if its gate is 0, and *removed* if
@@ -250,7 +250,8 @@ matrices. Each pair of a query and a key costs 2 K for the score and 2 K for the
     decoder    2 D K · 4 T            + 4 K · T (T + 1) / 2   token t looks at t tokens
     cross      2 D K · (2 T + 2 S)    + 4 K · T S             queries T, keys and values S
 
-The library counts the same in `measure.py`. Which of the three kinds has the most expensive heads?
+The library counts the same in `measure.py`. Take S = 30 and T = 5: which of the three kinds has the
+most expensive heads?
 """
 
 # %% 7.5 The price of one head
@@ -327,7 +328,7 @@ print(f"  ceiling here: {1 / (1 - flops_saved(removed)):.2f} times as fast; "
 
 # %% [markdown]
 r"""
-The paper's speed is above its ceiling, so it needs another cause than FLOPs.
+The paper's speed is above its ceiling, so it needs another cause than these FLOPs (7.8 finds one).
 
 Why stop at 30%? The next cell prunes 0 to 70% of the heads and trains no further. At each ratio it
 measures the accuracy here, the FLOPs saved, the ceiling, and the speed of the removed model. Beside
@@ -396,9 +397,10 @@ FLOPs count matrix products. Softmax, the rotation of queries and keys, norms, s
 not in the formula, but they take time too. Some of them shrink with the heads (softmax, rotation).
 Others stay (norms, sums, mixing neighbours). And every operation has a price of its own, however
 small its tensors are: Python must start it, and torch must find the code for it. A decoding step
-works on one token for each problem, so this price counts there. Guess: which share of
-the time of decoding are the matrix products? (Fused attention holds two products and a softmax, and
-has a row of its own.) Does the share change when heads are removed?
+works on one token for each problem, so this price counts there. Guess: what share of the time of
+decoding do the matrix products take? (*Fused attention* is torch's one operation for two products
+and the softmax between them. It has a row of its own.) Does the share change when heads are
+removed?
 """
 
 # %% 7.8 Where the time goes
@@ -435,9 +437,9 @@ print(f"  matrix products take {products['whole']:.0%} of the time, and {directi
 recorded = read_json(results.RESULTS / "speed.json")
 rows = []
 for name, key in (("128 problems", "pruned_speed"), ("1 problem", "pruned_speed_batch1")):
-    reached = {ratio: f"{share:.0%}" for ratio, share in recorded[key]}
-    rows.append((name, *(reached[ratio] for ratio in (0.1, 0.3, 0.5, 0.7))))
-figures.table(rows, ["Math23k: speed / ceiling, in batches of", "10%", "30%", "50%", "70%"])
+    rows.append((name, *(f"{share:.0%}" for _, share in recorded[key])))
+ratios = [f"{ratio:.0%}" for ratio, _ in recorded["pruned_speed"]]
+figures.table(rows, ["Math23k: speed / ceiling, in batches of", *ratios])
 highest = max(share for key in ("pruned_speed", "pruned_speed_batch1")
               for _, share in recorded[key])
 if highest > 1:
@@ -446,9 +448,14 @@ if highest > 1:
 
 # %% [markdown]
 r"""
-Fewer FLOPs need not make a model faster by as much. It depends on the batch: the second table has
-the recorded speed of Math23k's teacher, as a share of its ceiling. Where a batch is large, the
-matrices are large, and their products are more of the time.
+Both models start as many operations: pruning makes tensors smaller, not fewer. So fewer FLOPs need
+not make a model faster by as much. It depends on the batch. The second table has the recorded speed
+of Math23k's teacher with heads removed, as a share of its ceiling. Where a batch is large, the
+matrices are large, and their products are more of the time. With one problem at a time the start of
+each operation counts, and most of the saving is lost.
+
+Our own speed passes the ceiling at some ratios, and the paper's is only 3% above its own. So the
+paper's figure alone is no proof of an error: work that the FLOPs do not count may explain it.
 
 The model has three kinds of attention. Which kind can lose heads with the least damage? Guess from
 the order in which information flows: words to memory, memory to equation, equation to equation.
@@ -481,8 +488,10 @@ print(f"  at 50%: {toughest} heads cost least, by {100 * margin:.1f} points{clea
 
 # %% [markdown]
 r"""
-A kind that costs little is no proof that its heads are useless: the score chose the heads, and
-lesson 06 showed how the cost depends on which other heads are gone. The heads that stay can learn
+On the sample the encoder's heads, which 7.5 calls the dearest, cost the least accuracy, and our
+rule takes the same share of each kind. So it does not save where it is cheapest; exercise 5 does.
+(A kind that costs little is no proof that its heads are useless: the score chose the heads, and
+lesson 06 showed how the cost depends on which other heads are gone.) The heads that stay can learn
 to do without the pruned ones. This is what the next two lessons are for.
 
 ## Exercises
@@ -510,6 +519,7 @@ to do without the pruned ones. This is what the next two lessons are for.
    falls least. The heads of the three kinds have different prices (7.5). How many heads of each
    kind do you take, and do you need fewer heads than our rule?
 6. (★★★, 60 minutes) Open: is it better to prune by kind, or over all kinds together
-   (`scope="all"`)? Measure both at three ratios, with paired intervals (`bootstrap_interval` in
-   `results.py`). What does the scale of lesson 06 do to the ranking over all kinds?
+   (`scope="all"`)? Measure both at three ratios, with paired intervals (lesson 08;
+   `bootstrap_interval` in `results.py`). What does the scale of lesson 06 do to the ranking over
+   all kinds?
 """

@@ -144,7 +144,7 @@ for ratio in ratios[1:]:
 figures.table(rows, ["file", "megabytes"])
 
 # %% 12.7 One step at a time
-figures.heading("12.7 'Pruning step by step costs nothing at first'")
+figures.heading("12.7 'Pruning step by step is as good as all at once'")
 accuracies = {ratio: evaluate_model(model, asked, vocabularies).answer_accuracy
               for ratio, model in smaller.items()}
 rows = [("all at once, before training", *(accuracies[ratio] for ratio in ratios[1:])),
@@ -167,17 +167,20 @@ r"""
 
 1. The first row is the whole model, and it must have the accuracy above the table. The ablation
    reaches its accuracy by another path: its search starts with MIRROR, the sign for mirrored
-   equations. Where the whole model fails already, no head can do much harm. To settle it: the
-   accuracy of "no head removed", by the library's greedy search.
+   equations. So the model writes each equation mirrored, and nobody turns it back before it is
+   graded. Only those are right that keep their value when they are mirrored (a + b). Where the
+   whole model fails already, no head can do much harm. To settle it: the accuracy of "no head
+   removed", by the library's greedy search.
 2. The FLOPs allow the speed-up 1 / (1 - FLOPs saved), and the table shows more. The teacher
    answered one problem at a time, the small model all 32 in one batch. To settle it: both times,
    measured in turn on the same batch (next cell).
 3. The two models were asked different numbers of problems, so they were asked different problems.
    Moreover, the second row's are training problems, and the model that answered them is the
    teacher. To settle it: the second model's accuracy on the first one's problems.
-4. Three equal rows. The first must have the accuracy above the table. The whole model was asked
-   while its heads were still masked, so the check compares a thing with itself. To settle it: the
-   accuracy of the whole model after its gates are open again.
+4. Three equal rows. Masked and removed must agree (lesson 07), but the whole model must not agree
+   with them: it must have the accuracy above the table. It was asked while its heads were still
+   masked, so the check compares a thing with itself. To settle it: the accuracy of the whole model
+   after its gates are open again.
 5. The time does not depend on the ratio, up to noise, so pruning does not cause the gain. A mask
    multiplies by 0 and saves nothing. The original wrote token by token without a cache, the others
    got the whole equation at once. To settle it: the time of the original in the same way, which is
@@ -186,12 +189,14 @@ r"""
    dense one, since each number brings its row and its column. To settle it: the size of the file
    without the heads (`remove_heads`), stored dense.
 7. The two rows agree to the last digit. At 30% the second model could have been measured before its
-   training. At 50% and 70% it must have been trained after earlier steps, so it was never trained:
-   the first row was copied. To settle it: the accuracy after the training.
-8. With 200 problems, a model's accuracy has a standard error of up to 0.035, and a paired
-   difference rarely has an interval narrower than a few hundredths. Here each token of each
-   equation counts as 200 independent observations. (So long equations also count more, and the mean
-   itself is another one.) To settle it: an interval from problems drawn again (next cell).
+   training. But at 50% it has already trained once, after the step to 30%. It cannot have exactly
+   the accuracy of a model that has never trained: the first row was copied. To settle it: the
+   accuracy after the training.
+8. The standard error of a share p of n problems is √(p(1 - p)/n), for 200 problems at most 0.035. A
+   difference of two of them may be chance. So a paired difference rarely has an interval narrower
+   than a few hundredths. Here each token of each equation counts as 200 independent observations.
+   (So long equations also count more, and the mean itself is another one.) To settle it: an
+   interval from problems drawn again (next cell).
 """
 
 # %% 12.9 Two of them settled

@@ -55,7 +55,7 @@ def gradient_score(model, batches):
 
 @torch.no_grad()
 def activation_score(model, batches):
-    """The mean over real queries of ‖z[h] W_O[h]‖: how much a head adds to the residual stream."""
+    """The mean over real queries of ‖z[h] W_O[h]ᵀ‖: how much a head adds to the residual stream."""
     layers = model.attention_layers()
     z = {}  # (kind, layer): what W_O of this attention was given, (B, T, N*K)
     hooks = [layer.output.register_forward_pre_hook(
@@ -105,9 +105,9 @@ def leave_one_out_score(model, batches):
 def greedy_score(model, batches, share=1.0):
     """Backward elimination: the oracle, asked again after each head.
 
-    At each turn the head goes whose pruning leaves the lowest loss beside those that went before.
-    Its score is the number of its turn. What stays gets the number of turns, plus the mean loss
-    without it, which is asked once more. One head stays in each attention.
+    Each turn prunes one more head, beside those that went before: the one without which the loss
+    stays lowest. Its score is the number of its turn. What stays gets the number of turns, plus the
+    mean loss without it, which is asked once more. One head stays in each attention.
     share: of all heads, how many go. A turn costs one pass over the batches for each head left.
     """
     heads = model.heads()
