@@ -164,10 +164,12 @@ assert torch.allclose(ours, library, atol=1e-6)
 
 # %% [markdown]
 r"""
-`build`, `predict` and `learn` are the whole experiment. A variant is one `if`. The loss is measured
-on new digits, in the same way as in training. The accuracy is measured as the model is used: it
-writes six digits, each step reads the tokens that it wrote before, and all six must be right. Guess
-which loss is the lowest. Then guess which accuracy is 0.
+`build`, `predict` and `learn` are the whole experiment. A variant is one `if`. Four models learn:
+the right one; one without positions; one without the causal mask; and one with the input not
+shifted, whose decoder reads the very token that it must predict. The loss is measured on new
+digits, in the same way as in training. The accuracy is measured as the model is used: it writes six
+digits, each step reads the tokens that it wrote before, and all six must be right. Guess which loss
+is the lowest. Then guess which accuracies are 0.
 """
 
 # %% 2.2 The loss, and what the model can do
@@ -216,9 +218,9 @@ figures.curves(curves, "step", "loss", "02_losses", title="Loss while the models
 
 # %% [markdown]
 r"""
-The model without positions knows which digits there are, but not where they stand. At best it can
-find all their orders equally likely, and it comes near to the loss of this best. Its loss is high,
-and this loss is honest.
+The model without positions knows which digits there are, but not where they stand. The best that it
+can do is to give every order of these digits the same probability. Its loss comes near to that.
+This loss is high, and it is honest.
 
 The other two wrong models have found an easier task than reversing: copying. Look at what they
 write: they repeat the token that they have just read. Without the causal mask the decoder sees the
@@ -254,11 +256,11 @@ assert set(rows[0][1:5]) == {"0"}, "only the predictions at positions 4 and 5 ma
 
 # %% [markdown]
 r"""
-The right model moves from position 4 on: it has not read position 3 when it predicts position 3. In
-the columns 0 to 3 any number but 0 is a leak, however small. This test takes one problem, and it
-says more than any loss curve. (Without the causal mask an untrained model leaks everywhere. The
-trained one has learned to copy from one place, so its other leaks are small: test before you
-train.)
+The predictions of the right model move from position 4 on: it has not read position 3 when it
+predicts position 3. In the columns 0 to 3 any number but 0 is a leak, however small. This test
+takes one problem, and it says more than any loss curve. (Without the causal mask an untrained model
+leaks everywhere. The trained one has learned to copy from one place, so its other leaks are small:
+test before you train.)
 
 What did the right model learn? Look at its cross-attention. Each row is a digit that it writes, and
 each column is a token of the source. Which pattern do you expect?

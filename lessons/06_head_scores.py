@@ -314,9 +314,9 @@ itself; a fourth one follows in 6.14.
 
 **Gradient on the gate** (Michel et al. 2019). Lesson 01 gave every head a gate, which is 1. How
 much does the loss L move if the gate moves? That is ∂L/∂gate. Masking the head moves its gate by
--1. A straight line would promise that the loss changes by -∂L/∂gate. But a step of -1 is far too
-long for a straight line, and in a trained model the promises of the examples nearly cancel. So the
-sign says little, and the score takes the size: the mean over examples b of
+-1. A straight line promises a change of -∂L/∂gate. But a step of -1 is far too long for a straight
+line. And some examples promise a rise and others a fall, which nearly cancel. So the sign of the
+mean says little, and the score takes the size, as a mean over examples b:
 
     I[h] = mean over b of |∂L_b / ∂gate_b[h]|
 
@@ -364,8 +364,8 @@ the mean over real queries of ‖W_O,h z_h‖. It sees the values, which entropy
 This is what we want to know of a single head, measured on these problems. The oracle costs one pass
 over the calibration problems for each head: cheap for 24 heads, expensive for the thousands of a
 large model. Its ranks depend on the problems: on ASDiv-A two draws of 256 problems agree only to
-about 0.7 (6.9 explains this number). So no criterion can be expected to agree with it perfectly,
-least of all one that has not seen these very problems.
+about 0.7 (6.9 explains this number). So a criterion that asks other problems cannot be expected to
+agree with it much better. (Those of 6.9 ask the same problems, which may flatter them.)
 
 Each cell of the next table is "score, rise": the paper's score of a head, and the rise of the loss
 without it. Guess before you run it: do heads with high scores have the large rises?
@@ -422,9 +422,10 @@ means the reverse order. We compute it within each kind of attention, because pr
 of one kind, and take the mean of the three.
 
 How large is it by chance? For n heads in random order it lies within ±1.96/√(n - 1) in about 95 of
-100 cases. For the mean of three kinds, divide by √3 once more. Which criterion comes closest to the
-oracle? And does a head that attends everywhere (high entropy) matter more, as the paper says, or
-less, as another paper says (HIES, arXiv 2510.13832; here "reversed entropy": 1 - entropy)?
+100 cases. For the mean of three kinds, divide by √3, too. Which criterion comes closest to the
+oracle? Does a head that attends everywhere (high entropy) matter more, as the paper says? Or does
+it matter less, as another paper says (HIES, arXiv 2510.13832)? In the table "reversed entropy" is 1
+- entropy.
 """
 
 # %% 6.9 Rank correlations
