@@ -165,7 +165,8 @@ def compare_both_ways(rows, others):
         by_draw = {(None, draw): gains(rows, select(others, criterion=draw)).mean()
                    for draw in draws}
         _, half_of_draws = mean_and_half(by_draw)
-        half = math.hypot(half or half_over_problems(rows, others), half_of_draws)
+        of_models = half_over_problems(rows, others) if half is None else half
+        half = math.hypot(of_models, half_of_draws)
     if half is None:
         return cell, over_problems
     over_models = word_for(mean - half, mean + half)
