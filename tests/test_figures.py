@@ -62,3 +62,17 @@ def test_a_scatter_is_a_picture_alone(pictures, capsys):
     figures.scatter({"a": [(1, 2), (2, 3)], "b": [(0, 1)]}, "x", "y", "points", "Title",
                     diagonal=True)
     assert not drawn(pictures, capsys, "points")
+
+
+def test_a_matrix_numbers_its_columns_and_names_them_below(pictures, capsys):
+    figures.matrix([[0, 0.5], [1, 0]], ["a", "bb"], ["x", "9"], "small")
+    assert drawn(pictures, capsys, "small") == ["   a |  ▒▒|", "  bb |██  |", "      0 1 ",
+                                                "  0: x  1: 9"]
+
+
+def test_a_wide_matrix_has_a_line_of_tens(pictures, capsys):
+    figures.matrix([[1] * 21], ["a"], list("abcdefghijklmnopqrstu"), "wide")
+    _, tens, ones, names = drawn(pictures, capsys, "wide")
+    assert [tens[place] for place in (5, 25, 45)] == ["0", "1", "2"]
+    assert ones == "     " + 2 * "0 1 2 3 4 5 6 7 8 9 " + "0 "
+    assert names.endswith("19: t  20: u")
