@@ -552,7 +552,7 @@ r"""
 All four answer the same test problems, so we compare two students problem by problem: the
 difference is 1, 0 or -1. Would other problems give the same result? The *bootstrap* estimates this
 from the problems that we have. It draws as many of them again, with replacement, and takes the mean
-difference. It does so two thousand times, and reports the range of the middle 95%
+difference. It does so ten thousand times, and reports the range of the middle 95%
 (`bootstrap_interval` in `tinyprune/results.py`). This is a *paired interval*.
 
 The verdict follows from the interval alone (`compare` in the same file), and we fix the rule
