@@ -83,6 +83,11 @@ def trained_curves_table(rows, teachers):
         if points:
             cells = [f"{points[ratio]:+.1f}" if ratio in points else "" for ratio in ratios]
             lines.append([name, *cells, largest_ratio(points)])
+    cells = []
+    for ratio in ratios:
+        found = [row for row in select(rows, ratio=ratio) if row["criterion"] in LABELS]
+        cells.append(shown_both_ways(found, origins(found, teachers)))
+    lines.append(["all of these but random", *cells, ""])
     header = ["heads chosen by", *(f"{ratio:.0%}" for ratio in ratios), REACH]
     return (f"{markdown(header, lines)}\n\nSeeds: {counted(rows)}. Intervals over problems: "
             f"± {min(halves):.1f} to {max(halves):.1f} points.")

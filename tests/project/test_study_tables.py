@@ -254,6 +254,8 @@ def test_after_training_points_stand_beside_how_far_a_way_reaches():
     assert below.endswith(f"± {min(halves):.1f} to {max(halves):.1f} points.")
     assert lines[0].split(" | ")[1:5] == ["10%", "30%", "50%", "70%"]
     assert lines[2] == "| the paper's score | +12.5 | -12.5 | -37.5 | -37.5 | 10% |"
+    together = lines[3].split(" | ")
+    assert together[0] == "| all of these but random" and together[1].startswith("+12.5 (")
 
 
 def test_where_the_choice_counts_ways_are_compared_with_random_ones():
