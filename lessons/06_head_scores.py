@@ -402,7 +402,7 @@ short, = recipe.calibration_batches([problem], vocabularies, 1)
 attentions = {}
 with torch.no_grad():
     teacher(short.source, short.lengths, short.target, attentions=attentions)
-text = ["BOS", *(word for word, *_ in problem.words)][-attentions["cross", 0].shape[-1]:]
+text = [word for word, *_ in problem.words]
 reads = ["BOS", *problem.equation[:-1]]  # what the decoder reads at each step
 own = attentions[largest[:2]][0, largest.index]  # (T, S)
 figures.matrix(own.tolist(), text if largest.kind == "encoder" else reads,
