@@ -340,7 +340,10 @@ def test_correlations_are_within_a_kind_with_an_interval_over_teachers():
     assert lines[2] == "| the paper's score |" + f" +0.00 ± {half:.2f} |" * 3
     assert "Teachers: 2." in lines[-1]
     again = same | {"seed": 1}
-    assert "+1.00 ±" in head_tables.alpha_table([same, again]).splitlines()[2]
+    same["scores"]["norm_qkvo"] = 3 * [1, 2, 4, 3]  # as ranks: a correlation of 0.8
+    alphas = head_tables.alpha_table([same, again]).splitlines()
+    assert alphas[2] == "| 0 | +1.00 ± 0.00 | -1.00 ± 0.00 |", "entropy alone"
+    assert alphas[6] == "| 1 | +0.80 ± 0.00 | +0.80 ± 0.00 |", "norm alone"
     stability = head_tables.stability_table([same, again]).splitlines()[2]
     assert stability == "| the paper's score | +1.00 ± 0.00 |"
     assert head_tables.shown_correlation([same], lambda found: 0.5) == "+0.50"
