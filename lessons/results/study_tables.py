@@ -211,30 +211,41 @@ def factorial_table(rows):
     A cell that lacks some of the folds says how many it has.
     """
     teachers = of_plan(rows, "teacher")
-    all_found = copies_of(rows, PRUNED, LEARNED)
+    cells = {(way, learned): of_plan(rows, copy_of(way, learned))
+             for way in PRUNED for learned in LEARNED}
+    all_found = sum(cells.values(), [])
     folds = len({row["fold"] for row in all_found})
     lines = []
-    for pruning, label in PRUNED.items():
-        cells = [label]
+    for way, label in PRUNED.items():
+        line = [label]
         for learned in LEARNED:
-            found = copies_of(rows, [pruning], [learned])
+            found = cells[way, learned]
             cell = shown_both_ways(found, origins(found, teachers)) if found else ""
             own = len({row["fold"] for row in found})
-            cells.append(f"{cell}, {own} of {folds} folds" if 0 < own < folds else cell)
-        lines.append(cells)
+            line.append(f"{cell}, {own} of {folds} folds" if 0 < own < folds else cell)
+        lines.append(line)
     return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(all_found)}."
 
 
-def cells_of(rows, models, sources, decoding=BEST):
-    """The test rows of the factorial's plans "MODEL, SOURCE": one of these, learning from one"""
-    plans = {f"{model}, {source}" for model in models for source in sources}
-    return [row for row in select(rows, split="test", decoding=decoding)
-            if row["settings"]["plan"] in plans]
+def copy_of(way, learned):
+    """A plan: a copy of a plain teacher, pruned in this way, learning from this."""
+    return f"copy, {way}, {learned}"
 
 
-def copies_of(rows, ways, sources):
-    """The copies that were pruned in one of these ways"""
-    return cells_of(rows, [f"copy, {way}" for way in ways], sources)
+def filled(lines):
+    """Without those of which no cell but the first says anything."""
+    return [line for line in lines if any(line[1:])]
+
+
+def shown_of_plans(rows, pairs, decoding=BEST):
+    """[(plan, plan)]: the mean difference, of each pair on the folds and seeds that both have"""
+    first = []
+    second = []
+    for pair in pairs:
+        mine, theirs = in_all([of_plan(rows, plan, decoding) for plan in pair])
+        first += mine
+        second += theirs
+    return shown_both_ways(first, second)
 
 
 def added_table(rows):
@@ -242,28 +253,29 @@ def added_table(rows):
     sources = [learned for learned in LEARNED if learned != "equations"]
     lines = []
     for label, ways in ({way: [way] for way in PRUNED} | {"all of these": PRUNED}).items():
-        alone = copies_of(rows, ways, ["equations"])
-        lines.append([label, *(shown_both_ways(copies_of(rows, ways, [source]), alone)
-                               for source in sources), ""])
-    label = "one-shot, greedy, 0 to 60% hidden"
+        cells = []
+        for source in sources:
+            pairs = [(copy_of(way, source), copy_of(way, "equations")) for way in ways]
+            cells.append(shown_of_plans(rows, pairs))
+        lines.append([label, *cells, ""])
+    live = [(LIVE_COPY, LIVE_COPY_ALONE)]
+    shapes = [(f"{shape}, five teachers", f"{shape}, equations") for shape in SHAPES]
     smaller = []
     for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
-        live, alone = (of_plan(rows, plan, decoding) for plan in (LIVE_COPY, LIVE_COPY_ALONE))
-        lines.append([label + also, "", "", "", shown_both_ways(live, alone)])
-        taught, alone = (cells_of(rows, SHAPES, [source], decoding)
-                         for source in ("five teachers", "equations"))
-        smaller.append(["smaller from the start, the three shapes" + also, "",
-                        shown_both_ways(taught, alone), "", ""])
-    lines += smaller
-    return markdown([f"added: {IN_POINTS}", *sources, "five live teachers"], lines)
+        lines.append([f"one-shot, greedy, 0 to 60% hidden{also}", "", "", "",
+                      shown_of_plans(rows, live, decoding)])
+        smaller.append([f"smaller from the start, the three shapes{also}", "",
+                        shown_of_plans(rows, shapes, decoding), "", ""])
+    found = filled(lines + smaller)
+    return markdown([f"added: {IN_POINTS}", *sources, "five live teachers"], found)
 
 
-# {what the factorial's copies tell: (ways to prune, and those that are subtracted)}
-EFFECTS = {"pruned − not pruned": ([way for way in PRUNED if way != "not pruned"], ["not pruned"]),
-           "dynamic − one-shot": (["dynamic, paper", "dynamic, greedy"],
-                                  ["one-shot, paper", "one-shot, greedy"]),
-           "greedy elimination − the paper's score": (["one-shot, greedy", "dynamic, greedy"],
-                                                      ["one-shot, paper", "dynamic, paper"])}
+# {what the factorial's copies tell: [(a way to prune, the one that is subtracted)]}
+EFFECTS = {"pruned − not pruned": [(way, "not pruned") for way in PRUNED if way != "not pruned"],
+           "dynamic − one-shot": [("dynamic, paper", "one-shot, paper"),
+                                  ("dynamic, greedy", "one-shot, greedy")],
+           "greedy elimination − the paper's score": [("one-shot, greedy", "one-shot, paper"),
+                                                      ("dynamic, greedy", "dynamic, paper")]}
 
 
 def effects_table(rows):
@@ -273,20 +285,22 @@ def effects_table(rows):
     """
     columns = {name: [learned] for learned, name in LEARNED.items()} | {"all four": LEARNED}
     lines = []
-    for label, pair in EFFECTS.items():
+    for label, ways in EFFECTS.items():
         cells = []
-        for learned in columns.values():
-            first, second = (copies_of(rows, ways, learned) for ways in pair)
-            cells.append(shown_both_ways(first, second))
+        for column in columns.values():
+            pairs = [(copy_of(way, learned), copy_of(other, learned))
+                     for way, other in ways for learned in column]
+            cells.append(shown_of_plans(rows, pairs))
         lines.append([label, *cells])
-    pruned, _ = EFFECTS["pruned − not pruned"]
     for shape in SHAPES:
-        cells = {learned: shown_both_ways(cells_of(rows, [shape], [learned]),
-                                          copies_of(rows, pruned, [learned]))
-                 for learned in ("equations", "five teachers")}
+        cells = {}
+        for learned in ("equations", "five teachers"):
+            pairs = [(f"{shape}, {learned}", copy_of(way, learned))
+                     for way, _ in EFFECTS["pruned − not pruned"]]
+            cells[learned] = shown_of_plans(rows, pairs)
         lines.append([f"{shape}, from the start − pruned",
                       *(cells.get(learned, "") for learned in LEARNED), ""])
-    return markdown([IN_POINTS, *columns], lines)
+    return markdown([IN_POINTS, *columns], filled(lines))
 
 
 # the ledger

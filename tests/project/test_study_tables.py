@@ -183,6 +183,12 @@ def test_what_teachers_add_is_taken_from_copies_that_learned_alone():
     assert cost[0] == "| pruned − not pruned"
     assert cost[1].startswith("-25.0 ("), "pruning cost those that learned alone"
     assert cost[3].startswith("+25.0 (") and cost[5].startswith("+0.0 (")
+    # What lacks its counterpart, or a seed of it, does not count.
+    rows += [cell("====", "dynamic, paper", "five teachers"),
+             cell("====", "one-shot, greedy", "five teachers", seed=1)]
+    again = tables.added_table(rows).splitlines()[2:]
+    assert [line.split(" | ") for line in again] == lines
+    assert len(tables.effects_table(rows).splitlines()) == 3, "a line without a figure is left out"
 
 
 def test_both_ways_to_be_unsure_stand_in_one_cell():
