@@ -3,6 +3,7 @@
 A word is itself and parts that it shares with other words. A number is its name (N0, N1, … in
 reading order), its kind, and its rank among the problem's numbers.
 """
+import functools
 import re
 
 from tinyprune.quantities import mask_numbers, plain, read_number
@@ -35,6 +36,7 @@ def is_chinese(text):
     return any("\u4e00" <= character <= "\u9fff" for character in text)
 
 
+@functools.lru_cache(maxsize=100_000)  # a word that comes again is the same list: half the memory
 def subwords(word):
     """A word and the parts that it shares with others: 苹果 -> 苹果 ·苹 ·果
 
