@@ -4,8 +4,8 @@
 
 A router is one linear map, fitted by least squares to the gate gradients of training problems (what
 each head's gate does to that problem's own loss, rivals.py). It reads the problem's embeddings
-alone. So a head that it leaves out costs nothing: no query, key or value of it is computed. A gate
-inside the layer comes too late for that, because it has already paid for Q, K and Q K^T.
+alone. So a head that it leaves out costs nothing: no query, key or value of it is computed. To
+decide by a head's own attention would come too late for that: Q, K and Q K^T are paid by then.
 """
 import contextlib
 
