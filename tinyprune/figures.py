@@ -140,7 +140,8 @@ def curves(lines, x_label, y_label, name, title=""):
     for label, points in lines.items():
         ys = [y for _, y in points]
         bars = "".join(BARS[int(7 * (y - low) / span)] for y in ys)
-        print(f"  {label.ljust(width)}  {bars}  {ys[0]:.3g} … {ys[-1]:.3g}")
+        last = f" … {ys[-1]:.3g}" if len(ys) > 1 else ""
+        print(f"  {label.ljust(width)}  {bars}  {ys[0]:.3g}{last}")
 
     def draw(axes):
         for label, points in lines.items():
