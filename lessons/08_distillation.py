@@ -770,11 +770,12 @@ Stars give the difficulty, from ★ to ★★★.
    many points does it cost?
 6. (★★★, 90 minutes) Open: the placebo experiment with three seeds. Change one thing: another τ, a
    new permutation at every step, `--ratio 0.5`, or ASDiv-A. (τ is `TEMPERATURE` in `distill.py`.)
-   First find your noise: put `functools.partial(ensemble_loss, kd_weight=0)` in the place of the
-   true teacher's loss, and run three seeds. The spread of its difference to "equations alone" is
-   your noise. A gain must also survive a second control: the equations alone with their loss
-   doubled. (AdamW divides by the gradient's size, and the gradient is clipped at 1: guess what
-   doubling does.)
+   Or test the reason of 8.5: train two teachers, each on half of the training problems, and ask
+   each one about the other half. Nobody here has tried this. First find your noise: put
+   `functools.partial(ensemble_loss, kd_weight=0)` in the place of the true teacher's loss, and run
+   three seeds. The spread of its difference to "equations alone" is your noise. A gain must also
+   survive a second control: the equations alone with their loss doubled. (AdamW divides by the
+   gradient's size, and the gradient is clipped at 1: guess what doubling does.)
 7. (★★, 45 minutes) Open: does the student copy its teacher's errors? Take the problems that both
    answer wrongly, and count how often they write the same equation. Compare with two models that
    are not teacher and student.
