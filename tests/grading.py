@@ -50,7 +50,7 @@ def run_tests(folder, arguments, limit=LIMIT):
         if not lines:  # the package cannot be imported, and pytest ends with the reason
             printed = path.with_name("printed").read_text(encoding="utf-8", errors="replace")
             reason = " ".join(printed.split()).rpartition(" E ")[2]
-            return dict.fromkeys(arguments, ("failed", reason))
+            return dict.fromkeys(arguments, ("failed", reason or how))
     results = {}
     for line in lines:
         before = results.get(line["test"], ("begun", ""))
@@ -80,6 +80,9 @@ def run_once(folder, arguments, path, limit):
         elif time.monotonic() - since > (limit if size else 4 * limit):  # torch's import is slow
             process.kill()
             process.wait()
+            if not size:
+                return (f"no test began within {4 * limit} seconds: is the machine busy, or is "
+                        "there a loop at the top of a file?")
             return f"no result after {limit} seconds: is there a loop without an end?"
     return "Python ended within this test: os._exit, or no memory left?"
 

@@ -77,7 +77,7 @@ def check_gradients(loss, pair):
     assert student.grad is not None and student.grad.any(), \
         "the student gets no gradient: was it detached?"
     assert teacher.grad is None or not teacher.grad.any(), \
-        "the teacher gets a gradient: detach its logits and its probabilities"
+        "the teacher gets a gradient: detach what comes from it"
 
 
 def test_kd_gives_the_teacher_no_gradient():
@@ -163,9 +163,14 @@ def test_soft_loss_takes_probabilities_that_are_soft_already():
         "KL is the wrong way round: KL(teacher || student) weighs by the teacher's probabilities":
             torch_kd(teacher[REAL], s),
         "padding is counted": torch_kd(student.flatten(0, 1), teacher.flatten(0, 1)),
-        "padding is left out of the sum but counted in the mean": right * 5 / (B * T)})
+        "padding is left out of the sum but counted in the mean": right * 5 / (B * T),
+        "divided by the number of problems (batchmean of (B, T, V)): flatten to the real tokens "
+        "first": right * 5 / B,
+        "batchmean over (B, T, V) divides by B alone, and padding is counted":
+            torch_kd(student.flatten(0, 1), teacher.flatten(0, 1)) * T})
     sure = F.one_hot(teacher.argmax(-1), V).double()
-    assert soft_loss(student, sure, REAL, t).isfinite(), "a teacher that is sure: 0 log 0 is 0"
+    for zeros in (sure, sure * REAL[..., None]):  # the second one: all 0 at padding
+        assert soft_loss(student, zeros, REAL, t).isfinite(), "0 log 0 is 0, also at padding"
     assert soft_loss(student.requires_grad_(), soft, REAL, t).requires_grad, \
         "the student gets no gradient: was it detached?"
 
@@ -197,7 +202,7 @@ def test_kd_ignores_padding():
     padding = ~REAL[..., None]
     student = torch.where(padding, 40 * student, student).requires_grad_()
     got = kd(student, teacher.masked_fill(padding, -9.0))
-    check(got, expected, "other logits at padding")
+    check(got, expected, "the loss with other logits at padding, expected as before")
     gradient, = torch.autograd.grad(got, student)
     assert not gradient[~REAL].any(), "the logits at padding get a gradient"
 
@@ -240,12 +245,16 @@ def test_attention_kl_of_a_head_is_a_mean_over_real_queries():
 def test_attention_kl_survives_exact_zeros():
     student, teacher = attention_pair()
     sure = F.one_hot(torch.tensor(1), S).double().expand(B, N, T, S)
-    for one, other in ((student, teacher), (student, sure), (sure, teacher)):
+    zeros = {"both have 0 at padded keys, and 0 log 0 is 0": (student, teacher),
+             "the teacher has 0, and 0 log 0 is 0": (student, sure),
+             "the student has 0 where the teacher has not: raise it to 1e-9 under the logarithm":
+                 (sure, teacher)}
+    for reason, (one, other) in zeros.items():
         one = one.clone().requires_grad_()
         loss = kl(one, other).sum()
         gradient, = torch.autograd.grad(loss, one)
         assert loss.isfinite() and gradient.isfinite().all(), \
-            "0 log 0 is 0; NaN or infinity reached loss or gradient"
+            f"NaN or infinity in loss or gradient: {reason}"
 
 
 def test_a_heads_partner_has_its_original_index():
@@ -282,9 +291,18 @@ def test_alignment_is_a_mean_over_active_heads_and_their_partners():
         "a mean of the attentions' means: heads in small layers weigh more": (encoder + cross) / 2,
         "the encoder's real queries were taken for cross-attention too":
             (2 * encoder + reference.attention_kl(*pair, REAL)) / 3})
+    one = cross
     encoder = reference.attention_kl(first, second[:, [2, 0, 1]], REAL)
     cross = reference.attention_kl(second[:, [1, 0]], first[:, [2, 1]], ~REAL)
     check(every, (3 * encoder + 2 * cross) / 5, "without gates all heads are active")
+    some = {("cross", 1): gates["cross", 1]}
+    for named, expected in (({}, every), (some, (3 * encoder + one) / 4)):
+        message = f"`gates` names {list(named)}: all heads are active where it does not name them"
+        try:
+            got = attention_alignment(student, teacher, partners, real, named)
+        except KeyError as error:
+            raise AssertionError(message) from error
+        check(got, expected, message)
     learning = {name: probabilities.requires_grad_() for name, probabilities in student.items()}
     distance = attention_alignment(learning, teacher, partners, real, gates)
     assert isinstance(distance, torch.Tensor) and distance.requires_grad, \

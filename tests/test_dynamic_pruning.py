@@ -1,5 +1,6 @@
 """What dynamic pruning promises: when heads are masked, which, and that they return unchanged."""
 import copy
+import math
 import random
 
 import pytest
@@ -9,7 +10,7 @@ from builders import heads_of, tiny_batch, tiny_model
 from checks import check
 from tinyprune.checkpoint import read, save
 from tinyprune.distill import task_loss
-from tinyprune.dynamic_pruning import DynamicPruning, ratio_at
+from tinyprune.dynamic_pruning import DynamicPruning, head_parts, ratio_at
 from tinyprune.masking import remove_heads, select_heads
 from tinyprune.transformer import Head
 
@@ -70,7 +71,7 @@ class Script:
 
     def __call__(self, model):
         scores = {head: self.scale * (self.rng.random() - 0.5) for head in model.heads()}
-        self.given.append(scores)
+        self.given.append(dict(scores))
         return scores
 
 
@@ -100,6 +101,14 @@ def run(schedule, steps=14, every=3, scale=1.0, seed=0):
         pruning.before_step(step, model, optimizer)
         pruned.append(set(pruning.pruned))
         assert masked_heads(model, pruning.gates) == pruned[-1], "the gates mask the pruned heads"
+        assert set(pruning.saved) == pruned[-1], \
+            f"step {step}: `saved` must have parts of the pruned heads and of no others"
+        assert all(map(math.isfinite, pruning.scores.values())), \
+            "to rank a pruned head lowest must not change its average"
+    for head, parts in pruning.saved.items():
+        views = head_parts(head, model, optimizer)
+        shared = [name for name, part in parts.items() if part.data_ptr() == views[name].data_ptr()]
+        assert not shared, "`saved` holds views, which change with the model: copy them"
     return pruning, script, pruned
 
 
@@ -114,9 +123,9 @@ def test_dynamic_prunes_the_lowest_smoothed_scores_and_heads_come_back():
             smoothed = {head: (smoothed[head] + fresh[head]) / 2 for head in fresh}
         ratio = cubic(entry["step"])
         expected = select_heads(smoothed, ratio)
+        check(entry["ratio"], ratio, f"the ratio at step {entry['step']}, in the log")
         check(pruned[entry["step"]], expected, f"pruned heads at step {entry['step']}", {
             "the scores are not smoothed": select_heads(fresh, ratio)})
-        check(entry["ratio"], ratio, "the ratio of the log")
         check(entry["pruned"], sorted(expected - before), "newly pruned heads, in the log")
         check(entry["returned"], sorted(before - expected), "heads that returned, in the log")
         before = expected
@@ -139,8 +148,13 @@ def test_smoothing_weighs_the_old_scores():
         "the new scores never count": 2.0,
         "the old and the new scores weigh the same": 1.5,
         "the old scores are not weighed down: the weights must sum to 1": 2.2})
-    pruning.update_average(dict.fromkeys(model.heads(), 1.0))
+    fresh = dict.fromkeys(model.heads(), 1.0)
+    pruning.update_average(fresh)
     check(pruning.scores[head], 0.8 * 1.8 + 0.2, "the same new scores again")
+    _, another = start(model, "dynamic", every=1)
+    another.update_average(fresh)
+    another.update_average(dict.fromkeys(model.heads(), 3.0))
+    assert fresh[head] == 1.0, "the average and the first scores are one dictionary: make a new one"
 
 
 def test_heads_are_scored_every_few_steps_and_at_the_end():
@@ -174,7 +188,8 @@ def test_no_head_comes_back_in_monotone(scale):
             back = before - after
             assert not back, f"scores up to {scale}, step {step}: {back} came back"
         assert not any(entry["returned"] for entry in pruning.log), "the log says they did"
-        check(len(pruned[-1]), 9, "half of 18 heads at the end")
+        check(len(pruned[-1]), 9, "half of 18 heads at the end (pruned heads rank lowest, and are "
+                                  "not added to the choice)")
         returned += [entry["returned"] for entry in run("dynamic", seed=seed)[0].log]
     assert any(returned), "the same scores without `monotone`: heads come back"
 
@@ -249,7 +264,8 @@ def moved(before, after):
 
 
 @pytest.mark.parametrize("schedule", ["dynamic", "monotone", "one-shot"])
-@pytest.mark.parametrize("removed", [set(), heads_of("encoder 0 0, cross 1 1")])
+@pytest.mark.parametrize("removed", [set(), heads_of("encoder 0 0, cross 1 1")],
+                         ids=["all heads there", "two heads removed before"])
 def test_a_pruned_head_is_kept_bit_for_bit(schedule, removed):
     """Weight decay and momentum would move it; one-shot prunes before there are any moments.
 
@@ -276,7 +292,8 @@ def test_a_pruned_head_is_kept_bit_for_bit(schedule, removed):
                                    f"{len(names) - 1} others moved: weight decay and momentum "
                                    "move what has no gradient, and the moments move, too")
             else:
-                assert moved(before[head], after), f"step {step}: {head} is active and must learn"
+                assert moved(before[head], after), (f"step {step}: {head} is active and must learn "
+                                                    "(is it still in `saved`?)")
     check(len(kept), len(model.heads()) // 2, "how many heads are pruned at the end")
     assert returns > 0 or schedule != "dynamic", "no head came back"
     check(masked_heads(model, pruning.gates), set(kept), "the heads with gate 0")

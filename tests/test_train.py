@@ -282,6 +282,20 @@ def test_every_step_has_the_schedules_learning_rate_and_gates():
     assert masked[0] == 0 and masked[-1] == 5, f"masked heads of 9: {masked}"
 
 
+def test_a_training_that_prunes_nothing_asks_nothing_of_the_schedule(path, monkeypatch):
+    """So lessons can train a teacher before a student has written the schedule."""
+    for name in ("is_due", "before_step", "after_step"):
+        monkeypatch.delattr(DynamicPruning, name)
+    run(path, replace(CONFIG, epochs=1))
+
+
+def test_a_mistake_in_the_first_step_is_the_one_that_is_shown(path):
+    pruning = scripted_pruning()
+    pruning.after_step = lambda *_: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        train(small_model(), PROBLEMS, WORDS, CONFIG, loss=LOSS, checkpoint=path, pruning=pruning)
+
+
 def test_watching_answers_changes_nothing(path, uninterrupted):
     calls = []
     plain = uninterrupted[False]

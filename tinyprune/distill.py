@@ -28,8 +28,8 @@ TEMPERATURE = 3.0
 def soft_loss(student_logits, probabilities, real, temperature):
     """τ² * KL(probabilities || student at temperature τ): a mean over real tokens.
 
-    student_logits (B, T, V); probabilities (B, T, V), a teacher's at this temperature; real (B, T),
-    True for real target tokens -> a number
+    student_logits (B, T, V); probabilities (B, T, V), a teacher's at this temperature: some may be
+    exactly 0, all at padding; real (B, T), True for real target tokens -> a number
     The factor τ² keeps the gradient's size: softening shrinks it by 1/τ twice.
     """
     ### BEGIN SOLUTION
@@ -54,7 +54,9 @@ def kd_loss(student_logits, teacher_logits, real, temperature):
 def attention_kl(student, teacher, real):
     """KL(teacher || student) of each head's attention probabilities, a mean over real query rows.
 
-    student and teacher (B, N, T, S), real (B, T), True for real queries -> (N,)
+    student and teacher, probabilities (B, N, T, S); real (B, T), True for real queries -> (N,)
+    A term is 0 where the teacher's probability is 0. Under the logarithm, a student's probability
+    below 1e-9 counts as 1e-9. No gradient reaches the teacher.
     """
     ### BEGIN SOLUTION
     teacher = teacher.detach()
@@ -70,7 +72,8 @@ def attention_kl(student, teacher, real):
 def partner_heads(student, teacher):
     """Where each head of the student stands in the teacher, found by its original index.
 
-    -> {(kind, layer): [position in the teacher's layer]}
+    student, teacher: Transformers; `attention_layers()[kind, layer].heads` lists original indices
+    -> {(kind, layer): [position in the teacher's layer]}, for each head of the student's layer
     """
     ### BEGIN SOLUTION
     partners = {}
@@ -85,7 +88,7 @@ def partner_heads(student, teacher):
 def attention_alignment(student, teacher, partners, real, gates=None):
     """The mean of attention_kl over the student's active heads and their partners.
 
-    student, teacher: {(kind, layer): probabilities (B, N, T, S)}
+    student, teacher: what their heads attended, {(kind, layer): probabilities (B, N, T, S)}
     partners: as partner_heads gives them; real: {kind: (B, T)}, True for real queries
     gates: {(kind, layer): (N,)}, 0 for a pruned head and 1 for an active one; where an attention is
            not named, all its heads are active

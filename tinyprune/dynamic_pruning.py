@@ -73,10 +73,11 @@ class DynamicPruning:
     def before_step(self, step, model, optimizer):
         """Scores the heads and moves the gates, if this step is one of the schedule's.
 
-        In this order: the average, the ratio, the heads to prune (with "monotone" a pruned head
-        ranks lowest), the gates (mask), the log, and `saved`. The log gets {"step", "ratio",
-        "pruned": the heads that were not pruned before, "returned": those that were}, both sorted.
-        `saved` gets a copy of the head_parts of each newly pruned head, and forgets the returned.
+        In this order: the average, the ratio (the schedule starts at step 0), the heads to prune,
+        the gates (mask), the log, and `saved`. With "monotone" a pruned head ranks lowest, and its
+        average stays as it is. The log gets {"step", "ratio", "pruned": the heads that were not
+        pruned before, "returned": those that were}, both sorted lists. `saved` gets copies of the
+        head_parts of each newly pruned head, and forgets the returned.
         """
         if not self.is_due(step):
             return
@@ -109,7 +110,10 @@ class DynamicPruning:
             self.gates = self.gates or fresh
 
     def update_average(self, fresh):
-        """Takes fresh scores into the moving average, which begins with the first ones."""
+        """Takes fresh scores, {Head: float}, into the moving average.
+
+        It begins with the first ones. `fresh` itself stays as it is.
+        """
         ### BEGIN SOLUTION
         old = self.scores or fresh
         self.scores = {head: self.ema_decay * old[head] + (1 - self.ema_decay) * fresh[head]
@@ -121,7 +125,8 @@ class DynamicPruning:
         """Puts pruned heads back as they were when they were pruned.
 
         They get no gradient, but weight decay and momentum would still move them, and the head
-        that returns must be the head that left.
+        that returns must be the head that left. `saved` names all that is put back: a head that
+        was pruned before the first step has no moments there.
         """
         ### BEGIN SOLUTION
         for head, kept in self.saved.items():

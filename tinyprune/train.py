@@ -130,11 +130,14 @@ class Training:
     def step(self, batch):
         """Learns from one batch. Its loss is read later."""
         torch.manual_seed(self.config.seed * 1_000_003 + self.done)
-        self.pruning.before_step(self.done, self.model, self.optimizer)
+        prunes = self.pruning.schedule != "none"
+        if prunes:
+            self.pruning.before_step(self.done, self.model, self.optimizer)
         rate = learning_rate_at(self.done, self.steps, self.config)
         self.optimizer.param_groups[0]["lr"].fill_(rate)
         self.unread.append((batch.positions, self.learn(batch)))
-        self.pruning.after_step(self.model, self.optimizer)
+        if prunes:
+            self.pruning.after_step(self.model, self.optimizer)
         self.done += 1
 
     def update(self, batch):
@@ -265,7 +268,7 @@ def log_steps(run, valid=()):
     Raises FloatingPointError if a loss is not finite.
     """
     text = ""
-    epoch = (run.done - 1) // run.steps_per_epoch
+    epoch = max(run.done - 1, 0) // run.steps_per_epoch
     for loss in run.read_losses():
         if len(run.log) == epoch:
             run.log.append({"loss": 0.0, "accuracy": None})

@@ -75,10 +75,11 @@ def student_page(text, assignments):
     parts = [title]
     for assignment in assignments:
         table = ASSIGNMENTS[assignment]
+        reading = f"Read lesson `lessons/{table['lesson']}.py`. {table.get('also', '')}".strip()
         parts.append(f"""
 ## Your assignment: {assignment}
 
-Read lesson `lessons/{table["lesson"]}.py`. {table.get("also", "")}
+{reading}
 Then write these functions, in this order; it takes about {table["hours"]} hours. Each has a
 docstring, and in place of its body a line that names the exercise:
 
