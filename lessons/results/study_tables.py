@@ -303,6 +303,15 @@ def effects_table(rows):
     return markdown([IN_POINTS, *columns], filled(lines))
 
 
+def factorial_tables(rows):
+    """{name: table}; the controls where any has been run"""
+    tables = {"factorial": factorial_table(rows), "added": added_table(rows),
+              "effects": effects_table(rows)}
+    if any(of_plan(rows, plan) for plan in CONTROLS.keys() - {"teacher"}):
+        tables["controls"] = plan_table(rows, CONTROLS)
+    return tables
+
+
 # the ledger
 
 # arXiv 2511.17577: RoBERTa-base on Math23k at 30% of the heads; "at most", "at least": both models.
@@ -439,10 +448,7 @@ def study_tables(all_rounds, all_curves):
             tables[f"questions {data}"] = questions_table(rounds, main)
         if factorial:
             rows = students(factorial) + teachers_for(factorial, rounds)
-            tables[f"factorial {data}"] = factorial_table(rows)
-            tables[f"added {data}"] = added_table(rows)
-            tables[f"effects {data}"] = effects_table(rows)
-            tables[f"controls {data}"] = plan_table(rows, CONTROLS)
+            tables |= {f"{name} {data}": text for name, text in factorial_tables(rows).items()}
         if "nothing" in curves:
             tables[f"curves {data}"] = curves_table(curves["nothing"])
         if "training" in curves:
