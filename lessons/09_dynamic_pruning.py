@@ -450,7 +450,7 @@ print(f"  between the best and the worst of the pruned students: {max(before) - 
       f"untrained, {max(after) - min(after):.3f} trained")
 for column, when in ((1, "untrained"), (2, "trained")):
     ranked = sorted(rows[:-1], key=lambda row: -row[column])
-    print(f"  {when}, from the best to the worst: {', '.join(row[0] for row in ranked)}")
+    print(f"  {when}, from the best to the worst: {'; '.join(row[0] for row in ranked)}")
 gain, words = compare(correct_answers(students["one-shot"]),
                       correct_answers(students["one-shot, random"]))
 print(f"  one-shot by the gradient against random heads: {gain} points, {words}")
