@@ -52,9 +52,9 @@ def test_a_later_round_is_compared_with_plain_teachers_on_the_same_folds(show, v
     rows = [row(0, first, 1), row(0, first, 1), row(1, first, 1),
             row(0, verdicts, 2), row(0, "x" * 40, 2, decoding=results.GREEDY)]
     lines = show(rows).splitlines()[2:]
-    assert len(lines) == 3, "a line for each kind of model, greedy answers left out, and a verdict"
+    assert len(lines) == 2, "a line for each kind of model, greedy answers left out"
     assert lines[0].split() == ["asdiv-a", "teacher", "3", "0.500"], "nothing to compare with"
     share = verdicts.count("=") / 40
     difference = f"{100 * (share - 0.5):+.1f}"
     assert lines[1].split()[:5] == ["asdiv-a", "scratch", "1", f"{share:.3f}", difference]
-    assert lines[2] == f"  {words}: scratch, asdiv-a"
+    assert lines[1].endswith(f"), {words}")
