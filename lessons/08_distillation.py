@@ -225,9 +225,9 @@ a small difference between them, and it still has the order of the logits.
 
 Both sides are softened, the teacher and the student: with teacher probabilities p = softmax(v / τ)
 and student probabilities q = softmax(z / τ), both (V,). We need the gradient with respect to the
-student's logits z. Only the student's part of KL depends on z, and the logarithm of q[i] is z[i] /
-τ - log(sum over j of exp(z[j] / τ)). Its derivative with respect to z[k] is 1/τ if i = k, minus
-q[k] / τ in any case. KL holds -p[i] log q[i], summed over i, and all p[i] add up to 1, so
+student's logits z. Only the student's part of KL depends on z, and the logarithm of q[i] is
+z[i] / τ - log(sum over j of exp(z[j] / τ)). Its derivative with respect to z[k] is 1/τ if i = k,
+minus q[k] / τ in any case. KL holds -p[i] log q[i], summed over i, and all p[i] add up to 1, so
 
     d KL / d z[k] = (q[k] - p[k]) / τ
 

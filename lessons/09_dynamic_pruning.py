@@ -646,8 +646,8 @@ def read_all(model, choose):
 WAYS = {"whole model": (teacher, nothing), "the same heads removed": (smaller, nothing),
         "chosen by the router": (teacher, by_router),
         "chosen by its own gradients": (teacher, by_own_gradients)}
-timed = ("whole model", "the same heads removed", "chosen by the router")  # its own gradients
-# would need the equation, which nobody has at inference
+# Not by its own gradients: they need the equation, which nobody has at inference.
+timed = ("whole model", "the same heads removed", "chosen by the router")
 seconds = interleaved({name: partial(read_all, *WAYS[name]) for name in timed}, rounds=3)
 answers = {name: ask(*way) for name, way in WAYS.items()}
 rows = []

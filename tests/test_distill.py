@@ -153,6 +153,7 @@ def test_soft_loss_takes_probabilities_that_are_soft_already():
     s = student[REAL]
     q = soft[REAL]
     right = torch_kd(s, teacher[REAL])
+    with_padding = torch_kd(student.flatten(0, 1), teacher.flatten(0, 1))
     check(soft_loss(student, soft, REAL, t), right, "soft_loss over 5 real tokens of 8, t = 3", {
         "the probabilities were softened again": torch_kd(s, q),
         "the student is not softened": torch_kd(s, teacher[REAL], 1, t),
@@ -162,12 +163,11 @@ def test_soft_loss_takes_probabilities_that_are_soft_already():
         "taken off": right + t ** 2 * torch.special.entr(q).sum(-1).mean(),
         "KL is the wrong way round: KL(teacher || student) weighs by the teacher's probabilities":
             torch_kd(teacher[REAL], s),
-        "padding is counted": torch_kd(student.flatten(0, 1), teacher.flatten(0, 1)),
+        "padding is counted": with_padding,
         "padding is left out of the sum but counted in the mean": right * 5 / (B * T),
         "divided by the number of problems (batchmean of (B, T, V)): flatten to the real tokens "
         "first": right * 5 / B,
-        "batchmean over (B, T, V) divides by B alone, and padding is counted":
-            torch_kd(student.flatten(0, 1), teacher.flatten(0, 1)) * T})
+        "batchmean over (B, T, V) divides by B alone, and padding is counted": with_padding * T})
     sure = F.one_hot(teacher.argmax(-1), V).double()
     for zeros in (sure, sure * REAL[..., None]):  # the second one: all 0 at padding
         assert soft_loss(student, zeros, REAL, t).isfinite(), "0 log 0 is 0, also at padding"
@@ -291,12 +291,11 @@ def test_alignment_is_a_mean_over_active_heads_and_their_partners():
         "a mean of the attentions' means: heads in small layers weigh more": (encoder + cross) / 2,
         "the encoder's real queries were taken for cross-attention too":
             (2 * encoder + reference.attention_kl(*pair, REAL)) / 3})
-    one = cross
-    encoder = reference.attention_kl(first, second[:, [2, 0, 1]], REAL)
-    cross = reference.attention_kl(second[:, [1, 0]], first[:, [2, 1]], ~REAL)
-    check(every, (3 * encoder + 2 * cross) / 5, "without gates all heads are active")
+    encoder = reference.attention_kl(first, second[:, [2, 0, 1]], REAL)  # all three heads
+    both = reference.attention_kl(second[:, [1, 0]], first[:, [2, 1]], ~REAL)  # of cross-attention
+    check(every, (3 * encoder + 2 * both) / 5, "without gates all heads are active")
     some = {("cross", 1): gates["cross", 1]}
-    for named, expected in (({}, every), (some, (3 * encoder + one) / 4)):
+    for named, expected in (({}, every), (some, (3 * encoder + cross) / 4)):
         message = f"`gates` names {list(named)}: all heads are active where it does not name them"
         try:
             got = attention_alignment(student, teacher, partners, real, named)

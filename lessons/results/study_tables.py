@@ -112,10 +112,11 @@ def questions_table(rows, main):
     for question, pair in questions.items():
         cells = []
         for decoding in (BEST, GREEDY):
-            found = [of_plan(rows, plan, decoding) for plan in pair]
-            if not {"teacher", TOGETHER} & set(pair):
-                found = in_all(found)
-            cells.append(shown_both_ways(*found))
+            if {"teacher", TOGETHER} & set(pair):
+                cell = shown_both_ways(*(of_plan(rows, plan, decoding) for plan in pair))
+            else:
+                cell = shown_of_plans(rows, [pair], decoding)
+            cells.append(cell)
         if cells[0]:
             lines.append([question, *cells])
     return markdown(["question", IN_POINTS, "the same, both greedy"], lines)
