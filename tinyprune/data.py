@@ -246,10 +246,13 @@ def _asdiv_problem(path, record):
 
 # sets
 
-def hold_out(problems, first=0):
-    """Holds out every tenth of the problems, from position `first` on: -> the others, these"""
-    others = [problem for position, problem in enumerate(problems) if position % 10 != first]
-    return others, problems[first::10]
+def hold_out(problems, first=0, parts=10):
+    """Holds out every tenth of the problems, from position `first` on: -> the others, these
+
+    parts: how many such sets of problems there are, if not ten
+    """
+    others = [problem for position, problem in enumerate(problems) if position % parts != first]
+    return others, problems[first::parts]
 
 
 def folder(data):

@@ -158,22 +158,25 @@ def load_or_train_teacher(data, fold=0, seed=0, shipped=True):
         load(data, fold), config, seed, checkpoint))
 
 
-def load_or_train_teacher_on(splits, data, fold, label, seed=0):
+def load_or_train_teacher_on(splits, data, fold, label, seed=0, target=None):
     """A teacher with the data set's settings that learns from other splits of it, named `label`.
 
+    target: its target vocabulary, by default that of the splits' training problems
     -> Trained, Vocabularies
     """
     experiment = EXPERIMENTS[data]
     path = model_path(data, fold, label, experiment, seed)
-    return load_or_train(path, label, partial(train_teacher, splits, experiment, seed))
+    return load_or_train(path, label, partial(train_teacher, splits, experiment, seed,
+                                              target=target))
 
 
-def train_teacher(splits, experiment, seed, checkpoint):
+def train_teacher(splits, experiment, seed, checkpoint, target=None):
     """Trains a teacher from the start, with the settings of an ExperimentConfig.
 
     -> model, vocabularies, log, pruning log
     """
     vocabularies = Vocabularies.of(splits.train, experiment.min_count)
+    vocabularies.target = target or vocabularies.target
     torch.manual_seed(seed)
     model = Transformer(Config(len(vocabularies.source), len(vocabularies.target),
                                **experiment.model))
@@ -232,7 +235,7 @@ def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio
 def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, config, *,
                                    origin=None, aligned=False, shape=None, ratio=0.0,
                                    schedule="dynamic", criterion=paper_score, calibration=None,
-                                   live=False):
+                                   live=False, ask=None):
     """A student that learns from the recorded equations and the mean of several teachers.
 
     teachers: [] leaves it alone with the recorded equations
@@ -244,6 +247,7 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
     calibration: on how many problems heads are scored, by default as the data set's settings say
     live: whether the teachers read each text with the words hidden that the student does not see;
           otherwise they are asked once, on clean texts
+    ask: () -> what the teachers say of each training problem, if not the mean of what all say
     -> Trained
     """
     experiment = EXPERIMENTS[data]
@@ -261,7 +265,8 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
         if teachers and live:
             loss = partial(live_ensemble_loss, teachers=teachers, origin=aligned_with)
         elif teachers:
-            soft = load_or_ask_teachers(data, fold, splits, vocabularies, teachers)
+            soft = load_or_ask_teachers(data, fold, splits.train, teachers, ask or partial(
+                ensemble_probabilities, teachers, splits.train, vocabularies))
             loss = partial(ensemble_loss, origin=aligned_with)
         pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
         return train_and_remove(model, pruning, splits, vocabularies, config, loss=loss, soft=soft,
@@ -284,13 +289,13 @@ def train_and_remove(model, pruning, splits, vocabularies, config, **options):
     return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
 
 
-def load_or_ask_teachers(data, fold, splits, vocabularies, teachers):
-    """ensemble_probabilities on the training problems, computed once and kept."""
-    ids = [problem.id for problem in splits.train]
+def load_or_ask_teachers(data, fold, problems, teachers, ask):
+    """What these teachers say of these training problems, asked once and kept."""
+    ids = [problem.id for problem in problems]
     path = model_path(data, fold, "soft", ids, TEMPERATURE, *map(fingerprint, teachers))
     if path.exists():
         return [row.cpu() for row in read(path)]  # a batch takes its own to the device
-    soft = ensemble_probabilities(teachers, splits.train, vocabularies)
+    soft = ask()
     save(soft, path)
     return soft
 

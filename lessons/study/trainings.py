@@ -4,11 +4,13 @@ trials:    what round 2 should be, chosen on validation problems; no test proble
 rounds:    round 1, five plain teachers, alone and together; round 2, students of all five
 factorial: {not pruned, one-shot, dynamic} x {what a student learns from}, and the controls
 trained-curves: copies that lose more and more heads at once, and then learn from five teachers
+cross-fitting: do teachers say more of problems that they do not know by heart?
 """
 from dataclasses import dataclass, replace
 from functools import partial
 
 from committee import Committee
+from cross_fitting import cross_fitted_probabilities, teachers_of_others
 from runs import CHOICES, TEACHERS, Run, answers, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.measure import costs_of
@@ -28,6 +30,7 @@ class Plan:
     criterion: str = "paper"
     origin: str | None = None  # a plan: what a copy is copied from, by default the plain teacher
     live: bool = False  # whether the teachers read texts with hidden words
+    cross_fitted: bool = False  # whether each problem's teacher has not learned from it
     word_dropout: float | tuple | None = None  # by default the data set's share of hidden words
     calibration: int | None = None  # problems to score heads on, by default the data set's number
     shape: str = "whole"  # a name in SHAPES: of a model that is smaller from the start
@@ -159,6 +162,13 @@ def trained_curves(data):
             for seed in range(SEEDS) for plan in plans]
 
 
+def cross_fitting(data):
+    """Plain teachers, and students of all five: recorded ones, or cross-fitted ones."""
+    plans = ["teacher", "scratch", CROSS_FITTED]
+    return [Run("cross-fitting", data, fold, plan, seed)
+            for seed in range(SEEDS) for fold in folds_of(data) for plan in plans]
+
+
 def curve_plan(choice, tenths):
     return f"{choice}, {10 * tenths}%"
 
@@ -167,7 +177,9 @@ FACTORIAL = make_factorial()
 CURVES = {curve_plan(choice, tenths): Plan("copy", teachers=TEACHERS, ratio=tenths / 10,
                                            schedule="one-shot", criterion=choice)
           for tenths in range(1, 8) for choice in CHOICES}
+CROSS_FITTED = "scratch, cross-fitted teachers"
 PLANS = {"teacher": Plan(), TOGETHER: Plan(teachers=TEACHERS)} | ROUND_2 | FACTORIAL | CURVES
+PLANS[CROSS_FITTED] = Plan(teachers=TEACHERS, cross_fitted=True)
 
 
 def criterion_of(plan, seed):
@@ -188,8 +200,13 @@ def train_plan(run, splits):
     if run.plan == "teacher":
         return *teacher_of(run, splits, run.seed), config
     vocabularies = Vocabularies.of(splits.train, experiment.min_count)
-    seeds = [run.seed] if plan.teachers == 1 else range(plan.teachers)
-    teachers = [teacher_of(run, splits, seed)[0] for seed in seeds]
+    ask = None
+    if plan.cross_fitted:
+        teachers, own = teachers_of_others(run, splits, plan.teachers, vocabularies.target)
+        ask = partial(cross_fitted_probabilities, teachers, splits.train, own)
+    else:
+        seeds = [run.seed] if plan.teachers == 1 else range(plan.teachers)
+        teachers = [teacher_of(run, splits, seed)[0] for seed in seeds]
     if run.plan == TOGETHER:
         return Committee(teachers), vocabularies, config
     origin = None
@@ -202,7 +219,7 @@ def train_plan(run, splits):
         origin=origin, aligned=plan.aligned,
         shape=None if plan.shape == "whole" else SHAPES[run.data][plan.shape],
         ratio=plan.ratio, schedule=plan.schedule, criterion=criterion_of(plan, run.seed),
-        calibration=plan.calibration, live=plan.live)
+        calibration=plan.calibration, live=plan.live, ask=ask)
     return trained.model, vocabularies, config
 
 
@@ -221,7 +238,8 @@ def execute(run):
     experiment = recipe.EXPERIMENTS[run.data]
     settings = {"round": 1 if facts["model"] == "teacher" else 2, "teachers": plan.teachers,
                 "start": plan.start, "origin": plan.origin,
-                "shape": plan.shape, "live": plan.live, "scope": "kind",
+                "shape": plan.shape, "live": plan.live, "cross_fitted": plan.cross_fitted,
+                "scope": "kind",
                 "calibration": plan.calibration or experiment.calibration,
                 "batch": experiment.teacher.batch_size}
     model, vocabularies, config = train_plan(run, splits)

@@ -10,6 +10,7 @@ import torch
 import agreement
 import costs
 import criteria
+import cross_fitting
 import head_tables
 import inference
 import pruned
@@ -24,6 +25,7 @@ from tinyprune.batching import make_batch
 from tinyprune.bidirectional import bidirectional_search
 from tinyprune.data import Splits
 from tinyprune.decode import greedy
+from tinyprune.distill import ensemble_probabilities
 from tinyprune.evaluate import evaluate_model
 from tinyprune.files import ROOT
 from tinyprune.results import BEST, KEYS
@@ -121,6 +123,7 @@ KINDS = [("live, then pruned and trained on", 17, dict(start="copy", live=True))
          ("copy, dynamic, paper, five teachers and alignment", 17, dict(start="copy", teachers=2)),
          ("copy, one-shot, paper, one teacher", 17, dict(teachers=1)),
          ("narrower, equal parameters, equations", 24, dict(start="scratch", teachers=0)),
+         ("scratch, cross-fitted teachers", 24, dict(start="scratch", cross_fitted=True)),
          ("teachers together", None, dict(round=1, teachers=2))]
 
 
@@ -153,6 +156,28 @@ def test_a_student_without_a_teacher_is_known_by_its_problems(whole, small):
             "sample", 0, Splits(problems, [], []), words, [], config)
         assert trained.model.config.source_tokens == len(words.source)
     assert len(list(small.glob("ensemble-student-*.pt"))) == 2
+
+
+def test_no_cross_fitted_teacher_is_asked_about_a_problem_it_has_learned(small, whole, monkeypatch):
+    splits = Splits(whole.train[:30], [], [])
+    words = Vocabularies.of(splits.train)
+    learned = []
+
+    def teacher_on(its_splits, data, fold, label, seed, target):
+        learned.append(its_splits.train)
+        own = replace(Vocabularies.of(its_splits.train), target=target)
+        return recipe.Trained(model_for(own, seed), [], []), own
+
+    monkeypatch.setattr(recipe, "load_or_train_teacher_on", teacher_on)
+    run = Run("rounds", "sample", None, trainings.CROSS_FITTED, 0)
+    teachers, own = cross_fitting.teachers_of_others(run, splits, 3, words.target)
+    found = cross_fitting.cross_fitted_probabilities(teachers, splits.train, own)
+    assert sorted(map(len, learned)) == [20, 20, 20]
+    for problem, got in zip(splits.train, found):
+        [other] = [number for number, problems in enumerate(learned) if problem not in problems]
+        [expected] = ensemble_probabilities([teachers[other]], [problem], own[other])
+        check(got, expected, f"what is said of {problem.id}")
+        assert got.shape[-1] == len(words.target), "the student's tokens"
 
 
 def test_a_student_is_known_by_its_teachers_weights():
