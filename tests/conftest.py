@@ -38,7 +38,7 @@ def runs(tmp_path_factory):
 def small(whole, monkeypatch, tmp_path):
     """A sample of a few problems, models of one epoch, and an empty folder for what is written."""
     def load(name, fold=0, tuning=False):
-        return Splits(whole.train[::20], whole.valid[::20], whole.test[::20])
+        return Splits(whole.train[::40], whole.valid[::20], whole.test[::40])
 
     monkeypatch.setattr(recipe, "load", load)
     monkeypatch.setattr(data, "load", load)

@@ -33,7 +33,7 @@ def use_arguments(monkeypatch, program, line):
 def test_a_lesson_runs_to_its_end(name, small, runs, monkeypatch, capsys):
     monkeypatch.setattr(files, "RUNS", runs)
     text = re.sub(r"\bsteps=\d+", "steps=20", text_of(name))  # lessons 01, 02 and 11 train a lot
-    run(name, re.sub(r"\bepochs=\d+", "epochs=1", text))
+    run(name, re.sub(r"\b(epochs|rounds)=\d+", r"\1=1", text))
     shown = [line for line in capsys.readouterr().out.splitlines() if "step " not in line]
     assert 0 < len(shown) < 150, f"{name} prints {len(shown)} lines: a reader wants fewer than 150"
 

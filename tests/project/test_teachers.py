@@ -152,7 +152,7 @@ def test_without_a_validation_split_each_problem_is_asked_of_one_who_has_not_see
     learned = []
     asked = []
 
-    def train_teacher(splits, experiment, seed, checkpoint):
+    def train_teacher(splits, experiment, seed, checkpoint, target):
         learned.append({problem.id for problem in splits.train})
         vocabularies = Vocabularies.of(splits.train)
         return model_for(vocabularies), vocabularies, [], []
