@@ -407,6 +407,19 @@ def agreement_table(files, names, pairs):
     return f"{text}\n\n{markdown(header, differences)}" if differences else text
 
 
+def targets_table(files):
+    """What teachers say of problems that they have learned from, and of others: means over runs."""
+    lines = [[name, shown_said(files, name, "best"), shown_said(files, name, "probability")]
+             for name in files[0]["said"]]
+    return markdown(["who is asked, and about what", "the recorded token is the best one",
+                     "probability of the recorded token"], lines)
+
+
+def shown_said(files, name, measure):
+    mean, half = over_files(files, lambda file: file["said"][name][measure])
+    return f"{mean:.1%}" + ("" if half is None else f" ± {100 * half:.1f}")
+
+
 def shown_agreement(files, measure, plan, minus=None):
     """A measure of a plan, or of a plan minus the same of another one: a cell"""
     def measured(file):

@@ -14,6 +14,7 @@ from head_tables import (
     pairs_table,
     pruned_table,
     stability_table,
+    targets_table,
     trained_curves_table,
 )
 from over_seeds import (
@@ -206,6 +207,11 @@ for shape in SHAPES:
                  f"{shape}, five teachers": f"{shape}, from the start, five teachers"}
 
 
+CROSS_FITTING = {"teacher": "plain teachers, one at a time",
+                 "scratch": "from the start, five recorded teachers",
+                 "scratch, cross-fitted teachers": "from the start, cross-fitted teachers"}
+
+
 def factorial_table(rows):
     """What a student learns from across, how it is pruned down; points against the teachers.
 
@@ -304,6 +310,25 @@ def effects_table(rows):
     return markdown([IN_POINTS, *columns], filled(lines))
 
 
+def cross_fitting_table(rows):
+    """Students of teachers that have learned from each problem, or that have not; a line a model.
+
+    Each is compared with those before it, on the folds and seeds that both have.
+    """
+    lines = []
+    for decoding, also in ((BEST, ""), (GREEDY, "; all answer greedily")):
+        before = []
+        for plan, name in CROSS_FITTING.items():
+            found = of_plan(rows, plan, decoding)
+            cells = [shown_of_plans(rows, [(plan, other)], decoding) for other in before]
+            before.append(plan)
+            if found:
+                lines.append([name + also, shown_mean(found), *cells,
+                              *[""] * (len(CROSS_FITTING) - len(before)), counted(found)])
+    return markdown(["model", "answers right (95%)", f"minus plain teachers: {IN_POINTS}",
+                     "minus students of recorded teachers", "seeds"], lines)
+
+
 def factorial_tables(rows):
     """{name: table}; the controls where any has been run"""
     tables = {"factorial": factorial_table(rows), "added": added_table(rows),
@@ -392,6 +417,7 @@ def read_findings(pattern):
 # {study whose files hold no rows: {table: what makes it}}
 FROM_FINDINGS = {"agreement": {"agreement": partial(agreement_table, names=AGREEMENT,
                                                     pairs=AGREEMENT_PAIRS)},
+                 "targets": {"targets": targets_table},
                  "costs": {"costs": costs_table},
                  "criteria": {"stability": stability_table, "pairs": pairs_table},
                  "pruned": {"criteria": criteria_table, "alpha": alpha_table,
@@ -428,6 +454,23 @@ def of_plan(rows, plan, decoding=BEST):
     return select(rows, split="test", decoding=decoding, plan=plan)
 
 
+def tables_of_curves(data, curves, rounds):
+    """{name: table}, of what has files; curves: as read_curves reads them"""
+    tables = {}
+    shown = decoded(curves)
+    if "nothing" in shown:
+        tables["curves"] = curves_table(shown["nothing"])
+    if "training" in shown:
+        own = read_rows(f"study/trained-curves-{data}-*teacher-seed*.json")
+        teachers = of_plan(teachers_for(own, rounds), "teacher")
+        tables["trained-curves"] = trained_curves_table(shown["training"], teachers)
+    if curves:
+        greedy = {after: select(rows, decoding=GREEDY) for after, rows in curves.items()}
+        tables["choice"] = choice_table(greedy)
+        tables["contrasts"] = contrasts_table(greedy)
+    return tables
+
+
 def study_tables(all_rounds, all_curves):
     """{name of a table: its text} of the studies and sets that have files.
 
@@ -437,7 +480,6 @@ def study_tables(all_rounds, all_curves):
     for data, main in MAIN_STUDENTS.items():
         rounds = all_rounds[data]
         factorial = read_rows(f"study/factorial-{data}-*.json")
-        curves = decoded(all_curves[data])
         trials = read_rows(f"study/trials-{data}-*.json")
         routed = read_rows(f"study/inference-{data}-*.json")
         tried = trials + select(rounds, split="valid")  # of ASDiv-A's rounds, none
@@ -450,17 +492,11 @@ def study_tables(all_rounds, all_curves):
         if factorial:
             rows = students(factorial) + teachers_for(factorial, rounds)
             tables |= {f"{name} {data}": text for name, text in factorial_tables(rows).items()}
-        if "nothing" in curves:
-            tables[f"curves {data}"] = curves_table(curves["nothing"])
-        if "training" in curves:
-            own = read_rows(f"study/trained-curves-{data}-*teacher-seed*.json")
-            teachers = of_plan(teachers_for(own, rounds), "teacher")
-            tables[f"trained-curves {data}"] = trained_curves_table(curves["training"], teachers)
-        if curves:
-            greedy = {after: select(rows, decoding=GREEDY)
-                      for after, rows in all_curves[data].items()}
-            tables[f"choice {data}"] = choice_table(greedy)
-            tables[f"contrasts {data}"] = contrasts_table(greedy)
+        crossed = read_rows(f"study/cross-fitting-{data}-*.json")
+        if crossed:
+            tables[f"cross-fitting {data}"] = cross_fitting_table(crossed)
+        curves = tables_of_curves(data, all_curves[data], rounds)
+        tables |= {f"{name} {data}": text for name, text in curves.items()}
         if routed:
             tables[f"inference {data}"] = inference_table(routed)
         for study, makers in FROM_FINDINGS.items():

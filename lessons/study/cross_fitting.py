@@ -6,9 +6,13 @@ learned from all the others.
 
 Dao et al. 2021, "Knowledge Distillation as Semiparametric Inference" (arXiv 2104.09732)
 """
+import torch
+
+from runs import TEACHERS, Run, folds_of, teacher_of
 from tinyprune import recipe
 from tinyprune.data import Splits, hold_out
-from tinyprune.distill import ensemble_probabilities
+from tinyprune.distill import TEMPERATURE, ensemble_probabilities
+from tinyprune.vocabulary import Vocabularies
 
 
 def teachers_of_others(run, splits, count, target):
@@ -30,7 +34,7 @@ def teachers_of_others(run, splits, count, target):
     return teachers, vocabularies
 
 
-def cross_fitted_probabilities(teachers, problems, vocabularies):
+def cross_fitted_probabilities(teachers, problems, vocabularies, temperature=TEMPERATURE):
     """What each problem's own teacher says of it: [(2, T, V)], as ensemble_probabilities gives it.
 
     vocabularies: those of each teacher
@@ -38,5 +42,46 @@ def cross_fitted_probabilities(teachers, problems, vocabularies):
     found = [None] * len(problems)
     for part, (teacher, own) in enumerate(zip(teachers, vocabularies)):
         mine = slice(part, None, len(teachers))
-        found[mine] = ensemble_probabilities([teacher], problems[mine], own)
+        found[mine] = ensemble_probabilities([teacher], problems[mine], own, temperature)
     return found
+
+
+def targets(data):
+    return [Run("targets", data, fold, "teachers", 0) for fold in folds_of(data)]
+
+
+def execute(run):
+    """What do teachers say of problems that they know by heart, and of others?
+
+    -> {"said": {who, of which problems: as `sureness` gives it}}
+    """
+    splits = run.splits()
+    words = Vocabularies.of(splits.train, recipe.EXPERIMENTS[run.data].min_count)
+    plain = [teacher_of(run, splits, seed)[0] for seed in range(TEACHERS)]
+    others, own = teachers_of_others(run, splits, TEACHERS, words.target)
+    said = {
+        "five recorded teachers, training problems":
+            (splits.train, ensemble_probabilities(plain, splits.train, words, 1.0)),
+        "cross-fitted teachers, training problems":
+            (splits.train, cross_fitted_probabilities(others, splits.train, own, 1.0)),
+        "five recorded teachers, test problems":
+            (splits.test, ensemble_probabilities(plain, splits.test, words, 1.0))}
+    return {"study": run.study, "data": run.data, "fold": run.fold, "seed": run.seed,
+            "said": {name: sureness(problems, soft, words)
+                     for name, (problems, soft) in said.items()}}
+
+
+def sureness(problems, soft, vocabularies):
+    """How often the recorded token is the teachers' best, and its probability: means over tokens
+
+    soft: [(2, T, V)], of which the equations as they are count, where they can be written
+    """
+    best = []
+    probabilities = []
+    for problem, (as_it_is, _) in zip(problems, soft):
+        if not vocabularies.can_write(problem):
+            continue
+        recorded = torch.tensor(vocabularies.target.encode(problem.equation))  # (T,)
+        best += (as_it_is.argmax(dim=-1) == recorded).tolist()
+        probabilities += as_it_is.gather(1, recorded[:, None]).flatten().tolist()
+    return {"best": sum(best) / len(best), "probability": sum(probabilities) / len(best)}

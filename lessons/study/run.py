@@ -16,6 +16,7 @@ import torch
 import agreement
 import costs
 import criteria
+import cross_fitting
 import curves
 import inference
 import pruned
@@ -32,6 +33,7 @@ STUDIES = {"trials": (trainings.trials, trainings.execute),
            "agreement": (agreement.agreement, agreement.execute),
            "trained-curves": (trainings.trained_curves, trainings.execute),
            "cross-fitting": (trainings.cross_fitting, trainings.execute),
+           "targets": (cross_fitting.targets, cross_fitting.execute),
            "trials-curves": (curves.trials_curves, curves.execute),
            "curves": (curves.curves, curves.execute),
            "costs": (costs.costs, costs.execute),
@@ -70,7 +72,7 @@ def main():
         parser.error(f"--run {min(unknown)}: {args.study} has the runs 0 to {len(runs) - 1} on "
                      f"{args.data}")
     if args.train and args.study in UNTRAINED:
-        parser.error(f"--train: {args.study} trains nothing but models of `rounds`")
+        parser.error(f"--train: {args.study} trains nothing but models of other studies")
     for number in args.run or runs:
         run = runs[number]
         path = out / f"{run.name}.json"

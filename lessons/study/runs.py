@@ -10,8 +10,9 @@ from tinyprune.results import BEST, BIDIRECTIONAL, GREEDY, result_row
 from tinyprune.rivals import random_score
 from tinyprune.scorer import CRITERIA, entropy_score, paper_score
 
-# Studies that train nothing but models of the rounds that are not there.
-UNTRAINED = ("agreement", "trials-curves", "curves", "criteria", "pruned", "costs", "inference")
+# Studies that train nothing but other studies' models that are not there.
+UNTRAINED = ("agreement", "targets", "trials-curves", "curves", "criteria", "pruned", "costs",
+             "inference")
 TEACHERS = 5  # plain ones, of each data set and of each fold
 # Ways to choose heads; each kind of attention loses its share of them.
 CHOICES = CRITERIA | {"paper, entropy reversed": partial(paper_score, entropy_sign=-1),

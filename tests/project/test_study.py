@@ -40,7 +40,7 @@ SCRIPT = ROOT / "lessons" / "study" / "run.py"
 # Of each study: what makes its tables of what its runs have found.
 TABLES = {"curves": head_tables.curves_table, "costs": head_tables.costs_table,
           "criteria": head_tables.pairs_table, "pruned": head_tables.pruned_table,
-          "inference": head_tables.inference_table}
+          "inference": head_tables.inference_table, "targets": head_tables.targets_table}
 
 
 @pytest.fixture
@@ -178,6 +178,17 @@ def test_no_cross_fitted_teacher_is_asked_about_a_problem_it_has_learned(small, 
         [expected] = ensemble_probabilities([teachers[other]], [problem], own[other])
         check(got, expected, f"what is said of {problem.id}")
         assert got.shape[-1] == len(words.target), "the student's tokens"
+
+
+def test_how_sure_teachers_are_is_counted_over_the_recorded_tokens():
+    problems = [small_problem("tom has N0 and N1", "+ N0 N1"), small_problem("ann N0", "- N0 7")]
+    words = Vocabularies.of(problems[:1], min_count=1)  # cannot write the second one
+    said = torch.full((2, 3, len(words.target)), 0.1)
+    for step, (token, probability) in enumerate([("+", 0.7), ("N0", 0.4), ("N0", 0.6)]):
+        said[0, step, words.target.index[token]] = probability
+    found = cross_fitting.sureness(problems, [said, said], words)
+    assert found["best"] == pytest.approx(2 / 3), "not the last one, which is recorded as N1"
+    assert found["probability"] == pytest.approx((0.7 + 0.4 + 0.1) / 3)
 
 
 def test_a_student_is_known_by_its_teachers_weights():

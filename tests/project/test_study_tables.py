@@ -39,6 +39,19 @@ def test_seeds_differ_by_what_they_answer_on_the_folds_that_all_have():
     assert over_seeds.spread(rows[1:]) is None, "no fold that both have"
 
 
+def test_students_of_cross_fitted_teachers_are_compared_with_those_of_the_same_seed():
+    rows = [row("====", "teacher", 0), row("==xx", "teacher", 1), row("=xxx", "teacher", 2)]
+    rows += [row("==xx", plan, 1, decoding=decoding) for decoding in (BEST, GREEDY)
+             for plan in ("scratch", "scratch, cross-fitted teachers")]
+    table = tables.cross_fitting_table(rows).splitlines()
+    cells = [line.split(" | ") for line in table[2:]]
+    assert len(cells) == 5, "no line for what has not been run"
+    assert cells[1][2].startswith("+0.0 ("), "the teacher of seed 1 alone"
+    assert cells[2][2].startswith("+0.0 (") and cells[2][3].startswith("+0.0 (")
+    assert cells[0][2:4] == ["", ""] and cells[1][3] == ""
+    assert cells[4][2] == "" and cells[4][3].startswith("+0.0 ("), "greedily no teacher was asked"
+
+
 def over_problems(gains):
     """Half of the bootstrap interval of these differences"""
     low, high = bootstrap_interval(gains)
