@@ -719,8 +719,9 @@ heads again and again, and a pruned head may come back.
 
 One teacher is one throw of dice. `lessons/results/study.md` has these correlations for fifteen
 teachers of ASDiv-A, and their accuracy against the share of heads removed. It also suggests why the
-paper's score does no better than random heads: in cross-attention the heads with low entropy, which
-it prunes, give more of their attention to the numbers of a text. Exercise 7 lets you see it.
+paper's score has not been shown to do better than random heads: in cross-attention the heads with
+low entropy, which it prunes, give more of their attention to the numbers of a text. Exercise 7 lets
+you see it.
 
 ## Exercises
 

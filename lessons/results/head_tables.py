@@ -458,8 +458,8 @@ def inference_table(rows):
                             for size in ("1", "32")),
                           f"{choices:.0%}" if way in ("router", "oracle") else ""])
     header = ["heads left out", "model", "answers right (greedy)", "against removal",
-              "speed, one at a time", "speed, at most 32 of one choice together",
-              "choices that differ, of the problems"]
+              "speed, one at a time", "speed, those of one choice together (32 at most)",
+              "distinct choices / problems"]
     whole = counted(select(rows, plan="30%", way="whole"))
     return f"{markdown(header, lines)}\n\nTeachers: {whole}."
 

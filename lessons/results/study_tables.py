@@ -1,6 +1,7 @@
 """Tables of the study (lessons/study), from the files in lessons/results/study."""
 from functools import partial
 
+from findings import findings_table
 from head_tables import (
     agreement_table,
     alpha_table,
@@ -19,7 +20,6 @@ from head_tables import (
 )
 from over_seeds import (
     began_as,
-    by_model,
     counted,
     gains,
     origins,
@@ -27,6 +27,37 @@ from over_seeds import (
     shown_both_ways,
     shown_difference,
     shown_mean,
+)
+from plans import (
+    ALONE_PRUNED,
+    CROSS_FITTED,
+    EFFECTS,
+    HIDDEN,
+    LEARNED,
+    LIVE,
+    LIVE_COPY,
+    LIVE_COPY_ALONE,
+    LIVE_PRUNED,
+    MAIN,
+    PRUNED,
+    RECORDED_PRUNED,
+    ROUNDS,
+    SHAPES,
+    SMALLER_TAUGHT,
+    TAUGHT,
+    THEN,
+    TOGETHER,
+    VARIED,
+    VARIED_ALONE,
+    VARIED_PRUNED,
+    added_pairs,
+    copy_of,
+    effect_pairs,
+    of_plan,
+    shown_of_plans,
+    smaller_pairs,
+    students,
+    teachers_for,
 )
 from tables import SETS, markdown, select
 from tinyprune.files import read_json
@@ -73,143 +104,59 @@ def against_teachers(rows, plan, split):
     return cells
 
 
+# Two models of the rounds against each other; the main student and what it was are added.
+QUESTIONS = {
+    "main student − the pruned control without a teacher": (MAIN, ALONE_PRUNED),
+    "the five teachers together − the main student": (TOGETHER, MAIN),
+    "the five teachers together − the control with 0 to 60% hidden": (TOGETHER, VARIED_ALONE),
+    f"from the start, five recorded teachers: {THEN} − before": (RECORDED_PRUNED, "scratch"),
+    "a copy, five recorded teachers: 30% pruned − not pruned": ("copy, 30% pruned", "copy"),
+    "no teacher: 0 to 60% hidden − 30%": (VARIED_ALONE, HIDDEN),
+    "five live teachers: 0 to 60% hidden − 30%": (VARIED, LIVE),
+    "30% hidden: five live teachers − no teacher": (LIVE, HIDDEN),
+    "0 to 60% hidden: five live teachers − no teacher": (VARIED, VARIED_ALONE),
+    f"0 to 60% hidden, no teacher: {THEN} − before": (ALONE_PRUNED, VARIED_ALONE),
+    f"0 to 60% hidden, five live teachers: {THEN} − before": (VARIED_PRUNED, VARIED),
+    f"0 to 60% hidden, no teacher: {THEN} with five live teachers − before":
+        (TAUGHT, VARIED_ALONE),
+    "0 to 60% hidden, trained on after the removal: with five live teachers − alone":
+        (TAUGHT, ALONE_PRUNED)}
+
+
 def questions_table(rows, main):
     """Two models of the rounds against each other, the first minus the second."""
-    before, question = BEFORE[main]
-    questions = {"what all of it did: main student − the plain teachers": (main, "teacher"),
-                 question: (main, before),
-                 "main student − the control without a teacher that was pruned, too":
-                     (main, ALONE_PRUNED),
-                 "what five recorded teachers did: from the start, not pruned − the plain teachers":
-                     ("scratch", "teacher"),
-                 "what removal and training on did to that student": (RECORDED_PRUNED, "scratch"),
-                 "copies of the plain teachers, five recorded teachers: 30% pruned − not pruned":
-                     ("copy, 30% pruned", "copy"),
-                 "what live teachers added: the student of them − the control without a teacher":
-                     (LIVE, HIDDEN),
-                 "what did not pass on: the five teachers together − the main student":
-                     (TOGETHER, main),
-                 "the five teachers together − the plain teachers": (TOGETHER, "teacher"),
-                 "the five teachers together − the control without a teacher, 0 to 60% hidden":
-                     (TOGETHER, VARIED_ALONE),
-                 "the control without a teacher, 30% hidden − the plain teachers":
-                     (HIDDEN, "teacher"),
-                 "the control without a teacher, 0 to 60% hidden − the plain teachers":
-                     (VARIED_ALONE, "teacher"),
-                 "that control, then 30% pruned and trained on − the plain teachers":
-                     (ALONE_PRUNED, "teacher"),
-                 "what 0 to 60% hidden added to 30%, with live teachers": (VARIED, LIVE),
-                 "what 0 to 60% hidden added to 30%, no teacher": (VARIED_ALONE, HIDDEN),
-                 "what live teachers added at 0 to 60%": (VARIED, VARIED_ALONE),
-                 "what removal and training on did at 0 to 60%, live teachers before and after":
-                     (VARIED_PRUNED, VARIED),
-                 "what removal and training on did at 0 to 60%, no teacher":
-                     (ALONE_PRUNED, VARIED_ALONE),
-                 "what removal and training on did at 0 to 60%, live teachers after it alone":
-                     (TAUGHT, VARIED_ALONE),
-                 "what live teachers added after it: trained on with them − trained on alone":
-                     (TAUGHT, ALONE_PRUNED)}
+    questions = {"main student − such a student with all its heads": (MAIN, BEFORE[main])}
     lines = []
-    for question, pair in questions.items():
-        cells = []
-        for decoding in (BEST, GREEDY):
-            if {"teacher", TOGETHER} & set(pair):
-                cell = shown_both_ways(*(of_plan(rows, plan, decoding) for plan in pair))
-            else:
-                cell = shown_of_plans(rows, [pair], decoding)
-            cells.append(cell)
-        if cells[0]:
-            lines.append([question, *cells])
-    return markdown(["question", IN_POINTS, "the same, both greedy"], lines)
-
-
-def in_all(found):
-    """[rows] -> [the rows of the folds and seeds that all have]: these began with the same weights
-    """
-    shared = set.intersection(*(set(by_model(rows)) for rows in found))
-    return [list(filter(lambda row: (row["fold"], row["seed"]) in shared, rows)) for rows in found]
-
-
-def students(rows):
-    """A study's rows without its plain teachers."""
-    return [row for row in rows if row["settings"]["plan"] != "teacher"]
-
-
-def teachers_for(rows, rounds):
-    """The plain teachers of a study: its own, and where it has none, those of the rounds."""
-    own = select(rows, plan="teacher")
-    folds = {(row["fold"], row["seed"]) for row in own}
-    return own + [row for row in select(rounds, plan="teacher")
-                  if (row["fold"], row["seed"]) not in folds]
+    for question, pair in (questions | QUESTIONS).items():
+        plans = tuple(main if plan == MAIN else plan for plan in pair)
+        cells = [shown_of_plans(rows, [plans], decoding) for decoding in (BEST, GREEDY)]
+        lines.append([question, *cells])
+    return markdown(["question", IN_POINTS, "the same, both greedy"], filled(lines))
 
 
 # rounds and the factorial
 
-# Plans of trainings.py that more than one table names:
-TOGETHER = "teachers together"
-LIVE = "scratch, not pruned, live teachers, 30% hidden"
-HIDDEN = "scratch, not pruned, equations, 30% hidden"
-VARIED = "scratch, not pruned, live teachers, 0 to 60% hidden"
-VARIED_ALONE = "scratch, not pruned, equations, 0 to 60% hidden"
-RECORDED_PRUNED = "recorded, then pruned and trained on"
-VARIED_PRUNED = "varied, then pruned and trained on"
-ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
-TAUGHT = "varied, no teacher, then pruned and trained on with teachers"
-ROUNDS = {"teacher": "round 1: plain teachers, one at a time",
-          TOGETHER: "round 1: the five teachers answer together",
-          "scratch": "round 2: from the start, not pruned",
-          RECORDED_PRUNED:
-              "round 2: the model above, then 30% pruned at once, and trained on",
-          "scratch, 30% pruned": "round 2: from the start, 30% pruned while it learns",
-          "copy": "round 2: a copy trains on, not pruned",
-          "copy, 30% pruned": "round 2: a copy trains on, 30% pruned meanwhile",
-          HIDDEN: "control: from the start, no teacher, 30% of the words hidden",
-          "copy, 30% pruned, live teachers, 30% hidden":
-              "round 2: a copy trains on with live teachers, 30% pruned meanwhile",
-          "scratch, 30% pruned, live teachers, 30% hidden":
-              "round 2: from the start with live teachers, 30% pruned while it learns",
-          LIVE: "round 2: from the start with live teachers, not pruned",
-          "live, then pruned and trained on":
-              "round 2: the model above, then 30% pruned at once, and trained on",
-          VARIED_ALONE: "control: from the start, no teacher, 0 to 60% of a text's words hidden",
-          ALONE_PRUNED:
-              "control: the model above, then 30% pruned at once, and trained on, no teacher",
-          TAUGHT: "round 2: that control with all its heads, then 30% pruned at once, and trained "
-                  "on with live teachers",
-          VARIED: "round 2: from the start with live teachers, not pruned, 0 to 60% hidden",
-          VARIED_PRUNED:
-              "round 2: the model above, then 30% pruned at once, and trained on, 0 to 60% hidden"}
-# {main student: (the plan of the same student with all heads, what the two tell)}
-BEFORE = {"live, then pruned and trained on":
-          (LIVE, "what removal and training on did: main student − the model that it was before"),
-          "scratch, 30% pruned":
-          ("scratch", "what pruning did: main student − a student like it with all heads")}
+# {main student: the same student with all its heads}
+BEFORE = {LIVE_PRUNED: LIVE, "scratch, 30% pruned": "scratch"}
 AGREEMENT = ROUNDS | {"teacher": "another plain teacher"}
 AGREEMENT_PAIRS = {
     "30% hidden: the student of live teachers − the control without a teacher": (LIVE, HIDDEN),
     "0 to 60% hidden: the same": (VARIED, VARIED_ALONE)}
-LEARNED = {"equations": "equations alone", "one teacher": "and one teacher",
-           "five teachers": "and five teachers",
-           "five teachers and alignment": "and five, attention aligned"}
-PRUNED = {"not pruned": "not pruned: the same extra training",
-          "one-shot, paper": "one-shot, paper's score", "dynamic, paper": "dynamic, paper's score",
-          "one-shot, greedy": "one-shot, greedy elimination",
-          "dynamic, greedy": "dynamic, greedy elimination"}
-# Pruned at once, then trained on with 0 to 60% of the words hidden: with live teachers, or not.
-LIVE_COPY = "copy, one-shot, greedy, five live teachers, 0 to 60% hidden"
-LIVE_COPY_ALONE = "copy, one-shot, greedy, equations, 0 to 60% hidden"
 CONTROLS = {"teacher": "plain teacher",
             "copy, dynamic, lot, five teachers": "a copy, dynamic, random heads, five teachers",
             "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers"}
-SHAPES = ("narrower, equal parameters", "narrower, equal FLOPs", "shallower")  # from the start
 for shape in SHAPES:
     CONTROLS |= {f"{shape}, equations": f"{shape}, from the start, equations alone",
                  f"{shape}, five teachers": f"{shape}, from the start, five teachers"}
 
 
+# Models of about four fifths of the plain teachers' size.
+SMALLER = {plan: ROUNDS[plan] for plan in ("teacher", LIVE_PRUNED, "scratch, 30% pruned",
+                                           RECORDED_PRUNED, ALONE_PRUNED, TAUGHT)}
+SMALLER |= {f"{shape}, equations": CONTROLS[f"{shape}, equations"] for shape in SHAPES}
 CROSS_FITTING = {"teacher": "plain teachers, one at a time",
                  "scratch": "from the start, five recorded teachers",
-                 "scratch, cross-fitted teachers": "from the start, cross-fitted teachers"}
+                 CROSS_FITTED: "from the start, cross-fitted teachers"}
 
 
 def factorial_table(rows):
@@ -234,25 +181,9 @@ def factorial_table(rows):
     return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(all_found)}."
 
 
-def copy_of(way, learned):
-    """A plan: a copy of a plain teacher, pruned in this way, learning from this."""
-    return f"copy, {way}, {learned}"
-
-
 def filled(lines):
     """Without those of which no cell but the first says anything."""
     return [line for line in lines if any(line[1:])]
-
-
-def shown_of_plans(rows, pairs, decoding=BEST):
-    """[(plan, plan)]: the mean difference, of each pair on the folds and seeds that both have"""
-    first = []
-    second = []
-    for pair in pairs:
-        mine, theirs = in_all([of_plan(rows, plan, decoding) for plan in pair])
-        first += mine
-        second += theirs
-    return shown_both_ways(first, second)
 
 
 def added_table(rows):
@@ -262,27 +193,17 @@ def added_table(rows):
     for label, ways in ({way: [way] for way in PRUNED} | {"all of these": PRUNED}).items():
         cells = []
         for source in sources:
-            pairs = [(copy_of(way, source), copy_of(way, "equations")) for way in ways]
-            cells.append(shown_of_plans(rows, pairs))
+            cells.append(shown_of_plans(rows, added_pairs(source, ways)))
         lines.append([label, *cells, ""])
     live = [(LIVE_COPY, LIVE_COPY_ALONE)]
-    shapes = [(f"{shape}, five teachers", f"{shape}, equations") for shape in SHAPES]
     smaller = []
     for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
         lines.append([f"one-shot, greedy, 0 to 60% hidden{also}", "", "", "",
                       shown_of_plans(rows, live, decoding)])
         smaller.append([f"smaller from the start, the three shapes{also}", "",
-                        shown_of_plans(rows, shapes, decoding), "", ""])
+                        shown_of_plans(rows, SMALLER_TAUGHT, decoding), "", ""])
     found = filled(lines + smaller)
     return markdown([f"added: {IN_POINTS}", *sources, "five live teachers"], found)
-
-
-# {what the factorial's copies tell: [(a way to prune, the one that is subtracted)]}
-EFFECTS = {"pruned − not pruned": [(way, "not pruned") for way in PRUNED if way != "not pruned"],
-           "dynamic − one-shot": [("dynamic, paper", "one-shot, paper"),
-                                  ("dynamic, greedy", "one-shot, greedy")],
-           "greedy elimination − the paper's score": [("one-shot, greedy", "one-shot, paper"),
-                                                      ("dynamic, greedy", "dynamic, paper")]}
 
 
 def effects_table(rows):
@@ -292,19 +213,14 @@ def effects_table(rows):
     """
     columns = {name: [learned] for learned, name in LEARNED.items()} | {"all four": LEARNED}
     lines = []
-    for label, ways in EFFECTS.items():
+    for label in EFFECTS:
         cells = []
         for column in columns.values():
-            pairs = [(copy_of(way, learned), copy_of(other, learned))
-                     for way, other in ways for learned in column]
-            cells.append(shown_of_plans(rows, pairs))
+            cells.append(shown_of_plans(rows, effect_pairs(label, column)))
         lines.append([label, *cells])
     for shape in SHAPES:
-        cells = {}
-        for learned in ("equations", "five teachers"):
-            pairs = [(f"{shape}, {learned}", copy_of(way, learned))
-                     for way, _ in EFFECTS["pruned − not pruned"]]
-            cells[learned] = shown_of_plans(rows, pairs)
+        cells = {learned: shown_of_plans(rows, smaller_pairs(learned, [shape]))
+                 for learned in ("equations", "five teachers")}
         lines.append([f"{shape}, from the start − pruned",
                       *(cells.get(learned, "") for learned in LEARNED), ""])
     return markdown([IN_POINTS, *columns], filled(lines))
@@ -449,11 +365,6 @@ def draw_study(save, curves):
             save(f"curves-{data}-{after}", partial(draw_curves, rows=rows, label=label), width=10)
 
 
-def of_plan(rows, plan, decoding=BEST):
-    """The test rows of all seeds of a plan; [] where they have not been run"""
-    return select(rows, split="test", decoding=decoding, plan=plan)
-
-
 def tables_of_curves(data, curves, rounds):
     """{name: table}, of what has files; curves: as read_curves reads them"""
     tables = {}
@@ -477,6 +388,7 @@ def study_tables(all_rounds, all_curves):
     all_rounds: {data set: rows}; all_curves: {data set: as read_curves reads them}
     """
     tables = {}
+    of_sets = {}
     for data, main in MAIN_STUDENTS.items():
         rounds = all_rounds[data]
         factorial = read_rows(f"study/factorial-{data}-*.json")
@@ -489,10 +401,14 @@ def study_tables(all_rounds, all_curves):
             tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=main)
         if of_plan(rounds, main):
             tables[f"questions {data}"] = questions_table(rounds, main)
+            tables[f"smaller {data}"] = plan_table(rounds + students(factorial), SMALLER, main=main)
         if factorial:
             rows = students(factorial) + teachers_for(factorial, rounds)
             tables |= {f"{name} {data}": text for name, text in factorial_tables(rows).items()}
         crossed = read_rows(f"study/cross-fitting-{data}-*.json")
+        of_sets[data] = {"main": main, "rounds": rounds, "factorial": students(factorial),
+                         "from the start": crossed or rounds, "inference": routed,
+                         "curves": all_curves[data].get("nothing", [])}
         if crossed:
             tables[f"cross-fitting {data}"] = cross_fitting_table(crossed)
         curves = tables_of_curves(data, all_curves[data], rounds)
@@ -503,4 +419,5 @@ def study_tables(all_rounds, all_curves):
             found = read_findings(f"study/{study}-{data}-*.json")
             if found:
                 tables |= {f"{name} {data}": make(found) for name, make in makers.items()}
+    tables["findings"] = findings_table(of_sets)
     return tables

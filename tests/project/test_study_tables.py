@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+import findings
 import head_tables
 import over_seeds
 import study_tables as tables
@@ -40,16 +41,51 @@ def test_seeds_differ_by_what_they_answer_on_the_folds_that_all_have():
 
 
 def test_students_of_cross_fitted_teachers_are_compared_with_those_of_the_same_seed():
-    rows = [row("====", "teacher", 0), row("==xx", "teacher", 1), row("=xxx", "teacher", 2)]
-    rows += [row("==xx", plan, 1, decoding=decoding) for decoding in (BEST, GREEDY)
-             for plan in ("scratch", "scratch, cross-fitted teachers")]
-    table = tables.cross_fitting_table(rows).splitlines()
-    cells = [line.split(" | ") for line in table[2:]]
+    rows = [row("====", "teacher", 0), row("==xx", "teacher", 1)]
+    rows += [row("==xx", "scratch", 1, decoding=decoding) for decoding in (BEST, GREEDY)]
+    rows += [row(verdicts, tables.CROSS_FITTED, seed, decoding=decoding)
+             for seed, verdicts in ((0, "xxxx"), (1, "===x")) for decoding in (BEST, GREEDY)]
+    cells = [line.split(" | ") for line in tables.cross_fitting_table(rows).splitlines()[2:]]
     assert len(cells) == 5, "no line for what has not been run"
-    assert cells[1][2].startswith("+0.0 ("), "the teacher of seed 1 alone"
-    assert cells[2][2].startswith("+0.0 (") and cells[2][3].startswith("+0.0 (")
     assert cells[0][2:4] == ["", ""] and cells[1][3] == ""
-    assert cells[4][2] == "" and cells[4][3].startswith("+0.0 ("), "greedily no teacher was asked"
+    assert cells[1][2].startswith("-25.0 ("), "all teachers"
+    assert cells[2][2].startswith("-37.5 (") and cells[2][3].startswith("+25.0 (")
+    assert cells[4][2] == "" and cells[4][3].startswith("+25.0 ("), "no teacher answered greedily"
+
+
+@pytest.mark.parametrize("gains, word", [
+    ([4, 4, 4], "shown"), ([2, 4, 4], "hint"), ([0, 4, 4], "over problems only"),
+    ([-4, 4, 0], "not shown"), ([4], "over problems only")])
+def test_how_sure_a_difference_is(gains, word):
+    """gains: of ten problems of each fold, how many the first model answers and the other does not
+    """
+    def answers(gain, sign):
+        lost = 10 * max(sign * gain, 0)
+        return "=" * (100 - lost) + "x" * lost
+
+    first = [row(answers(gain, -1), "copy", fold=fold) for fold, gain in enumerate(gains)]
+    second = [row(answers(gain, +1), "teacher", fold=fold) for fold, gain in enumerate(gains)]
+    assert over_seeds.how_sure(first, second) == word
+
+
+def test_each_finding_stands_in_its_sets_column():
+    def rows(*found):
+        return [*found, *(row | {"settings": row["settings"] | {"decoding": GREEDY}}
+                          for row in found)]
+
+    main = rows(row("====", "copy"), row("==xx", "teacher", 0), row("xxxx", "teacher", 1))
+    alone = row("==xx", "copy, not pruned, equations")
+    taught = row("===x", "copy, not pruned, one teacher")
+    nothing = dict.fromkeys(("rounds", "factorial", "from the start", "inference", "curves"), [])
+    table = findings.findings_table({"math23k": nothing | {"main": "copy", "rounds": main},
+                                     "asdiv-a": nothing | {"main": "copy",
+                                                           "factorial": rows(alone, taught)}})
+    lines = [line[2:-2].split(" | ") for line in table.splitlines()[2:]]
+    assert [line[0] for line in lines] == ["main student − plain teachers",
+                                           "**teachers:** one − none; copies"]
+    assert lines[0][1].startswith("+75.0 (") and lines[0][1].endswith("): over problems only")
+    assert lines[0][2:] == ["+75.0: over problems only", "", ""]
+    assert lines[1][1:3] == ["", ""] and lines[1][3].startswith("+25.0 (")
 
 
 def over_problems(gains):
@@ -104,7 +140,7 @@ def test_a_table_has_a_line_for_each_plan_that_was_run():
     lines = tables.plan_table(rows, tables.ROUNDS).splitlines()
     assert len(lines) == 4
     assert lines[2].startswith("| round 1: plain teachers, one at a time | 33.3%")
-    assert lines[3].startswith("| round 2: a copy trains on, not pruned | 100.0% (")
+    assert lines[3].startswith("| round 2: a copy, five recorded teachers | 100.0% (")
     assert lines[3].endswith(" |  | 1 × 2 folds | -20.0% | -10.0% |"), "it was not asked greedily"
 
 
@@ -131,9 +167,11 @@ def test_the_teachers_line_has_the_folds_of_the_others():
 
 def test_a_plan_that_a_table_names_is_one_of_the_study():
     named = {*tables.ROUNDS, *tables.CONTROLS, *tables.BEFORE}
-    named |= {tables.LIVE_COPY, tables.LIVE_COPY_ALONE}
     named |= {f"copy, {pruned}, {learned}"
               for pruned in tables.PRUNED for learned in tables.LEARNED}
+    pairs = [*tables.QUESTIONS.values(), *(pair for _, of_question in findings.TRAINED.values()
+                                           for pair in of_question)]
+    named |= {plan for pair in pairs for plan in pair if plan != tables.MAIN}
     assert named <= set(trainings.PLANS)
 
 
