@@ -247,9 +247,9 @@ def _asdiv_problem(path, record):
 # sets
 
 def hold_out(problems, first=0, parts=10):
-    """Holds out every tenth of the problems, from position `first` on: -> the others, these
+    """Holds out one of `parts` equal parts, every tenth problem from position `first` on.
 
-    parts: how many such sets of problems there are, if not ten
+    -> the other problems, these
     """
     others = [problem for position, problem in enumerate(problems) if position % parts != first]
     return others, problems[first::parts]

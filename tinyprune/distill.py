@@ -7,7 +7,8 @@ All means are over real target tokens, or over real query rows; padding counts n
 Hinton et al. 2015 (temperature); arXiv 2511.17577 (KL + attention alignment, layer by layer).
 
 Several teachers answer together: the mean of their softened probabilities takes the one teacher's
-place. It is computed once, and kept, or at each step (`live_ensemble_loss`).
+place. It is computed once, and kept, or at each step (`live_ensemble_loss`). Or each problem is
+asked only of a teacher that has not learned from it (`cross_fitted_probabilities`).
 
 A loss for train.py is a function (model, batch, gates) -> a number: here `task_loss`,
 `distillation_loss`, `ensemble_loss` and `live_ensemble_loss`. Bind their options with
@@ -131,6 +132,20 @@ def ensemble_probabilities(teachers, problems, vocabularies, temperature=TEMPERA
         both_ways = mean.unflatten(0, (2, -1)).cpu()  # (2, B, T, V)
         for row, position in enumerate(group):
             found[position] = both_ways[:, row, :len(problems[position].equation)].clone()
+    return found
+
+
+def cross_fitted_probabilities(teachers, problems, vocabularies, temperature=TEMPERATURE):
+    """What the one teacher says of each problem that has not learned from it.
+
+    There are n teachers. The k-th has learned from none of the problems k, k + n, k + 2n, …; their
+    target vocabulary is the same, and `vocabularies` has each one's own words.
+    -> as ensemble_probabilities gives it (Dao et al. 2021, cross-fitting)
+    """
+    found = [None] * len(problems)
+    for part, (teacher, own) in enumerate(zip(teachers, vocabularies)):
+        mine = slice(part, None, len(teachers))
+        found[mine] = ensemble_probabilities([teacher], problems[mine], own, temperature)
     return found
 
 

@@ -18,6 +18,7 @@ from tinyprune.checkpoint import load_model, read, save, save_model
 from tinyprune.data import load
 from tinyprune.distill import (
     TEMPERATURE,
+    cross_fitted_probabilities,
     distillation_loss,
     ensemble_loss,
     ensemble_probabilities,
@@ -165,7 +166,8 @@ def load_or_train_teacher_on(splits, data, fold, label, seed=0, target=None):
     -> Trained, Vocabularies
     """
     experiment = EXPERIMENTS[data]
-    path = model_path(data, fold, label, experiment, seed)
+    learned = [problem.id for problem in splits.train]
+    path = model_path(data, fold, label, experiment, seed, learned)
     return load_or_train(path, label, partial(train_teacher, splits, experiment, seed,
                                               target=target))
 
@@ -235,7 +237,7 @@ def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio
 def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, config, *,
                                    origin=None, aligned=False, shape=None, ratio=0.0,
                                    schedule="dynamic", criterion=paper_score, calibration=None,
-                                   live=False, ask=None):
+                                   live=False, own=None):
     """A student that learns from the recorded equations and the mean of several teachers.
 
     teachers: [] leaves it alone with the recorded equations
@@ -247,9 +249,11 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
     calibration: on how many problems heads are scored, by default as the data set's settings say
     live: whether the teachers read each text with the words hidden that the student does not see;
           otherwise they are asked once, on clean texts
-    ask: () -> what the teachers say of each training problem, if not the mean of what all say
+    own: the vocabularies of each teacher, if they are cross-fitted: each problem is asked only of
+         the one that has not learned from it
     -> Trained
     """
+    assert not (live and own), "live teachers are asked together"
     experiment = EXPERIMENTS[data]
     experiment = replace(experiment, calibration=calibration or experiment.calibration)
 
@@ -265,8 +269,7 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
         if teachers and live:
             loss = partial(live_ensemble_loss, teachers=teachers, origin=aligned_with)
         elif teachers:
-            soft = load_or_ask_teachers(data, fold, splits.train, teachers, ask or partial(
-                ensemble_probabilities, teachers, splits.train, vocabularies))
+            soft = load_or_ask_teachers(data, fold, splits, vocabularies, teachers, own)
             loss = partial(ensemble_loss, origin=aligned_with)
         pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
         return train_and_remove(model, pruning, splits, vocabularies, config, loss=loss, soft=soft,
@@ -276,7 +279,8 @@ def load_or_train_ensemble_student(data, fold, splits, vocabularies, teachers, c
     # A teacher has learned from the same problems. Without one, they alone tell trainings apart.
     learned = list(map(fingerprint, models)) or [problem.id for problem in splits.train]
     path = model_path(data, fold, "ensemble-student", config, experiment, ratio, schedule,
-                      name_of(criterion), len(teachers), ENSEMBLE, aligned, shape, live, *learned)
+                      name_of(criterion), len(teachers), ENSEMBLE, aligned, shape, live, *learned,
+                      *how_asked(own))
     return load_or_train(path, f"student of {len(teachers)} teachers", make)[0]
 
 
@@ -289,15 +293,26 @@ def train_and_remove(model, pruning, splits, vocabularies, config, **options):
     return remove_heads(model, pruning.pruned), vocabularies, log, pruning.log
 
 
-def load_or_ask_teachers(data, fold, problems, teachers, ask):
-    """What these teachers say of these training problems, asked once and kept."""
-    ids = [problem.id for problem in problems]
-    path = model_path(data, fold, "soft", ids, TEMPERATURE, *map(fingerprint, teachers))
+def load_or_ask_teachers(data, fold, splits, vocabularies, teachers, own=None):
+    """What teachers say of the training problems, asked once and kept.
+
+    own: as in load_or_train_ensemble_student
+    """
+    ids = [problem.id for problem in splits.train]
+    path = model_path(data, fold, "soft", ids, TEMPERATURE, *map(fingerprint, teachers),
+                      *how_asked(own))
     if path.exists():
         return [row.cpu() for row in read(path)]  # a batch takes its own to the device
-    soft = ask()
+    if own:
+        soft = cross_fitted_probabilities(teachers, splits.train, own)
+    else:
+        soft = ensemble_probabilities(teachers, splits.train, vocabularies)
     save(soft, path)
     return soft
+
+
+def how_asked(own):
+    return ["cross-fitted"] if own else []
 
 
 def make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion):

@@ -1,99 +1,78 @@
-"""What the whole study says: a line a question, with a word that says how sure the answer is."""
+"""What the whole study says of a data set: a line a question, and how sure the answer is."""
+from functools import partial
+
+import plans
 from head_tables import LOT, curve_of
-from over_seeds import compare_both_ways, gains, how_sure
-from plans import (
-    ALONE_PRUNED,
-    CROSS_FITTED,
-    HIDDEN,
-    LIVE,
-    LIVE_COPY,
-    LIVE_COPY_ALONE,
-    MAIN,
-    SMALLER_TAUGHT,
-    TAUGHT,
-    TOGETHER,
-    VARIED,
-    VARIED_ALONE,
-    added_pairs,
-    effect_pairs,
-    smaller_pairs,
-    two_sides,
-)
-from tables import SETS, markdown, select
+from over_seeds import counted, finding
+from plans import added_pairs, effect_pairs, smaller_pairs, two_sides
+from tables import markdown, select
 from tinyprune.results import BEST, GREEDY
 
 # {question: (study, [(plan, minus plan)])}
 TRAINED = {
-    "five teachers that answer together − one": ("rounds", [(TOGETHER, "teacher")]),
-    "main student − plain teachers": ("rounds", [(MAIN, "teacher")]),
-    "0 to 60% of each text's words hidden − 10%, no teacher":
-        ("rounds", [(VARIED_ALONE, "teacher")]),
-    "**pruning:** 30% pruned − not pruned; copies":
-        ("factorial", effect_pairs("pruned − not pruned")),
-    "the same; no teacher, 0 to 60% hidden": ("rounds", [(ALONE_PRUNED, VARIED_ALONE)]),
-    "step by step (dynamic) − at once; copies": ("factorial", effect_pairs("dynamic − one-shot")),
-    "greedy elimination − the paper's score, trained on afterwards; copies":
+    "the five teachers together − one plain teacher": ("rounds", [(plans.TOGETHER, "teacher")]),
+    "main student − plain teachers": ("rounds", [(plans.MAIN, "teacher")]),
+    "no teacher: 0 to 60% of a text's words hidden − 10%":
+        ("rounds", [(plans.VARIED_ALONE, "teacher")]),
+    "**pruning**; copies: 30% pruned − not pruned": ("factorial",
+                                                     effect_pairs("pruned − not pruned")),
+    "no teacher, 0 to 60% hidden: 30% pruned and trained on − before":
+        ("rounds", [(plans.ALONE_PRUNED, plans.VARIED_ALONE)]),
+    "copies: step by step − at once": ("factorial", effect_pairs("dynamic − one-shot")),
+    "copies: heads by greedy elimination − by the paper's score":
         ("factorial", effect_pairs("greedy elimination − the paper's score")),
-    "smaller from the start − pruned copies, no teacher": ("factorial", smaller_pairs("equations")),
-    "**teachers:** one − none; copies": ("factorial", added_pairs("one teacher")),
-    "five recorded − none; copies": ("factorial", added_pairs("five teachers")),
-    "five recorded and alignment − none; copies":
+    "no teacher: smaller from the start − pruned copies": ("factorial", smaller_pairs("equations")),
+    "**teachers**; copies: one − none": ("factorial", added_pairs("one teacher")),
+    "copies: five recorded − none": ("factorial", added_pairs("five teachers")),
+    "copies: five recorded, with alignment − none":
         ("factorial", added_pairs("five teachers and alignment")),
-    "five recorded − none; smaller from the start": ("factorial", SMALLER_TAUGHT),
-    "five recorded − none; from the start": ("from the start", [("scratch", "teacher")]),
-    "five cross-fitted − none; from the start": ("from the start", [(CROSS_FITTED, "teacher")]),
-    "five live − none; from the start, 30% hidden": ("rounds", [(LIVE, HIDDEN)]),
-    "five live − none; from the start, 0 to 60% hidden": ("rounds", [(VARIED, VARIED_ALONE)]),
-    "five live − none after a removal; from the start, 0 to 60% hidden":
-        ("rounds", [(TAUGHT, ALONE_PRUNED)]),
-    "five live − none after a removal; copies, 0 to 60% hidden":
-        ("factorial", [(LIVE_COPY, LIVE_COPY_ALONE)])}
-# {question: (a way to choose heads, minus another)}: 30% of them, no training after
-UNTRAINED = {
-    "**no training after 30%:** the paper's score − random heads; greedy answers": ("paper", LOT),
-    "activation − random heads; greedy answers": ("activation", LOT),
-    "greedy elimination − random heads; greedy answers": ("greedy", LOT)}
-# {question: (a way to choose heads while a model answers, minus another)}
-ROUTED = {"heads chosen for each problem − the same for all; greedy answers": ("router", "removed")}
+    "smaller from the start: five recorded − none": ("factorial", plans.SMALLER_TAUGHT),
+    "from the start: five recorded − none": ("rounds", [("scratch", "teacher")]),
+    "from the start: five recorded − none (runs of cross-fitting)":
+        ("cross-fitting", [("scratch", "teacher")]),
+    "from the start: cross-fitted − none": ("cross-fitting", [(plans.CROSS_FITTED, "teacher")]),
+    "from the start, 30% hidden: five live − none": ("rounds", [(plans.LIVE, plans.HIDDEN)]),
+    "from the start, 0 to 60% hidden: five live − none":
+        ("rounds", [(plans.VARIED, plans.VARIED_ALONE)]),
+    "from the start, 0 to 60% hidden; after a removal: five live − none":
+        ("rounds", [(plans.TAUGHT, plans.ALONE_PRUNED)]),
+    "copies, 0 to 60% hidden; after a removal: five live − none":
+        ("factorial", [(plans.LIVE_COPY, plans.LIVE_COPY_ALONE)])}
+# {question: (a way to choose heads, minus another)}
+UNTRAINED = {"**no training** after 30% went: the paper's score − random heads": ("paper", LOT),
+             "no training after 30% went: activation − random heads": ("activation", LOT),
+             "no training after 30% went: greedy elimination − random heads": ("greedy", LOT)}
+ROUTED = {"30% of the heads chosen for each problem − the same for all": ("router", "removed")}
 
 
-def findings_table(of_sets):
-    """of_sets: {data set: {"main": its main student's plan; a study: its rows}}"""
+def findings_table(main, studies):
+    """main: the main student's plan; studies: {study: its rows}, "curves": those without training
+    """
     lines = []
     for question, (study, pairs) in TRAINED.items():
-        cells = []
-        for data in of_sets.values():
-            plans = [tuple(data["main"] if plan == MAIN else plan for plan in pair)
-                     for pair in pairs]
-            cells += [finding(*two_sides(data[study], plans, BEST)),
-                      greedy_finding(*two_sides(data[study], plans, GREEDY))]
-        lines.append([question, *cells])
+        named = [tuple(main if plan == plans.MAIN else plan for plan in pair) for pair in pairs]
+        lines.append(line_of(question, partial(two_sides, studies[study], named)))
     for question, ways in UNTRAINED.items():
-        cells = []
-        for data in of_sets.values():
-            found = select(data["curves"], split="test", decoding=GREEDY)
-            cells += [finding(*(curve_of(found, way).get(0.3, []) for way in ways)), ""]
-        lines.append([question, *cells])
+        lines.append(line_of(question, partial(without_training, studies["curves"], ways)))
     for question, ways in ROUTED.items():
-        cells = []
-        for data in of_sets.values():
-            cells += [finding(*(select(data["inference"], split="test", plan="30%", way=way)
-                                for way in ways)), ""]
-        lines.append([question, *cells])
-    header = ["difference, in points"]
-    for name in of_sets:
-        header += [f"{SETS[name]} (over problems; ± over folds or seeds)", "both greedy"]
+        lines.append(line_of(question, partial(routed, studies["inference"], ways)))
+    header = ["difference, in points", "over problems; ± over folds or seeds", "the same, greedy",
+              "first models"]
     return markdown(header, [line for line in lines if any(line[1:])])
 
 
-def finding(rows, others):
-    """A difference with its intervals, and how sure it is: a cell, empty where it was not run"""
-    if not len(gains(rows, others)):
-        return ""
-    return f"{compare_both_ways(rows, others)[0]}: {how_sure(rows, others)}"
+def line_of(question, sides):
+    """sides: (decoding) -> the rows of the first models, of the others"""
+    best = sides(BEST)
+    greedy = sides(GREEDY)
+    first, _ = best if best[0] else greedy
+    return [question, finding(*best), finding(*greedy), counted(first) if first else ""]
 
 
-def greedy_finding(rows, others):
-    """As finding, without the intervals"""
-    gained = gains(rows, others)
-    return f"{100 * gained.mean():+.1f}: {how_sure(rows, others)}" if len(gained) else ""
+def without_training(rows, ways, decoding):
+    found = select(rows, split="test", decoding=decoding)
+    return [curve_of(found, way).get(0.3, []) for way in ways]
+
+
+def routed(rows, ways, decoding):
+    return [select(rows, split="test", plan="30%", way=way, decoding=decoding) for way in ways]

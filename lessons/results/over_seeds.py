@@ -151,10 +151,10 @@ def shown_difference(rows, others):
 
 
 def with_draws(rows, others):
-    """As mean_and_half_of_gains, where the others may have lost random heads, in several draws.
+    """As mean_and_half_of_gains; but the others may be models that lost random heads.
 
-    A draw takes the same heads from every model, so other draws, too, might say something else: the
-    half holds the spread of the draws.
+    There are several draws of these heads. A draw takes the same heads from every model, so other
+    draws, too, might say something else: the half holds the spread of the draws.
     """
     mean, half = mean_and_half_of_gains(rows, others)
     draws = {row["criterion"] for row in others if str(row["criterion"]).startswith("lot ")}
@@ -182,21 +182,36 @@ def compare_both_ways(rows, others):
     return f"{cell[:-1]}; ± {100 * half:.1f})", word
 
 
-# How sure a difference is; WIDER: folds share training problems, so ± over folds is too narrow. A
-# rule of Nadeau and Bengio (2003) would widen it by half.
-SURE = ("shown", "hint", "over problems only", "not shown")
+# Folds share training problems, so ± over folds is too narrow. A rule of Nadeau and Bengio (2003)
+# would make it so many times as wide.
 WIDER = 1.5
 
 
 def how_sure(rows, others):
-    """One of SURE: a hint holds in both intervals, and is shown if it would with a wider ±."""
+    """What may be said of a difference, in a word or two.
+
+    shown: both intervals exclude zero, and would if ± over folds were WIDER
+    hint: both intervals exclude zero
+    over problems only: the interval over problems excludes zero, ± over folds or seeds does not
+    one model: the interval over problems excludes zero, and there is no other
+    not shown: the interval over problems holds zero
+    """
     _, over_problems = compare(gains(rows, others), 0)
-    if over_problems == COMPARED[1]:
-        return SURE[3]
     mean, half = with_draws(rows, others)
-    if half is None or word_for(mean - half, mean + half) != over_problems:
-        return SURE[2]
-    return SURE[0] if abs(mean) > WIDER * half else SURE[1]
+    if over_problems == COMPARED[1]:
+        return "not shown"
+    if half is None:
+        return "one model"
+    if word_for(mean - half, mean + half) != over_problems:
+        return "over problems only"
+    several_folds = len(by_problem(rows)) > 1
+    return "shown" if abs(mean) > half * (WIDER if several_folds else 1) else "hint"
+
+
+def finding(rows, others):
+    """A difference with both intervals, and how sure it is: a cell, empty where it was not run"""
+    cell = shown_both_ways(rows, others)
+    return f"{cell}: {how_sure(rows, others)}" if cell else ""
 
 
 def shown_both_ways(rows, others):

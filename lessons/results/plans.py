@@ -102,8 +102,7 @@ def teachers_for(rows, rounds):
 
 
 def in_all(found):
-    """[rows] -> [the rows of the folds and seeds that all have]: these began with the same weights
-    """
+    """[rows] -> [the rows of the folds and seeds that all have]"""
     shared = set.intersection(*(set(by_model(rows)) for rows in found))
     return [list(filter(lambda row: (row["fold"], row["seed"]) in shared, rows)) for rows in found]
 

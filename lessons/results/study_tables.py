@@ -123,6 +123,21 @@ QUESTIONS = {
         (TAUGHT, ALONE_PRUNED)}
 
 
+def smaller_table(rows, main):
+    """Models of about the same size: what they answer, and what they cost"""
+    teachers = of_plan(rows, "teacher")
+    lines = []
+    for plan, name in SMALLER.items():
+        found = of_plan(rows, plan)
+        if found:
+            lines.append([f"**main student**: {name}" if plan == main else name, shown_mean(found),
+                          shown_mean(of_plan(rows, plan, GREEDY)), counted(found),
+                          relative(found, teachers, "parameters_without_embeddings"),
+                          relative(found, teachers, "flops")])
+    return markdown(["model", "answers right (95%)", "the same, greedy", "seeds", "parameters",
+                     "FLOPs"], lines)
+
+
 def questions_table(rows, main):
     """Two models of the rounds against each other, the first minus the second."""
     questions = {"main student − such a student with all its heads": (MAIN, BEFORE[main])}
@@ -150,7 +165,7 @@ for shape in SHAPES:
                  f"{shape}, five teachers": f"{shape}, from the start, five teachers"}
 
 
-# Models of about four fifths of the plain teachers' size.
+# The plain teachers, and models of about four fifths of their size.
 SMALLER = {plan: ROUNDS[plan] for plan in ("teacher", LIVE_PRUNED, "scratch, 30% pruned",
                                            RECORDED_PRUNED, ALONE_PRUNED, TAUGHT)}
 SMALLER |= {f"{shape}, equations": CONTROLS[f"{shape}, equations"] for shape in SHAPES}
@@ -388,7 +403,6 @@ def study_tables(all_rounds, all_curves):
     all_rounds: {data set: rows}; all_curves: {data set: as read_curves reads them}
     """
     tables = {}
-    of_sets = {}
     for data, main in MAIN_STUDENTS.items():
         rounds = all_rounds[data]
         factorial = read_rows(f"study/factorial-{data}-*.json")
@@ -401,14 +415,14 @@ def study_tables(all_rounds, all_curves):
             tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=main)
         if of_plan(rounds, main):
             tables[f"questions {data}"] = questions_table(rounds, main)
-            tables[f"smaller {data}"] = plan_table(rounds + students(factorial), SMALLER, main=main)
+            tables[f"smaller {data}"] = smaller_table(rounds + students(factorial), main)
         if factorial:
             rows = students(factorial) + teachers_for(factorial, rounds)
             tables |= {f"{name} {data}": text for name, text in factorial_tables(rows).items()}
         crossed = read_rows(f"study/cross-fitting-{data}-*.json")
-        of_sets[data] = {"main": main, "rounds": rounds, "factorial": students(factorial),
-                         "from the start": crossed or rounds, "inference": routed,
-                         "curves": all_curves[data].get("nothing", [])}
+        studies = {"rounds": rounds, "factorial": students(factorial), "cross-fitting": crossed,
+                   "curves": all_curves[data].get("nothing", []), "inference": routed}
+        tables[f"findings {data}"] = findings_table(main, studies)
         if crossed:
             tables[f"cross-fitting {data}"] = cross_fitting_table(crossed)
         curves = tables_of_curves(data, all_curves[data], rounds)
@@ -419,5 +433,4 @@ def study_tables(all_rounds, all_curves):
             found = read_findings(f"study/{study}-{data}-*.json")
             if found:
                 tables |= {f"{name} {data}": make(found) for name, make in makers.items()}
-    tables["findings"] = findings_table(of_sets)
     return tables

@@ -2,7 +2,8 @@
 
 A teacher knows its own training problems by heart, and says little more of them than the recorded
 equation. So the problems are split into parts, and there is a teacher for each part, which has
-learned from all the others.
+learned from all the others. The study `cross-fitting` (trainings.py) has students of such teachers;
+the study `targets` is here.
 
 Dao et al. 2021, "Knowledge Distillation as Semiparametric Inference" (arXiv 2104.09732)
 """
@@ -11,7 +12,7 @@ import torch
 from runs import TEACHERS, Run, folds_of, teacher_of
 from tinyprune import recipe
 from tinyprune.data import Splits, hold_out
-from tinyprune.distill import TEMPERATURE, ensemble_probabilities
+from tinyprune.distill import cross_fitted_probabilities, ensemble_probabilities
 from tinyprune.vocabulary import Vocabularies
 
 
@@ -34,24 +35,12 @@ def teachers_of_others(run, splits, count, target):
     return teachers, vocabularies
 
 
-def cross_fitted_probabilities(teachers, problems, vocabularies, temperature=TEMPERATURE):
-    """What each problem's own teacher says of it: [(2, T, V)], as ensemble_probabilities gives it.
-
-    vocabularies: those of each teacher
-    """
-    found = [None] * len(problems)
-    for part, (teacher, own) in enumerate(zip(teachers, vocabularies)):
-        mine = slice(part, None, len(teachers))
-        found[mine] = ensemble_probabilities([teacher], problems[mine], own, temperature)
-    return found
-
-
 def targets(data):
     return [Run("targets", data, fold, "teachers", 0) for fold in folds_of(data)]
 
 
 def execute(run):
-    """What do teachers say of problems that they know by heart, and of others?
+    """What do teachers say of problems that they know by heart, and of others? Temperature 1.
 
     -> {"said": {who, of which problems: as `sureness` gives it}}
     """
@@ -59,13 +48,12 @@ def execute(run):
     words = Vocabularies.of(splits.train, recipe.EXPERIMENTS[run.data].min_count)
     plain = [teacher_of(run, splits, seed)[0] for seed in range(TEACHERS)]
     others, own = teachers_of_others(run, splits, TEACHERS, words.target)
-    said = {
-        "five recorded teachers, training problems":
-            (splits.train, ensemble_probabilities(plain, splits.train, words, 1.0)),
-        "cross-fitted teachers, training problems":
-            (splits.train, cross_fitted_probabilities(others, splits.train, own, 1.0)),
-        "five recorded teachers, test problems":
-            (splits.test, ensemble_probabilities(plain, splits.test, words, 1.0))}
+    said = {"cross-fitted teachers, training problems":
+                (splits.train, cross_fitted_probabilities(others, splits.train, own, 1.0))}
+    for who, teachers in (("one plain teacher", plain[:1]), ("five plain teachers", plain)):
+        for what, problems in (("training", splits.train), ("test", splits.test)):
+            said[f"{who}, {what} problems"] = (
+                problems, ensemble_probabilities(teachers, problems, words, 1.0))
     return {"study": run.study, "data": run.data, "fold": run.fold, "seed": run.seed,
             "said": {name: sureness(problems, soft, words)
                      for name, (problems, soft) in said.items()}}

@@ -10,7 +10,7 @@ from tinyprune.results import BEST, BIDIRECTIONAL, GREEDY, result_row
 from tinyprune.rivals import random_score
 from tinyprune.scorer import CRITERIA, entropy_score, paper_score
 
-# Studies that train nothing but other studies' models that are not there.
+# Studies without models of their own: they train those of other studies that are not there.
 UNTRAINED = ("agreement", "targets", "trials-curves", "curves", "criteria", "pruned", "costs",
              "inference")
 TEACHERS = 5  # plain ones, of each data set and of each fold

@@ -4,13 +4,13 @@ trials:    what round 2 should be, chosen on validation problems; no test proble
 rounds:    round 1, five plain teachers, alone and together; round 2, students of all five
 factorial: {not pruned, one-shot, dynamic} x {what a student learns from}, and the controls
 trained-curves: copies that lose more and more heads at once, and then learn from five teachers
-cross-fitting: do teachers say more of problems that they do not know by heart?
+cross-fitting: students of teachers that have not learned from the problems they are asked about
 """
 from dataclasses import dataclass, replace
 from functools import partial
 
 from committee import Committee
-from cross_fitting import cross_fitted_probabilities, teachers_of_others
+from cross_fitting import teachers_of_others
 from runs import CHOICES, TEACHERS, Run, answers, folds_of, row, teacher_of
 from tinyprune import recipe
 from tinyprune.measure import costs_of
@@ -163,7 +163,11 @@ def trained_curves(data):
 
 
 def cross_fitting(data):
-    """Plain teachers, and students of all five: recorded ones, or cross-fitted ones."""
+    """Plain teachers; students of the mean of five recorded ones; students of cross-fitted ones.
+
+    Of each problem a cross-fitted student has what one teacher says, which has learned from four
+    fifths of the problems.
+    """
     plans = ["teacher", "scratch", CROSS_FITTED]
     return [Run("cross-fitting", data, fold, plan, seed)
             for seed in range(SEEDS) for fold in folds_of(data) for plan in plans]
@@ -200,10 +204,9 @@ def train_plan(run, splits):
     if run.plan == "teacher":
         return *teacher_of(run, splits, run.seed), config
     vocabularies = Vocabularies.of(splits.train, experiment.min_count)
-    ask = None
+    own = None
     if plan.cross_fitted:
         teachers, own = teachers_of_others(run, splits, plan.teachers, vocabularies.target)
-        ask = partial(cross_fitted_probabilities, teachers, splits.train, own)
     else:
         seeds = [run.seed] if plan.teachers == 1 else range(plan.teachers)
         teachers = [teacher_of(run, splits, seed)[0] for seed in seeds]
@@ -219,7 +222,7 @@ def train_plan(run, splits):
         origin=origin, aligned=plan.aligned,
         shape=None if plan.shape == "whole" else SHAPES[run.data][plan.shape],
         ratio=plan.ratio, schedule=plan.schedule, criterion=criterion_of(plan, run.seed),
-        calibration=plan.calibration, live=plan.live, ask=ask)
+        calibration=plan.calibration, live=plan.live, own=own)
     return trained.model, vocabularies, config
 
 

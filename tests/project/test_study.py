@@ -158,26 +158,40 @@ def test_a_student_without_a_teacher_is_known_by_its_problems(whole, small):
     assert len(list(small.glob("ensemble-student-*.pt"))) == 2
 
 
-def test_no_cross_fitted_teacher_is_asked_about_a_problem_it_has_learned(small, whole, monkeypatch):
-    splits = Splits(whole.train[:30], [], [])
+@pytest.mark.parametrize("count", [2, 3])
+def test_no_cross_fitted_teacher_is_asked_about_a_problem_it_has_learned(count, small, whole,
+                                                                         runs, monkeypatch):
+    monkeypatch.setattr(files, "RUNS", runs)  # teachers of other counts are there, too
+    splits = Splits(whole.train[:12 * count], [], [])
     words = Vocabularies.of(splits.train)
-    learned = []
-
-    def teacher_on(its_splits, data, fold, label, seed, target):
-        learned.append(its_splits.train)
-        own = replace(Vocabularies.of(its_splits.train), target=target)
-        return recipe.Trained(model_for(own, seed), [], []), own
-
-    monkeypatch.setattr(recipe, "load_or_train_teacher_on", teacher_on)
-    run = Run("rounds", "sample", None, trainings.CROSS_FITTED, 0)
-    teachers, own = cross_fitting.teachers_of_others(run, splits, 3, words.target)
-    found = cross_fitting.cross_fitted_probabilities(teachers, splits.train, own)
-    assert sorted(map(len, learned)) == [20, 20, 20]
-    for problem, got in zip(splits.train, found):
-        [other] = [number for number, problems in enumerate(learned) if problem not in problems]
-        [expected] = ensemble_probabilities([teachers[other]], [problem], own[other])
+    run = Run("cross-fitting", "sample", None, trainings.CROSS_FITTED, 0)
+    teachers, own = cross_fitting.teachers_of_others(run, splits, count, words.target)
+    soft = recipe.load_or_ask_teachers("sample", None, splits, words, teachers, own)
+    for position, (problem, got) in enumerate(zip(splits.train, soft)):
+        part = position % count
+        others = [other for place, other in enumerate(splits.train) if place % count != part]
+        learned = Vocabularies.of(others)
+        trained, _ = recipe.load_or_train_teacher_on(
+            Splits(others, [], []), "sample", None, f"teacher-without-part-{part}", seed=part)
+        words_of = replace(learned, target=words.target)
+        [expected] = ensemble_probabilities([trained.model], [problem], words_of)
         check(got, expected, f"what is said of {problem.id}")
-        assert got.shape[-1] == len(words.target), "the student's tokens"
+        assert own[part].source.tokens == learned.source.tokens, "words it has not seen"
+
+
+def test_cross_fitted_teachers_are_not_taken_for_recorded_ones(whole, small):
+    splits = Splits(whole.train[:10], [], [])
+    words = Vocabularies.of(splits.train)
+    teachers = [model_for(words, seed) for seed in range(2)]
+    config = TrainConfig(epochs=1)
+    for own in (None, [words, words]):
+        recipe.load_or_train_ensemble_student("sample", 0, splits, words, teachers, config, own=own)
+    recorded, crossed = [recipe.load_or_ask_teachers("sample", 0, splits, words, teachers, own)
+                         for own in (None, [words, words])]
+    assert len(list(small.glob("soft-*.pt"))) == len(list(small.glob("ensemble-*.pt"))) == 2
+    check(crossed[3], ensemble_probabilities(teachers[1:], splits.train[3:4], words)[0],
+          "what the second teacher says of the fourth problem")
+    assert not torch.equal(recorded[3], crossed[3])
 
 
 def test_how_sure_teachers_are_is_counted_over_the_recorded_tokens():

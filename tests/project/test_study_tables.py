@@ -54,11 +54,11 @@ def test_students_of_cross_fitted_teachers_are_compared_with_those_of_the_same_s
 
 
 @pytest.mark.parametrize("gains, word", [
-    ([4, 4, 4], "shown"), ([2, 4, 4], "hint"), ([0, 4, 4], "over problems only"),
-    ([-4, 4, 0], "not shown"), ([4], "over problems only")])
+    ([3, 4, 4], "shown"), ([-3, -4, -4], "shown"), ([2, 4, 4], "hint"),
+    ([0, 4, 4], "over problems only"), ([-4, 4, 0], "not shown"), ([4], "one model")])
 def test_how_sure_a_difference_is(gains, word):
-    """gains: of ten problems of each fold, how many the first model answers and the other does not
-    """
+    """gains: of every ten problems of a fold, how many the first model answers and the other does
+    not; negative: the other way round"""
     def answers(gain, sign):
         lost = 10 * max(sign * gain, 0)
         return "=" * (100 - lost) + "x" * lost
@@ -66,26 +66,44 @@ def test_how_sure_a_difference_is(gains, word):
     first = [row(answers(gain, -1), "copy", fold=fold) for fold, gain in enumerate(gains)]
     second = [row(answers(gain, +1), "teacher", fold=fold) for fold, gain in enumerate(gains)]
     assert over_seeds.how_sure(first, second) == word
+    assert over_seeds.finding(first, second).endswith(f"): {word}")
 
 
-def test_each_finding_stands_in_its_sets_column():
-    def rows(*found):
-        return [*found, *(row | {"settings": row["settings"] | {"decoding": GREEDY}}
-                          for row in found)]
+def test_seeds_of_one_fold_share_their_problems_and_need_no_wider_interval():
+    first = [row("=" * 100, "copy", seed) for seed in range(3)]
+    second = [row("x" * 10 * gain + "=" * (100 - 10 * gain), "teacher", seed)
+              for seed, gain in enumerate([2, 4, 4])]
+    assert over_seeds.how_sure(first, second) == "shown"
 
-    main = rows(row("====", "copy"), row("==xx", "teacher", 0), row("xxxx", "teacher", 1))
-    alone = row("==xx", "copy, not pruned, equations")
-    taught = row("===x", "copy, not pruned, one teacher")
-    nothing = dict.fromkeys(("rounds", "factorial", "from the start", "inference", "curves"), [])
-    table = findings.findings_table({"math23k": nothing | {"main": "copy", "rounds": main},
-                                     "asdiv-a": nothing | {"main": "copy",
-                                                           "factorial": rows(alone, taught)}})
+
+def both_ways(*found):
+    """Rows, and the same as greedy answers"""
+    greedy = [row | {"settings": row["settings"] | {"decoding": GREEDY}} for row in found]
+    return [*found, *greedy]
+
+
+def test_each_finding_is_a_line():
+    main = both_ways(row("====", "copy"), row("==xx", "teacher", 0), row("xxxx", "teacher", 1))
+    copies = both_ways(row("==xx", "copy, not pruned, equations"),
+                       row("===x", "copy, not pruned, one teacher"))
+    curve = [row("===x", "", ratio=0.3, criterion=way, decoding=GREEDY)
+             for way in ("greedy", "lot 0", "lot 1")]
+    routed = [row("===x", "30%", decoding=GREEDY) for _ in range(2)]
+    for found, way in zip(routed, ("router", "removed")):
+        found["settings"]["way"] = way
+    table = findings.findings_table("copy", {"rounds": main, "factorial": copies,
+                                             "cross-fitting": [], "curves": curve,
+                                             "inference": routed})
     lines = [line[2:-2].split(" | ") for line in table.splitlines()[2:]]
-    assert [line[0] for line in lines] == ["main student − plain teachers",
-                                           "**teachers:** one − none; copies"]
-    assert lines[0][1].startswith("+75.0 (") and lines[0][1].endswith("): over problems only")
-    assert lines[0][2:] == ["+75.0: over problems only", "", ""]
-    assert lines[1][1:3] == ["", ""] and lines[1][3].startswith("+25.0 (")
+    assert [line[0].split(" − ")[0] for line in lines] == [
+        "main student", "**teachers**; copies: one",
+        "no training after 30% went: greedy elimination",
+        "30% of the heads chosen for each problem"]
+    assert lines[0][1].startswith("+75.0 (") and lines[0][1].endswith("): one model")
+    assert lines[1][1] == lines[1][2] and lines[1][1].startswith("+25.0 (")
+    assert lines[2][1:] == ["", "+0.0 (+0.0 to +0.0; ± 0.0): not shown", "1"]
+    named = {way for pair in findings.UNTRAINED.values() for way in pair}
+    assert named <= {*head_tables.LABELS, head_tables.LOT}
 
 
 def over_problems(gains):
