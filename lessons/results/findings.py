@@ -30,6 +30,7 @@ TRAINED = {
     "from the start: five recorded − none": ("rounds", [("scratch", "teacher")]),
     "from the start: five recorded − none (runs of cross-fitting)":
         ("cross-fitting", [("scratch", "teacher")]),
+    "from the start: one recorded − none": ("cross-fitting", [(plans.ONE_RECORDED, "teacher")]),
     "from the start: cross-fitted − none": ("cross-fitting", [(plans.CROSS_FITTED, "teacher")]),
     "from the start, 30% hidden: five live − none": ("rounds", [(plans.LIVE, plans.HIDDEN)]),
     "from the start, 0 to 60% hidden: five live − none":

@@ -15,6 +15,7 @@ LIVE_PRUNED = "live, then pruned and trained on"
 VARIED_PRUNED = "varied, then pruned and trained on"
 ALONE_PRUNED = "varied, no teacher, then pruned and trained on"
 TAUGHT = "varied, no teacher, then pruned and trained on with teachers"
+ONE_RECORDED = "scratch, one recorded teacher"
 CROSS_FITTED = "scratch, cross-fitted teachers"
 THEN = "then 30% pruned at once, and trained on"
 ROUNDS = {"teacher": "round 1: plain teachers, one at a time",

@@ -39,6 +39,7 @@ from plans import (
     LIVE_COPY_ALONE,
     LIVE_PRUNED,
     MAIN,
+    ONE_RECORDED,
     PRUNED,
     RECORDED_PRUNED,
     ROUNDS,
@@ -170,6 +171,7 @@ SMALLER = {plan: ROUNDS[plan] for plan in ("teacher", LIVE_PRUNED, "scratch, 30%
                                            RECORDED_PRUNED, ALONE_PRUNED, TAUGHT)}
 SMALLER |= {f"{shape}, equations": CONTROLS[f"{shape}, equations"] for shape in SHAPES}
 CROSS_FITTING = {"teacher": "plain teachers, one at a time",
+                 ONE_RECORDED: "from the start, one recorded teacher",
                  "scratch": "from the start, five recorded teachers",
                  CROSS_FITTED: "from the start, cross-fitted teachers"}
 
@@ -257,7 +259,7 @@ def cross_fitting_table(rows):
                 lines.append([name + also, shown_mean(found), *cells,
                               *[""] * (len(CROSS_FITTING) - len(before)), counted(found)])
     return markdown(["model", "answers right (95%)", f"minus plain teachers: {IN_POINTS}",
-                     "minus students of recorded teachers", "seeds"], lines)
+                     "minus students of one", "minus students of five", "seeds"], lines)
 
 
 def factorial_tables(rows):

@@ -163,12 +163,12 @@ def trained_curves(data):
 
 
 def cross_fitting(data):
-    """Plain teachers; students of the mean of five recorded ones; students of cross-fitted ones.
+    """Plain teachers, and students of one recorded teacher, of five, and of cross-fitted ones.
 
     Of each problem a cross-fitted student has what one teacher says, which has learned from four
     fifths of the problems.
     """
-    plans = ["teacher", "scratch", CROSS_FITTED]
+    plans = ["teacher", ONE_RECORDED, "scratch", CROSS_FITTED]
     return [Run("cross-fitting", data, fold, plan, seed)
             for seed in range(SEEDS) for fold in folds_of(data) for plan in plans]
 
@@ -181,9 +181,11 @@ FACTORIAL = make_factorial()
 CURVES = {curve_plan(choice, tenths): Plan("copy", teachers=TEACHERS, ratio=tenths / 10,
                                            schedule="one-shot", criterion=choice)
           for tenths in range(1, 8) for choice in CHOICES}
+ONE_RECORDED = "scratch, one recorded teacher"  # the one with its seed
 CROSS_FITTED = "scratch, cross-fitted teachers"
 PLANS = {"teacher": Plan(), TOGETHER: Plan(teachers=TEACHERS)} | ROUND_2 | FACTORIAL | CURVES
-PLANS[CROSS_FITTED] = Plan(teachers=TEACHERS, cross_fitted=True)
+PLANS |= {ONE_RECORDED: Plan(teachers=1),
+          CROSS_FITTED: Plan(teachers=TEACHERS, cross_fitted=True)}
 
 
 def criterion_of(plan, seed):
