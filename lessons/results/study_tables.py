@@ -173,6 +173,7 @@ SMALLER |= {f"{shape}, equations": CONTROLS[f"{shape}, equations"] for shape in 
 CROSS_FITTING = {"teacher": "plain teachers, one at a time",
                  ONE_RECORDED: "from the start, one recorded teacher",
                  "scratch": "from the start, five recorded teachers",
+                 RECORDED_PRUNED: f"the same; {THEN} with them",
                  CROSS_FITTED: "from the start, cross-fitted teachers"}
 
 
@@ -259,7 +260,8 @@ def cross_fitting_table(rows):
                 lines.append([name + also, shown_mean(found), *cells,
                               *[""] * (len(CROSS_FITTING) - len(before)), counted(found)])
     return markdown(["model", "answers right (95%)", f"minus plain teachers: {IN_POINTS}",
-                     "minus students of one", "minus students of five", "seeds"], lines)
+                     "minus students of one", "minus students of five", "minus these, pruned",
+                     "seeds"], lines)
 
 
 def factorial_tables(rows):

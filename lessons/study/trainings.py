@@ -163,12 +163,13 @@ def trained_curves(data):
 
 
 def cross_fitting(data):
-    """Plain teachers, and students of one recorded teacher, of five, and of cross-fitted ones.
+    """Plain teachers, and students of one recorded teacher, of five (then also pruned), and of
+    cross-fitted ones.
 
     Of each problem a cross-fitted student has what one teacher says, which has learned from four
     fifths of the problems.
     """
-    plans = ["teacher", ONE_RECORDED, "scratch", CROSS_FITTED]
+    plans = ["teacher", ONE_RECORDED, "scratch", RECORDED_PRUNED, CROSS_FITTED]
     return [Run("cross-fitting", data, fold, plan, seed)
             for seed in range(SEEDS) for fold in folds_of(data) for plan in plans]
 

@@ -47,7 +47,7 @@ def test_students_of_cross_fitted_teachers_are_compared_with_those_of_the_same_s
              for seed, verdicts in ((0, "xxxx"), (1, "===x")) for decoding in (BEST, GREEDY)]
     cells = [line.split(" | ") for line in tables.cross_fitting_table(rows).splitlines()[2:]]
     assert len(cells) == 5, "no line for what has not been run"
-    assert cells[0][2:5] == ["", "", ""] and cells[1][3:5] == ["", ""]
+    assert cells[0][2:6] == ["", "", "", ""] and cells[1][3:6] == ["", "", ""]
     assert cells[1][2].startswith("-25.0 ("), "all teachers"
     assert cells[2][2].startswith("-37.5 (") and cells[2][4].startswith("+25.0 (")
     assert cells[4][2] == "" and cells[4][4].startswith("+25.0 ("), "no teacher answered greedily"
