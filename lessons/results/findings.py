@@ -18,6 +18,10 @@ TRAINED = {
                                                      effect_pairs("pruned − not pruned")),
     "no teacher, 0 to 60% hidden: 30% pruned and trained on − before":
         ("rounds", [(plans.ALONE_PRUNED, plans.VARIED_ALONE)]),
+    "from the start, five recorded: 30% pruned and trained on − before":
+        ("rounds", [(plans.RECORDED_PRUNED, "scratch")]),
+    "from the start, five recorded: 30% pruned and trained on − before (runs of cross-fitting)":
+        ("cross-fitting", [(plans.RECORDED_PRUNED, "scratch")]),
     "copies: step by step − at once": ("factorial", effect_pairs("dynamic − one-shot")),
     "copies: heads by greedy elimination − by the paper's score":
         ("factorial", effect_pairs("greedy elimination − the paper's score")),
