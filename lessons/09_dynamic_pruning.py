@@ -506,8 +506,8 @@ heads and train for 15 epochs:
 - Nor has any of ten ways to choose the heads been shown to do better than random heads, once
   training follows, at 10, 30, 50 and 70% of the heads (three of the folds).
 - Pruning itself costs: these copies end 1.0 point below copies that lose no head (0.1 to 1.9; ±
-  1.0), and students of five teachers lose 1.5 (0.5 to 2.5; ± 1.0). The sample's loss is larger,
-  because half of the heads go and 72 steps repair little.
+  1.0), and students of five teachers, trained from the start, lose 1.5 (0.5 to 2.5; ± 1.0). The
+  sample's loss is larger, because half of the heads go and 72 steps repair little.
 - Models that are smaller from the start have not been shown to be worse than the plain teachers.
 
 So try a smaller model first. If you prune, give the student time to train after it: this is worth
@@ -597,12 +597,13 @@ So build one and look at the clock. The *router* (`tinyprune/router.py`) is one 
 mean embedding of a problem's words to a number for each head. It is fitted to the size of each
 gate's gradient on training problems: the gradient score, problem by problem. Of all linear maps we
 take the one with the smallest squared error, with a penalty on large weights. (It has 129 weights a
-head on the sample, so 128 problems are few. The study takes 1,024.) At inference the lowest heads
-are left out before the problem is read (`without_heads`), now half of all heads, in the decoder
-too. Beside it stands a router that cheats: it takes *the problem's own gradients*, so it knows the
-equation. (It is no upper limit: a gradient with all heads active does not know what the heads do
-together.) Guess the order of the three by their answers: removal, where all problems lose the same
-heads, the router, the one that cheats. Which of them are faster than the whole model?
+head on the sample, so 128 problems are few. The study takes 1,024 (on ASDiv-A all, a little
+fewer).) At inference the lowest heads are left out before the problem is read (`without_heads`),
+now half of all heads, in the decoder too. Beside it stands a router that cheats: it takes *the
+problem's own gradients*, so it knows the equation. (It is no upper limit: a gradient with all heads
+active does not know what the heads do together.) Guess the order of the three by their answers:
+removal, where all problems lose the same heads, the router, the one that cheats. Which of them are
+faster than the whole model?
 """
 
 # %% 9.8 A router, on the clock

@@ -411,14 +411,14 @@ One seed stands behind each group, so another seed would move every line. The st
 questions with one teacher and with five, and with other ways to choose the heads
 (`lessons/results/study.md`). It says of each table how many seeds stand behind it.
 
-The study also has better students. Its *main student* of ASDiv-A first learned for as many epochs
-as a teacher, from the equations and from five teachers, with three words in ten hidden. Then it
-lost 30% of its heads at once, by greedy elimination (lesson 06), and trained on. Math23k's learned
-from the start from the equations and from five teachers, for as many epochs as a teacher, and lost
-30% of its heads while it learned, by the paper's score. One of each came with the project, so we
-can look at them beside a teacher. Each kind of attention has lost 30%, as nearly as whole heads
-allow (lesson 07). Guess: from which layer of the encoder did most heads go? Is a student faster, if
-it is asked one problem at a time? And how do they do on the test problems?
+The study also has students with higher means. Its *main student* of ASDiv-A first learned for as
+many epochs as a teacher, from the equations and from five teachers, with three words in ten hidden.
+Then it lost 30% of its heads at once, by greedy elimination (lesson 06), and trained on. Math23k's
+learned from the start from the equations and from five teachers, for as many epochs as a teacher,
+and lost 30% of its heads while it learned, by the paper's score. One of each came with the project,
+so we can look at them beside a teacher. Each kind of attention has lost 30%, as nearly as whole
+heads allow (lesson 07). Guess: from which layer of the encoder did most heads go? Is a student
+faster, if it is asked one problem at a time? And how do they do on the test problems?
 """
 
 # %% 10.9 The main students

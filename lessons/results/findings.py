@@ -20,7 +20,7 @@ TRAINED = {
         ("rounds", [(plans.ALONE_PRUNED, plans.VARIED_ALONE)]),
     "from the start, five recorded: 30% pruned and trained on − before":
         ("rounds", [(plans.RECORDED_PRUNED, "scratch")]),
-    "from the start, five recorded: 30% pruned and trained on − before (runs of cross-fitting)":
+    "from the start, five recorded: 30% pruned and trained on − before (other runs)":
         ("cross-fitting", [(plans.RECORDED_PRUNED, "scratch")]),
     "copies: step by step − at once": ("factorial", effect_pairs("dynamic − one-shot")),
     "copies: heads by greedy elimination − by the paper's score":
@@ -32,7 +32,7 @@ TRAINED = {
         ("factorial", added_pairs("five teachers and alignment")),
     "smaller from the start: five recorded − none": ("factorial", plans.SMALLER_TAUGHT),
     "from the start: five recorded − none": ("rounds", [("scratch", "teacher")]),
-    "from the start: five recorded − none (runs of cross-fitting)":
+    "from the start: five recorded − none (other runs)":
         ("cross-fitting", [("scratch", "teacher")]),
     "from the start: one recorded − none": ("cross-fitting", [(plans.ONE_RECORDED, "teacher")]),
     "from the start: cross-fitted − none": ("cross-fitting", [(plans.CROSS_FITTED, "teacher")]),
@@ -55,7 +55,8 @@ def findings_table(main, studies):
     """
     lines = []
     for question, (study, pairs) in TRAINED.items():
-        named = [tuple(main if plan == plans.MAIN else plan for plan in pair) for pair in pairs]
+        own = {plans.MAIN: main}
+        named = [(own.get(first, first), second) for first, second in pairs]
         lines.append(line_of(question, partial(two_sides, studies[study], named)))
     for question, ways in UNTRAINED.items():
         lines.append(line_of(question, partial(without_training, studies["curves"], ways)))

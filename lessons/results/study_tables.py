@@ -260,8 +260,8 @@ def cross_fitting_table(rows):
                 lines.append([name + also, shown_mean(found), *cells,
                               *[""] * (len(CROSS_FITTING) - len(before)), counted(found)])
     return markdown(["model", "answers right (95%)", f"minus plain teachers: {IN_POINTS}",
-                     "minus students of one", "minus students of five", "minus these, pruned",
-                     "seeds"], lines)
+                     "minus students of one", "minus students of five",
+                     "minus students of five, pruned", "seeds"], lines)
 
 
 def factorial_tables(rows):
