@@ -5,7 +5,7 @@ import plans
 from head_tables import LOT, curve_of
 from over_seeds import counted, finding
 from plans import added_pairs, effect_pairs, smaller_pairs, two_sides
-from tables import markdown, select
+from tables import filled, markdown, select
 from tinyprune.results import BEST, GREEDY
 
 # {question: (study, [(plan, minus plan)])}
@@ -54,8 +54,8 @@ def findings_table(main, studies):
     """main: the main student's plan; studies: {study: its rows}, "curves": those without training
     """
     lines = []
+    own = {plans.MAIN: main}
     for question, (study, pairs) in TRAINED.items():
-        own = {plans.MAIN: main}
         named = [(own.get(first, first), second) for first, second in pairs]
         lines.append(line_of(question, partial(two_sides, studies[study], named)))
     for question, ways in UNTRAINED.items():
@@ -64,7 +64,7 @@ def findings_table(main, studies):
         lines.append(line_of(question, partial(routed, studies["inference"], ways)))
     header = ["difference, in points", "over problems; ± over folds or seeds", "the same, greedy",
               "first models"]
-    return markdown(header, [line for line in lines if any(line[1:])])
+    return markdown(header, filled(lines))
 
 
 def line_of(question, sides):
@@ -76,7 +76,7 @@ def line_of(question, sides):
 
 
 def without_training(rows, ways, decoding):
-    found = select(rows, split="test", decoding=decoding)
+    found = select(rows, decoding=decoding)
     return [curve_of(found, way).get(0.3, []) for way in ways]
 
 

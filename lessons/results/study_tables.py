@@ -60,7 +60,7 @@ from plans import (
     students,
     teachers_for,
 )
-from tables import SETS, markdown, select
+from tables import SETS, filled, markdown, select
 from tinyprune.files import read_json
 from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, judge_claim, read_rows
@@ -197,11 +197,6 @@ def factorial_table(rows):
             line.append(f"{cell}, {own} of {folds} folds" if 0 < own < folds else cell)
         lines.append(line)
     return f"{markdown(['30% pruned', *LEARNED.values()], lines)}\n\nSeeds: {counted(all_found)}."
-
-
-def filled(lines):
-    """Without those of which no cell but the first says anything."""
-    return [line for line in lines if any(line[1:])]
 
 
 def added_table(rows):
@@ -410,6 +405,7 @@ def study_tables(all_rounds, all_curves):
     for data, main in MAIN_STUDENTS.items():
         rounds = all_rounds[data]
         factorial = read_rows(f"study/factorial-{data}-*.json")
+        copies = students(factorial)
         trials = read_rows(f"study/trials-{data}-*.json")
         routed = read_rows(f"study/inference-{data}-*.json")
         tried = trials + select(rounds, split="valid")  # of ASDiv-A's rounds, none
@@ -419,12 +415,12 @@ def study_tables(all_rounds, all_curves):
             tables[f"rounds {data}"] = plan_table(rounds, ROUNDS, main=main)
         if of_plan(rounds, main):
             tables[f"questions {data}"] = questions_table(rounds, main)
-            tables[f"smaller {data}"] = smaller_table(rounds + students(factorial), main)
+            tables[f"smaller {data}"] = smaller_table(rounds + copies, main)
         if factorial:
-            rows = students(factorial) + teachers_for(factorial, rounds)
+            rows = copies + teachers_for(factorial, rounds)
             tables |= {f"{name} {data}": text for name, text in factorial_tables(rows).items()}
         crossed = read_rows(f"study/cross-fitting-{data}-*.json")
-        studies = {"rounds": rounds, "factorial": students(factorial), "cross-fitting": crossed,
+        studies = {"rounds": rounds, "factorial": copies, "cross-fitting": crossed,
                    "curves": all_curves[data].get("nothing", []), "inference": routed}
         tables[f"findings {data}"] = findings_table(main, studies)
         if crossed:

@@ -1,4 +1,4 @@
-"""What make_tables.py and study_tables.py share: rows of result files, and cells of tables."""
+"""What the tables' modules share: rows of result files, and cells of tables."""
 SETS = {"math23k": "Math23k", "asdiv-a": "ASDiv-A"}
 
 
@@ -11,6 +11,11 @@ def markdown(header, rows):
     """Lists of cells -> the text of a Markdown table."""
     lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * len(header), *rows]]
     return "\n".join(lines)
+
+
+def filled(lines):
+    """Without those of which no cell but the first says anything."""
+    return [line for line in lines if any(line[1:])]
 
 
 def mean(rows, key):
