@@ -80,8 +80,12 @@ def compare(first, second):
     """
     gain = first - second
     low, high = bootstrap_interval(gain)
-    points = f"{100 * gain.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-    return points, word_for(low, high)
+    return points(gain.mean(), low, high), word_for(low, high)
+
+
+def points(mean, low, high):
+    """A difference in shares, with its interval, in points: a text"""
+    return f"{100 * mean:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
 def result_row(report, **facts):

@@ -6,18 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from over_seeds import (
-    accuracy_of,
-    by_model,
-    compare_both_ways,
-    counted,
-    gains,
-    half_over_problems,
-    mean_and_half,
-    origins,
-    shown_both_ways,
-    shown_mean,
-)
+from differences import difference_of, shown_both_ways, verdict
+from over_seeds import accuracy_of, by_model, counted, mean_and_half, origins, shown_mean
 from tables import markdown, select
 from tinyprune.figures import show_legend
 from tinyprune.results import COMPARED
@@ -77,9 +67,9 @@ def trained_curves_table(rows, teachers):
     for way, name in CURVE_LABELS.items():
         points = {}
         for ratio, found in curve_of(rows, way).items():
-            began = origins(found, teachers)
-            points[ratio] = 100 * gains(found, began).mean()
-            halves.append(100 * half_over_problems(found, began))
+            gained = difference_of(found, origins(found, teachers))
+            points[ratio] = 100 * gained.mean
+            halves.append(100 * (gained.high - gained.low) / 2)
         if points:
             cells = [f"{points[ratio]:+.1f}" if ratio in points else "" for ratio in ratios]
             lines.append([name, *cells, largest_ratio(points)])
@@ -128,7 +118,7 @@ def choice_table(curves):
     for after, ratio, found in ways_at(curves):
         ways = [found[way] for way in LABELS if way in found]
         shares = list(map(accuracy_of, ways))
-        words = [compare_both_ways(way, found[LOT])[1] for way in ways]
+        words = [verdict(difference_of(way, found[LOT])) for way in ways]
         lines.append([after, f"{ratio:.0%}", f"{100 * (max(shares) - min(shares)):.1f}",
                       f"{100 * gap_by_chance(ways):.1f}",
                       *(str(words.count(word)) for word in COMPARED)])

@@ -8,8 +8,9 @@ figure of a table is typed by hand.
 
 import numpy as np
 
+from differences import shown_difference
 from head_tables import CURVE_LABELS, LOT, draw_curve
-from over_seeds import accuracy_of, counted, shown_difference, shown_mean
+from over_seeds import accuracy_of, counted, shown_mean
 from study_tables import draw_study, ledger_table, of_plan, read_curves, study_tables
 from tables import SETS, against, markdown, mean, select
 from tinyprune.figures import save_picture, show_legend

@@ -2,8 +2,7 @@
 
 A model's accuracy is the mean over its seeds, problem by problem, then over the problems of all
 folds. Intervals in brackets are over problems. ± of an accuracy is the standard deviation of the
-seeds' own means; ± of anything else is half of a 95% interval over folds. Without folds it is
-over seeds, and a difference's holds its interval over problems, too: seeds share the problems.
+seeds' own means; ± of anything else is half of a 95% interval over folds, without folds over seeds.
 """
 import math
 from collections import defaultdict
@@ -11,8 +10,8 @@ from operator import itemgetter
 
 import numpy as np
 
-from tables import against, select
-from tinyprune.results import COMPARED, bootstrap_interval, compare, is_correct, word_for
+from tables import against
+from tinyprune.results import bootstrap_interval, is_correct
 
 
 def mean_correct(rows, key):
@@ -114,25 +113,6 @@ def mean_and_half(values):
     return np.mean(values), quantile * np.std(values, ddof=1) / math.sqrt(len(values))
 
 
-def half_over_problems(rows, others):
-    low, high = bootstrap_interval(gains(rows, others))
-    return (high - low) / 2
-
-
-def mean_and_half_of_gains(rows, others):
-    """-> the mean difference of two models, and half of its interval over folds or seeds
-
-    Seeds of one fold answer the same problems, so other problems would move them all: there the
-    half holds the interval over problems, too. It is None for one model on one fold.
-    """
-    gained = gains_by_model(rows, others)
-    mean, half = mean_and_half(gained)
-    folds = {fold for fold, _ in gained}
-    if half is not None and len(folds) == 1:
-        half = math.hypot(half, half_over_problems(rows, others))
-    return mean, half
-
-
 def shown_mean(rows):
     """Accuracy with its interval over problems, and ± over seeds: a cell."""
     if not rows:
@@ -142,81 +122,6 @@ def shown_mean(rows):
     between = spread(rows)
     seeds = "" if between is None else f" ± {100 * between:.1f}"
     return f"{values.mean():.1%}{seeds} ({low:.1%} to {high:.1%})"
-
-
-def shown_difference(rows, others):
-    """In points, with an interval paired over problems, on the folds that both have: a cell."""
-    values = gains(rows, others)
-    return compare(values, 0)[0] if len(values) else ""
-
-
-def with_draws(rows, others):
-    """As mean_and_half_of_gains; but the others may be models that lost random heads.
-
-    There are several draws of these heads. A draw takes the same heads from every model, so other
-    draws, too, might say something else: the half holds the spread of the draws.
-    """
-    mean, half = mean_and_half_of_gains(rows, others)
-    draws = {row["criterion"] for row in others if str(row["criterion"]).startswith("lot ")}
-    if draws:
-        by_draw = {(None, draw): gains(rows, select(others, criterion=draw)).mean()
-                   for draw in draws}
-        _, half_of_draws = mean_and_half(by_draw)
-        of_models = half_over_problems(rows, others) if half is None else half
-        half = math.hypot(of_models, half_of_draws)
-    return mean, half
-
-
-def compare_both_ways(rows, others):
-    """-> the difference in points with both intervals, and what may be said of the first model
-
-    The cell: (over problems; ± over folds or seeds). The word: one of results.COMPARED, as both
-    intervals allow it.
-    """
-    cell, over_problems = compare(gains(rows, others), 0)
-    mean, half = with_draws(rows, others)
-    if half is None:
-        return cell, over_problems
-    over_models = word_for(mean - half, mean + half)
-    word = over_models if over_models == over_problems else COMPARED[1]
-    return f"{cell[:-1]}; ± {100 * half:.1f})", word
-
-
-# Folds share training problems, so ± over folds is too narrow. A rule of Nadeau and Bengio (2003)
-# would make it so many times as wide.
-WIDER = 1.5
-
-
-def how_sure(rows, others):
-    """What may be said of a difference, in a word or two.
-
-    shown: both intervals exclude zero, and would if ± over folds were WIDER
-    hint: both intervals exclude zero
-    over problems only: the interval over problems excludes zero, ± over folds or seeds does not
-    one model: the interval over problems excludes zero, and there is no other
-    not shown: the interval over problems holds zero
-    """
-    _, over_problems = compare(gains(rows, others), 0)
-    mean, half = with_draws(rows, others)
-    if over_problems == COMPARED[1]:
-        return "not shown"
-    if half is None:
-        return "one model"
-    if word_for(mean - half, mean + half) != over_problems:
-        return "over problems only"
-    several_folds = len(by_problem(rows)) > 1
-    return "shown" if abs(mean) > half * (WIDER if several_folds else 1) else "hint"
-
-
-def finding(rows, others):
-    """A difference with both intervals, and how sure it is: a cell, empty where it was not run"""
-    cell = shown_both_ways(rows, others)
-    return f"{cell}: {how_sure(rows, others)}" if cell else ""
-
-
-def shown_both_ways(rows, others):
-    """As compare_both_ways, on the folds that both have: a cell, empty without one."""
-    return compare_both_ways(rows, others)[0] if len(gains(rows, others)) else ""
 
 
 def began_as(rows):

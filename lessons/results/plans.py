@@ -1,5 +1,6 @@
 """The study's plans (lessons/study/trainings.py): their names in tables, and their rows."""
-from over_seeds import by_model, shown_both_ways
+from differences import shown_both_ways
+from over_seeds import by_model
 from tables import select
 from tinyprune.results import BEST
 

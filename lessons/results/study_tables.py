@@ -1,6 +1,7 @@
 """Tables of the study (lessons/study), from the files in lessons/results/study."""
 from functools import partial
 
+from differences import difference_of, shown_both_ways, shown_difference
 from findings import findings_table
 from head_tables import (
     agreement_table,
@@ -18,16 +19,7 @@ from head_tables import (
     targets_table,
     trained_curves_table,
 )
-from over_seeds import (
-    began_as,
-    counted,
-    gains,
-    origins,
-    relative,
-    shown_both_ways,
-    shown_difference,
-    shown_mean,
-)
+from over_seeds import began_as, counted, origins, relative, shown_mean
 from plans import (
     ALONE_PRUNED,
     CROSS_FITTED,
@@ -63,7 +55,7 @@ from plans import (
 from tables import SETS, filled, markdown, select
 from tinyprune.files import read_json
 from tinyprune.recipe import MAIN_STUDENTS
-from tinyprune.results import BEST, GREEDY, RESULTS, bootstrap_interval, judge_claim, read_rows
+from tinyprune.results import BEST, GREEDY, RESULTS, judge_claim, read_rows
 
 IN_POINTS = "points (95% over problems; ± over folds or seeds)"
 
@@ -84,13 +76,20 @@ def plan_table(rows, names, split="test", main=None):
         found = select(best, plan=plan) if plan != "teacher" else teachers
         if found:
             versus = against_teachers(rows, plan, split) if plan != "teacher" else ["", "", ""]
-            name = f"**main student**: {name}" if plan == main else name
-            lines.append([name, shown_mean(found), *versus, counted(found),
-                          relative(found, teachers, "parameters_without_embeddings"),
-                          relative(found, teachers, "flops")])
+            lines.append([called(plan, name, main), shown_mean(found), *versus, counted(found),
+                          *costs_against(found, teachers)])
     header = ["model", "answers right (95%)", "compared with", IN_POINTS, "the same, both greedy",
               "seeds", "parameters", "FLOPs"]
     return markdown(header, lines)
+
+
+def called(plan, name, main):
+    return f"**main student**: {name}" if plan == main else name
+
+
+def costs_against(found, teachers):
+    """Two cells: parameters and FLOPs, relative to the teachers'"""
+    return [relative(found, teachers, key) for key in ("parameters_without_embeddings", "flops")]
 
 
 def against_teachers(rows, plan, split):
@@ -131,10 +130,9 @@ def smaller_table(rows, main):
     for plan, name in SMALLER.items():
         found = of_plan(rows, plan)
         if found:
-            lines.append([f"**main student**: {name}" if plan == main else name, shown_mean(found),
+            lines.append([called(plan, name, main), shown_mean(found),
                           shown_mean(of_plan(rows, plan, GREEDY)), counted(found),
-                          relative(found, teachers, "parameters_without_embeddings"),
-                          relative(found, teachers, "flops")])
+                          *costs_against(found, teachers)])
     return markdown(["model", "answers right (95%)", "the same, greedy", "seeds", "parameters",
                      "FLOPs"], lines)
 
@@ -321,10 +319,9 @@ def ledger_table(whole_method, rounds):
 
 
 def gained_lines(name, students, teachers):
-    values = gains(students, teachers)
-    interval = bootstrap_interval(values)
+    gained = difference_of(students, teachers)
     return [[f"{name}: change in points, {models}", f"{100 * claim:+.1f}",
-             shown_difference(students, teachers), "", judge_claim(claim, *interval)]
+             shown_difference(students, teachers), "", judge_claim(claim, gained.low, gained.high)]
             for models, claim in (("base", PAPER["gained"]),
                                   ("best of base and large", PAPER["gained at most"]))]
 

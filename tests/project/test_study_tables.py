@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+import differences
 import findings
 import head_tables
 import over_seeds
@@ -22,6 +23,12 @@ def row(outcomes, plan, seed=0, fold=0, decoding=BEST, **facts):
 
 TEACHERS = [row("==xx", "teacher", 0), row("=xxx", "teacher", 1),
             row("=x", "teacher", 0, fold=1), row("xx", "teacher", 1, fold=1)]
+
+
+def both_ways(rows, others):
+    """The cell of a difference, and the word for it"""
+    found = differences.difference_of(rows, others)
+    return differences.in_both_ways(found), differences.verdict(found)
 
 
 def test_a_mean_is_taken_over_seeds_then_over_all_folds_problems():
@@ -65,26 +72,26 @@ def test_how_sure_a_difference_is(gains, word):
 
     first = [row(answers(gain, -1), "copy", fold=fold) for fold, gain in enumerate(gains)]
     second = [row(answers(gain, +1), "teacher", fold=fold) for fold, gain in enumerate(gains)]
-    assert over_seeds.how_sure(first, second) == word
-    assert over_seeds.finding(first, second).endswith(f"): {word}")
+    assert differences.how_sure(differences.difference_of(first, second)) == word
+    assert differences.finding(first, second).endswith(f"): {word}")
 
 
 def test_seeds_of_one_fold_share_their_problems_and_need_no_wider_interval():
     first = [row("=" * 100, "copy", seed) for seed in range(3)]
     second = [row("x" * 10 * gain + "=" * (100 - 10 * gain), "teacher", seed)
               for seed, gain in enumerate([2, 4, 4])]
-    assert over_seeds.how_sure(first, second) == "shown"
+    assert differences.how_sure(differences.difference_of(first, second)) == "shown"
 
 
-def both_ways(*found):
+def with_greedy(*found):
     """Rows, and the same as greedy answers"""
     greedy = [row | {"settings": row["settings"] | {"decoding": GREEDY}} for row in found]
     return [*found, *greedy]
 
 
 def test_each_finding_is_a_line():
-    main = both_ways(row("====", "copy"), row("==xx", "teacher", 0), row("xxxx", "teacher", 1))
-    copies = both_ways(row("==xx", "copy, not pruned, equations"),
+    main = with_greedy(row("====", "copy"), row("==xx", "teacher", 0), row("xxxx", "teacher", 1))
+    copies = with_greedy(row("==xx", "copy, not pruned, equations"),
                        row("===x", "copy, not pruned, one teacher"))
     curve = [row("===x", "", ratio=0.3, criterion=way, decoding=GREEDY)
              for way in ("greedy", "lot 0", "lot 1")]
@@ -115,7 +122,7 @@ def over_problems(gains):
 def test_seeds_of_one_fold_are_compared_with_an_interval_over_seeds_and_problems():
     better = [row("====", "copy", 0), row("==xx", "copy", 1)]
     assert over_seeds.gains_by_model(better, TEACHERS) == {(0, 0): 0.5, (0, 1): 0.25}
-    cell, word = over_seeds.compare_both_ways(better, TEACHERS[:2])
+    cell, word = both_ways(better, TEACHERS[:2])
     # t for two models, their standard deviation is 0.25 / √2; the problems' gains
     half = math.hypot(12.71 * 0.25 / 2, over_problems([0, 0.5, 0.5, 0.5]))
     assert cell.startswith("+37.5 (") and cell.endswith(f"; ± {100 * half:.1f})")
@@ -123,8 +130,8 @@ def test_seeds_of_one_fold_are_compared_with_an_interval_over_seeds_and_problems
     nine = [row("====", "copy", seed) for seed in range(9)]
     other = [row("xxxx", "copy", seed) for seed in range(9)]
     cell = "+100.0 (+100.0 to +100.0; ± 0.0)"
-    assert over_seeds.compare_both_ways(nine, other) == (cell, "did better")
-    one = over_seeds.compare_both_ways(better[:1], TEACHERS[:1])[0]
+    assert both_ways(nine, other) == (cell, "did better")
+    one = both_ways(better[:1], TEACHERS[:1])[0]
     assert one.startswith("+50.0 (") and "±" not in one, "one model: over problems alone"
 
 
@@ -133,10 +140,10 @@ def test_both_intervals_have_to_allow_what_is_said():
     """
     steady = [row("=" + "x" * 9, "copy", fold=fold) for fold in range(2)]
     none = [row("x" * 10, "teacher", fold=fold) for fold in range(2)]
-    cell, word = over_seeds.compare_both_ways(steady, none)
+    cell, word = both_ways(steady, none)
     assert cell == "+10.0 (+0.0 to +25.0; ± 0.0)" and word == "cannot be told apart"
     uneven = [row("=" * 10, "copy"), row("x" * 10, "copy", fold=1)]
-    cell, word = over_seeds.compare_both_ways(uneven, none)
+    cell, word = both_ways(uneven, none)
     assert cell.startswith("+50.0 (+3") and word == "cannot be told apart"
 
 
@@ -148,8 +155,8 @@ def test_of_many_folds_each_counts_once_with_all_its_seeds():
 
 def test_a_difference_is_of_the_folds_that_both_have():
     student = [row("====", "copy", 0)]
-    assert over_seeds.shown_difference(student, TEACHERS).startswith("+62.5 (")
-    assert over_seeds.shown_difference(student, [row("=x", "teacher", fold=1)]) == ""
+    assert differences.shown_difference(student, TEACHERS).startswith("+62.5 (")
+    assert differences.shown_difference(student, [row("=x", "teacher", fold=1)]) == ""
 
 
 def test_a_table_has_a_line_for_each_plan_that_was_run():
@@ -263,10 +270,10 @@ def test_what_teachers_add_is_taken_from_copies_that_learned_alone():
 def test_both_ways_to_be_unsure_stand_in_one_cell():
     mine = [row("==", "copy", 0), row("==", "copy", fold=1)]
     theirs = [row("xx", "teacher", 0), row("x=", "teacher", fold=1)]
-    cell = over_seeds.shown_both_ways(mine, theirs)
+    cell = differences.shown_both_ways(mine, theirs)
     assert cell.startswith("+75.0 (") and cell.endswith(f"; ± {12.71 * 25:.1f})")
-    assert over_seeds.shown_both_ways(mine[:1], theirs[:1]) == "+100.0 (+100.0 to +100.0)"
-    assert over_seeds.shown_both_ways([], theirs) == ""
+    assert differences.shown_both_ways(mine[:1], theirs[:1]) == "+100.0 (+100.0 to +100.0)"
+    assert differences.shown_both_ways([], theirs) == ""
 
 
 def test_a_study_is_compared_with_its_own_teachers_first():
@@ -372,12 +379,12 @@ def test_draws_by_lot_bring_their_own_spread():
     lots = [row("=" * right + "x" * (4 - right), "lot", seed, criterion=f"lot {draw}")
             for draw, right in enumerate((1, 2, 3)) for seed in range(2)]
     way = [row("====", "paper", seed) for seed in range(2)]
-    cell, word = over_seeds.compare_both_ways(way, lots)
+    cell, word = both_ways(way, lots)
     of_draws = 4.30 * 0.25 / math.sqrt(3)  # the models do not differ; the draws do
     half = math.hypot(of_draws, over_problems([0, 1 / 3, 2 / 3, 1]))
     assert cell.endswith(f"; ± {100 * half:.1f})") and word == "cannot be told apart"
     same = [found | {"verdicts": "==xx"} for found in lots[:4]]
-    one, _ = over_seeds.compare_both_ways([row("=x=x", "paper")], [same[0], same[2]])
+    one, _ = both_ways([row("=x=x", "paper")], [same[0], same[2]])
     half = over_problems([0, -1, 1, 0])
     assert one.endswith(f"; ± {100 * half:.1f})"), "one model: over its problems, and the draws"
 
