@@ -101,7 +101,8 @@ def test_a_whole_training_step_reads_no_value(share, monkeypatch):
 @pytest.mark.parametrize("criterion", [
     lambda model, _: scorer.head_norms(model), scorer.head_entropies, rivals.gradient_score,
     rivals.activation_score, rivals.leave_one_out_score])
-def test_scores_are_read_only_when_all_are_there(criterion, model, batch, monkeypatch):
+def test_scores_are_read_only_when_all_are_there(criterion, batch, monkeypatch):
+    model = tiny_model(encoder_layers=1, decoder_layers=1).to(ELSEWHERE)
     for module in (scorer, rivals):
         monkeypatch.setattr(module, "by_head", lambda _, values: values)
     scores = criterion(model, [batch, batch])
