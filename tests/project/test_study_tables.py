@@ -62,7 +62,8 @@ def test_students_of_cross_fitted_teachers_are_compared_with_those_of_the_same_s
 
 @pytest.mark.parametrize("gains, word", [
     ([3, 4, 4], "shown"), ([-3, -4, -4], "shown"), ([2, 4, 4], "hint"),
-    ([0, 4, 4], "over problems only"), ([-4, 4, 0], "not shown"), ([4], "one model")])
+    ([0, 4, 4], "over problems only"), ([0, -4, -4], "over problems only"),
+    ([-4, 4, 0], "not shown"), ([4], "one model")])
 def test_how_sure_a_difference_is(gains, word):
     """gains: of every ten problems of a fold, how many the first model answers and the other does
     not; negative: the other way round"""
@@ -80,7 +81,10 @@ def test_seeds_of_one_fold_share_their_problems_and_need_no_wider_interval():
     first = [row("=" * 100, "copy", seed) for seed in range(3)]
     second = [row("x" * 10 * gain + "=" * (100 - 10 * gain), "teacher", seed)
               for seed, gain in enumerate([2, 4, 4])]
-    assert differences.how_sure(differences.difference_of(first, second)) == "shown"
+    found = differences.difference_of(first, second)
+    assert differences.how_sure(found) == "shown"
+    elsewhere = [row("====", "copy", fold=1)]
+    assert differences.difference_of(first + elsewhere, second) == found, "one fold is in both"
 
 
 def with_greedy(*found):
