@@ -429,17 +429,16 @@ def correct_answers(student):
     return is_correct(evaluate_model(student.model, splits.test, vocabularies).outcomes)
 
 
-def row_of(name, student):
+def row_of(name, student, answers):
     """A row of the table: both accuracies, and the comparison with the dynamic student."""
-    answers = correct_answers(student)
-    compared = ("", "") if name == "dynamic" else compare(answers, of_dynamic)
+    compared = ("", "") if name == "dynamic" else compare(answers, correct["dynamic"])
     shared = student.pruned & by_gradient.pruned
     same = f"{len(shared)} of {len(student.pruned)}" if student.pruned else ""
     return (name, accuracy_of_choice(student.pruned), answers.mean(), same, *compared)
 
 
-of_dynamic = correct_answers(by_gradient)
-rows = [row_of(name, student) for name, student in students.items()]
+correct = {name: correct_answers(student) for name, student in students.items()}
+rows = [row_of(name, student, correct[name]) for name, student in students.items()]
 HEADER = ["student", "untrained", "trained", "same heads", "points against dynamic", ""]
 figures.table(rows, HEADER)
 range_of_draws = f"{min(draws.values()):.3f} to {max(draws.values()):.3f}"
@@ -451,8 +450,7 @@ print(f"  between the best and the worst of the pruned students: {max(before) - 
 for column, when in ((1, "untrained"), (2, "trained")):
     ranked = sorted(rows[:-1], key=lambda row: -row[column])
     print(f"  {when}, from the best to the worst: {'; '.join(row[0] for row in ranked)}")
-gain, words = compare(correct_answers(students["one-shot"]),
-                      correct_answers(students["one-shot, random"]))
+gain, words = compare(correct["one-shot"], correct["one-shot, random"])
 print(f"  one-shot by the gradient against random heads: {gain} points, {words}")
 if not returns(by_gradient):
     print("  no head came back, so \"no way back\" is the same training")
@@ -531,7 +529,7 @@ def my_score(model, batches):
 
 
 mine = train_student("dynamic", my_score)
-row = row_of("my_score, dynamic", mine)
+row = row_of("my_score, dynamic", mine, correct_answers(mine))
 figures.table([row], HEADER)
 print(f"  scorings: {len(mine.log)}, returns: {returns(mine)}")
 print(f"  five random draws, untrained: {range_of_draws}")
