@@ -499,12 +499,12 @@ The study asked on ASDiv-A, with longer training (`lessons/results/study.md`; br
 explained at the end of lesson 08). In each of five folds copies of a teacher lose 30% of their
 heads and train for 15 epochs:
 
-- *One-shot* minus *dynamic* is +0.2 points (-0.4 to +0.9; ± 0.9), a mean over two criteria and four
+- *One-shot* minus *dynamic* is +0.4 points (-0.2 to +0.9; ± 0.8), a mean over two criteria and four
   losses. No difference has been shown.
 - Nor has any of ten ways to choose the heads been shown to do better than random heads, once
   training follows, at 10, 30, 50 and 70% of the heads (three of the folds).
-- Pruning itself costs: these copies end 1.0 point below copies that lose no head (0.1 to 1.9; ±
-  1.0), and students of five teachers, trained from the start, lose 1.5 (0.5 to 2.5; ± 1.0). The
+- Pruning itself costs: these copies end 1.2 points below copies that lose no head (0.5 to 2.0; ±
+  1.2), and students of five teachers, trained from the start, lose 1.5 (0.5 to 2.5; ± 1.0). The
   sample's loss is larger, because half of the heads go and 72 steps repair little.
 - Models that are smaller from the start have not been shown to be worse than the plain teachers.
 

@@ -390,9 +390,9 @@ ends below its teacher on both sets. On Math23k this looks like the price of pru
 with all of its heads, cannot be told from the teacher. On ASDiv-A neither the price of pruning nor
 the effect of the extra training can be told from nothing, so we cannot say how the loss divides.
 The study measured both on the same five folds, with other runs. Extra training alone, on the
-equations: -0.7 points (-1.6 to +0.2; ± 1.5). Pruning, a mean over four ways to prune and four
-losses: -1.0 points (-1.9 to -0.1; ± 1.0). The second one holds over problems, and over folds zero
-is at the edge.
+equations: -0.1 points (-0.8 to +0.6; ± 1.1). Pruning, a mean over four ways to prune and four
+losses: -1.2 points (-2.0 to -0.5; ± 1.2). The first one cannot be told from nothing. The second one
+holds over problems, and over folds it only just does.
 
 Can we reproduce the paper's numbers?
 

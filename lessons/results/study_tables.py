@@ -167,6 +167,8 @@ for shape in SHAPES:
 # The plain teachers, and models of about four fifths of their size.
 SMALLER = {plan: ROUNDS[plan] for plan in ("teacher", LIVE_PRUNED, "scratch, 30% pruned",
                                            RECORDED_PRUNED, ALONE_PRUNED, TAUGHT)}
+SMALLER |= {LIVE_COPY_ALONE: "a copy, no teacher, 0 to 60% hidden, 30% pruned at once",
+            LIVE_COPY: "a copy, five live teachers, 0 to 60% hidden, 30% pruned at once"}
 SMALLER |= {f"{shape}, equations": CONTROLS[f"{shape}, equations"] for shape in SHAPES}
 CROSS_FITTING = {"teacher": "plain teachers, one at a time",
                  ONE_RECORDED: "from the start, one recorded teacher",
