@@ -1,5 +1,6 @@
 import os
 import sys
+import traceback
 
 # The tests run on the CPU, also where there is a GPU: bit for bit is a promise for the CPU.
 # tests/project/gpu.py checks a GPU.
@@ -15,9 +16,15 @@ from grader import (  # noqa: F401  pytest finds its hooks here
     pytest_runtest_makereport,
 )
 from grading import pytest_cmdline_main  # noqa: F401
-from tinyprune import data, decode, figures, files, measure, recipe
-from tinyprune.data import Splits
-from tinyprune.train import TrainConfig
+
+try:
+    from tinyprune import data, decode, figures, files, measure, recipe
+    from tinyprune.data import Splits
+    from tinyprune.train import TrainConfig
+except SystemExit as end:  # pytest would end without a word, as if all had passed
+    last = traceback.extract_tb(end.__traceback__)[-1]
+    raise ImportError(f"Python was ended by {last.filename}, line {last.lineno}, before any test "
+                      "began") from end
 
 torch.set_num_threads(1)
 

@@ -3,6 +3,9 @@ prove.py have the whole proof; here is the quick part of it.
 """
 import ast
 import json
+import runpy
+import sys
+import types
 
 import pytest
 
@@ -161,6 +164,17 @@ def test_a_copy_has_no_solution_and_its_own_tests_fail_with_their_exercise(copy)
     for taken in (copy, copy / "README.md"):
         with pytest.raises(CourseError, match="is not an empty folder"):
             write_copy(taken, ["masking"])
+
+
+def test_a_file_that_ends_python_as_soon_as_it_is_read_is_named(monkeypatch):
+    """pytest would take it for its own end, without a report and with the status of a success."""
+    class Package(types.ModuleType):
+        def __getattr__(self, name):
+            raise SystemExit
+
+    monkeypatch.setitem(sys.modules, "tinyprune", Package("tinyprune"))
+    with pytest.raises(ImportError, match=r"ended by .*test_course.py, line \d+, before"):
+        runpy.run_path(str(ROOT / "tests" / "conftest.py"))
 
 
 def test_a_line_of_a_solution_is_found(tmp_path):
