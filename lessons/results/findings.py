@@ -19,6 +19,9 @@ TRAINED = {
                                                      effect_pairs("pruned − not pruned")),
     "no teacher, 0 to 60% hidden: 30% pruned and trained on − before":
         ("rounds", [(plans.ALONE_PRUNED, plans.VARIED_ALONE)]),
+    "copies, 0 to 60% hidden: 30% pruned − not pruned":
+        ("factorial", [(plans.LIVE_COPY, plans.WHOLE_LIVE_COPY),
+                       (plans.LIVE_COPY_ALONE, plans.WHOLE_COPY_ALONE)]),
     "from the start, five recorded: 30% pruned and trained on − before":
         ("rounds", [(plans.RECORDED_PRUNED, "scratch")]),
     "from the start, five recorded: 30% pruned and trained on − before (other runs)":
@@ -43,7 +46,9 @@ TRAINED = {
     "from the start, 0 to 60% hidden; after a removal: five live − none":
         ("rounds", [(plans.TAUGHT, plans.ALONE_PRUNED)]),
     "copies, 0 to 60% hidden; after a removal: five live − none":
-        ("factorial", [(plans.LIVE_COPY, plans.LIVE_COPY_ALONE)])}
+        ("factorial", [(plans.LIVE_COPY, plans.LIVE_COPY_ALONE)]),
+    "copies, 0 to 60% hidden; not pruned: five live − none":
+        ("factorial", [(plans.WHOLE_LIVE_COPY, plans.WHOLE_COPY_ALONE)])}
 # {question: (a way to choose heads, minus another)}
 UNTRAINED = {"**no training** after 30% went: the paper's score − random heads": ("paper", LOT),
              "no training after 30% went: activation − random heads": ("activation", LOT),

@@ -56,9 +56,11 @@ EFFECTS = {"pruned − not pruned": [(way, "not pruned") for way in PRUNED if wa
                                   ("dynamic, greedy", "one-shot, greedy")],
            "greedy elimination − the paper's score": [("one-shot, greedy", "one-shot, paper"),
                                                       ("dynamic, greedy", "dynamic, paper")]}
-# Pruned at once, then trained on with 0 to 60% of the words hidden: with live teachers, or not.
+# Trained on with 0 to 60% of the words hidden, with live teachers or without: pruned first, or not.
 LIVE_COPY = "copy, one-shot, greedy, five live teachers, 0 to 60% hidden"
 LIVE_COPY_ALONE = "copy, one-shot, greedy, equations, 0 to 60% hidden"
+WHOLE_LIVE_COPY = "copy, not pruned, five live teachers, 0 to 60% hidden"
+WHOLE_COPY_ALONE = "copy, not pruned, equations, 0 to 60% hidden"
 SHAPES = ("narrower, equal parameters", "narrower, equal FLOPs", "shallower")  # from the start
 SMALLER_TAUGHT = [(f"{shape}, five teachers", f"{shape}, equations") for shape in SHAPES]
 

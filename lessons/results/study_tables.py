@@ -43,6 +43,8 @@ from plans import (
     VARIED,
     VARIED_ALONE,
     VARIED_PRUNED,
+    WHOLE_COPY_ALONE,
+    WHOLE_LIVE_COPY,
     added_pairs,
     copy_of,
     effect_pairs,
@@ -208,11 +210,13 @@ def added_table(rows):
         for source in sources:
             cells.append(shown_of_plans(rows, added_pairs(source, ways)))
         lines.append([label, *cells, ""])
-    live = [(LIVE_COPY, LIVE_COPY_ALONE)]
+    live = {"not pruned": [(WHOLE_LIVE_COPY, WHOLE_COPY_ALONE)],
+            "one-shot, greedy": [(LIVE_COPY, LIVE_COPY_ALONE)]}
     smaller = []
     for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
-        lines.append([f"one-shot, greedy, 0 to 60% hidden{also}", "", "", "",
-                      shown_of_plans(rows, live, decoding)])
+        for label, pairs in live.items():
+            lines.append([f"{label}, 0 to 60% hidden{also}", "", "", "",
+                          shown_of_plans(rows, pairs, decoding)])
         smaller.append([f"smaller from the start, the three shapes{also}", "",
                         shown_of_plans(rows, SMALLER_TAUGHT, decoding), "", ""])
     found = filled(lines + smaller)

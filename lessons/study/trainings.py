@@ -143,11 +143,12 @@ def make_factorial():
     plans["copy, dynamic, lot, five teachers"] = Plan("copy", criterion="lot", **THIRTY, **five)
     plans["copy, monotone, paper, five teachers"] = Plan("copy", ratio=0.3, schedule="monotone",
                                                          **five)
-    # Live teachers after a removal, as TAUGHT has them, and the same without a teacher.
-    removed = replace(plans["copy, one-shot, greedy, equations"], word_dropout=(0.0, 0.6))
-    plans["copy, one-shot, greedy, equations, 0 to 60% hidden"] = removed
-    plans["copy, one-shot, greedy, five live teachers, 0 to 60% hidden"] = replace(
-        removed, live=True, **five)
+    # Live teachers after a removal, as TAUGHT has them, or none; and both without a removal.
+    for way in ("one-shot, greedy", "not pruned"):
+        alone = replace(plans[f"copy, {way}, equations"], word_dropout=(0.0, 0.6))
+        plans[f"copy, {way}, equations, 0 to 60% hidden"] = alone
+        plans[f"copy, {way}, five live teachers, 0 to 60% hidden"] = replace(alone, live=True,
+                                                                             **five)
     return plans
 
 
