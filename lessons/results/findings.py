@@ -15,6 +15,9 @@ TRAINED = {
     "main student − plain teachers": ("rounds", [(plans.MAIN, "teacher")]),
     "no teacher: 0 to 60% of a text's words hidden − 10%":
         ("rounds", [(plans.VARIED_ALONE, "teacher")]),
+    "copies, no teacher: 0 to 60% of a text's words hidden − 10%":
+        ("factorial", [(plans.WHOLE_COPY_ALONE, plans.copy_of("not pruned", "equations")),
+                       (plans.LIVE_COPY_ALONE, plans.copy_of("one-shot, greedy", "equations"))]),
     "**pruning**; copies: 30% pruned − not pruned": ("factorial",
                                                      effect_pairs("pruned − not pruned")),
     "no teacher, 0 to 60% hidden: 30% pruned and trained on − before":
@@ -45,10 +48,9 @@ TRAINED = {
         ("rounds", [(plans.VARIED, plans.VARIED_ALONE)]),
     "from the start, 0 to 60% hidden; after a removal: five live − none":
         ("rounds", [(plans.TAUGHT, plans.ALONE_PRUNED)]),
-    "copies, 0 to 60% hidden; after a removal: five live − none":
-        ("factorial", [(plans.LIVE_COPY, plans.LIVE_COPY_ALONE)]),
-    "copies, 0 to 60% hidden; not pruned: five live − none":
-        ("factorial", [(plans.WHOLE_LIVE_COPY, plans.WHOLE_COPY_ALONE)])}
+    "copies, 0 to 60% hidden: five live − none":
+        ("factorial", [(plans.LIVE_COPY, plans.LIVE_COPY_ALONE),
+                       (plans.WHOLE_LIVE_COPY, plans.WHOLE_COPY_ALONE)])}
 # {question: (a way to choose heads, minus another)}
 UNTRAINED = {"**no training** after 30% went: the paper's score − random heads": ("paper", LOT),
              "no training after 30% went: activation − random heads": ("activation", LOT),

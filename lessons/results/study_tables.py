@@ -160,7 +160,11 @@ AGREEMENT_PAIRS = {
     "0 to 60% hidden: the same": (VARIED, VARIED_ALONE)}
 CONTROLS = {"teacher": "plain teacher",
             "copy, dynamic, lot, five teachers": "a copy, dynamic, random heads, five teachers",
-            "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers"}
+            "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers",
+            WHOLE_COPY_ALONE: "a copy, no teacher, 0 to 60% hidden",
+            WHOLE_LIVE_COPY: "a copy, five live teachers, 0 to 60% hidden",
+            LIVE_COPY_ALONE: "a copy, no teacher, 0 to 60% hidden, 30% pruned at once",
+            LIVE_COPY: "a copy, five live teachers, 0 to 60% hidden, 30% pruned at once"}
 for shape in SHAPES:
     CONTROLS |= {f"{shape}, equations": f"{shape}, from the start, equations alone",
                  f"{shape}, five teachers": f"{shape}, from the start, five teachers"}
@@ -169,9 +173,8 @@ for shape in SHAPES:
 # The plain teachers, and models of about four fifths of their size.
 SMALLER = {plan: ROUNDS[plan] for plan in ("teacher", LIVE_PRUNED, "scratch, 30% pruned",
                                            RECORDED_PRUNED, ALONE_PRUNED, TAUGHT)}
-SMALLER |= {LIVE_COPY_ALONE: "a copy, no teacher, 0 to 60% hidden, 30% pruned at once",
-            LIVE_COPY: "a copy, five live teachers, 0 to 60% hidden, 30% pruned at once"}
-SMALLER |= {f"{shape}, equations": CONTROLS[f"{shape}, equations"] for shape in SHAPES}
+SMALLER |= {plan: CONTROLS[plan] for plan in (
+    LIVE_COPY_ALONE, LIVE_COPY, *(f"{shape}, equations" for shape in SHAPES))}
 CROSS_FITTING = {"teacher": "plain teachers, one at a time",
                  ONE_RECORDED: "from the start, one recorded teacher",
                  "scratch": "from the start, five recorded teachers",
@@ -212,6 +215,7 @@ def added_table(rows):
         lines.append([label, *cells, ""])
     live = {"not pruned": [(WHOLE_LIVE_COPY, WHOLE_COPY_ALONE)],
             "one-shot, greedy": [(LIVE_COPY, LIVE_COPY_ALONE)]}
+    live["both of these"] = sum(live.values(), [])
     smaller = []
     for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
         for label, pairs in live.items():
