@@ -173,8 +173,8 @@ for shape in SHAPES:
 # The plain teachers, and models of about four fifths of their size.
 SMALLER = {plan: ROUNDS[plan] for plan in ("teacher", LIVE_PRUNED, "scratch, 30% pruned",
                                            RECORDED_PRUNED, ALONE_PRUNED, TAUGHT)}
-SMALLER |= {plan: CONTROLS[plan] for plan in (
-    LIVE_COPY_ALONE, LIVE_COPY, *(f"{shape}, equations" for shape in SHAPES))}
+SMALLER |= {plan: CONTROLS[plan] for plan in (LIVE_COPY_ALONE, LIVE_COPY)}
+SMALLER |= {f"{shape}, equations": CONTROLS[f"{shape}, equations"] for shape in SHAPES}
 CROSS_FITTING = {"teacher": "plain teachers, one at a time",
                  ONE_RECORDED: "from the start, one recorded teacher",
                  "scratch": "from the start, five recorded teachers",
