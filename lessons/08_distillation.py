@@ -723,7 +723,7 @@ the five teachers of round 1, who answer as one: the mean of their probabilities
 The five together answer 4 points more than one. No student of theirs did better than a plain
 teacher in this table, so what they know together has not passed into one model. On ASDiv-A one
 single model did better, and it had no teacher: between 0 and 60% of each text's words were hidden
-from it. (Over folds its lead is not shown; on Math23k it gained nothing.)
+from it. (Over folds its lead is not shown; on Math23k it has not been shown to gain.)
 
 Why do they teach so little? 8.5 suggests a reason: they know the training problems by heart. The
 study tried two cures, both on ASDiv-A (`lessons/results/study.md`).
@@ -762,8 +762,8 @@ ASDiv-A, against the same training on the equations alone:
 
 No gain of this list holds in both intervals. With greedy answers two do: the thirty copies with
 live teachers gain 0.9 (+0.5 to +1.3; ± 0.5), and copies with alignment 0.4 (+0.1 to +0.7; ± 0.3).
-The one loss holds in both, but not with greedy answers. So if teachers help anywhere here, they
-help a copy that trains on, and read the same texts as it does.
+The loss of the smaller models holds in both, but not with greedy answers. The surest gain is that
+of copies whose teachers read the same texts as they do.
 
 ## Exercises
 

@@ -504,8 +504,9 @@ heads and train for 15 epochs:
 - Nor has any of ten ways to choose the heads been shown to do better than random heads, once
   training follows, at 10, 30, 50 and 70% of the heads (three of the folds).
 - Pruning itself costs: these copies end 1.2 points below copies that lose no head (0.5 to 2.0; ±
-  1.2), and students of five teachers, trained from the start, lose 1.5 (0.5 to 2.5; ± 1.0). The
-  sample's loss is larger, because half of the heads go and 72 steps repair little.
+  1.2: over folds only just), and students of five teachers, trained from the start, lose 1.5 (0.5
+  to 2.5; ± 1.0). The sample's loss is larger, because half of the heads go and 72 steps repair
+  little.
 - Models that are smaller from the start have not been shown to be worse than the plain teachers.
 
 So try a smaller model first. If you prune, give the student time to train after it: this is worth

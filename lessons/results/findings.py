@@ -41,8 +41,10 @@ TRAINED = {
     "from the start: five recorded − none": ("rounds", [("scratch", "teacher")]),
     "from the start: five recorded − none (other runs)":
         ("cross-fitting", [("scratch", "teacher")]),
-    "from the start: one recorded − none": ("cross-fitting", [(plans.ONE_RECORDED, "teacher")]),
-    "from the start: cross-fitted − none": ("cross-fitting", [(plans.CROSS_FITTED, "teacher")]),
+    "from the start: one recorded − none (other runs)":
+        ("cross-fitting", [(plans.ONE_RECORDED, "teacher")]),
+    "from the start: cross-fitted − none (other runs)":
+        ("cross-fitting", [(plans.CROSS_FITTED, "teacher")]),
     "from the start, 30% hidden: five live − none": ("rounds", [(plans.LIVE, plans.HIDDEN)]),
     "from the start, 0 to 60% hidden: five live − none":
         ("rounds", [(plans.VARIED, plans.VARIED_ALONE)]),
