@@ -757,7 +757,7 @@ ASDiv-A, against the same training on the equations alone:
   their heads, gain 0.5 points (+0.0 to +0.9; ± 0.9). Fifteen models that had learned without a
   teacher and then lost 30% of their heads gain 1.2 (+0.5 to +1.9; ± 1.9). Students from the start
   lose 0.8 (-1.1 to +2.7; ± 2.1), and with 30% hidden they gain 0.8 (-0.3 to +2.0; ± 1.9).
-- Models that are smaller from the start *lose* 1.3 points by five teachers (-2.3 to -0.2; ± 0.9).
+- Models that are smaller from the start *lose* 0.8 points by five teachers (-1.4 to -0.2; ± 0.2).
   Their greedy answers have not been shown to differ.
 
 No gain of this list holds in both intervals. With greedy answers two do: the thirty copies with

@@ -507,7 +507,8 @@ heads and train for 15 epochs:
   1.2: over folds only just), and students of five teachers, trained from the start, lose 1.5 (0.5
   to 2.5; ± 1.0). The sample's loss is larger, because half of the heads go and 72 steps repair
   little.
-- Models that are smaller from the start have not been shown to be worse than the plain teachers.
+- Models that are smaller from the start have not been shown to be worse than the plain teachers,
+  and answer 1.2 points more than the pruned copies, if both have no teacher (over problems only).
 
 So try a smaller model first. If you prune, give the student time to train after it: this is worth
 more than the schedule.
