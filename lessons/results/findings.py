@@ -51,8 +51,7 @@ TRAINED = {
     "from the start, 0 to 60% hidden; after a removal: five live − none":
         ("rounds", [(plans.TAUGHT, plans.ALONE_PRUNED)]),
     "copies, 0 to 60% hidden: five live − none":
-        ("factorial", [(plans.LIVE_COPY, plans.LIVE_COPY_ALONE),
-                       (plans.WHOLE_LIVE_COPY, plans.WHOLE_COPY_ALONE)])}
+        ("factorial", [*plans.LIVE_ADDED.values()])}
 # {question: (a way to choose heads, minus another)}
 UNTRAINED = {"**no training** after 30% went: the paper's score − random heads": ("paper", LOT),
              "no training after 30% went: activation − random heads": ("activation", LOT),

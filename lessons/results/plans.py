@@ -61,6 +61,9 @@ LIVE_COPY = "copy, one-shot, greedy, five live teachers, 0 to 60% hidden"
 LIVE_COPY_ALONE = "copy, one-shot, greedy, equations, 0 to 60% hidden"
 WHOLE_LIVE_COPY = "copy, not pruned, five live teachers, 0 to 60% hidden"
 WHOLE_COPY_ALONE = "copy, not pruned, equations, 0 to 60% hidden"
+# {a way to prune: (with live teachers, minus without)}
+LIVE_ADDED = {"not pruned": (WHOLE_LIVE_COPY, WHOLE_COPY_ALONE),
+              "one-shot, greedy": (LIVE_COPY, LIVE_COPY_ALONE)}
 SHAPES = ("narrower, equal parameters", "narrower, equal FLOPs", "shallower")  # from the start
 SMALLER_TAUGHT = [(f"{shape}, five teachers", f"{shape}, equations") for shape in SHAPES]
 

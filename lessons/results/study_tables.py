@@ -1,7 +1,7 @@
 """Tables of the study (lessons/study), from the files in lessons/results/study."""
 from functools import partial
 
-from differences import difference_of, shown_both_ways, shown_difference
+from differences import difference_of, shown_both_ways
 from findings import findings_table
 from head_tables import (
     agreement_table,
@@ -27,6 +27,7 @@ from plans import (
     HIDDEN,
     LEARNED,
     LIVE,
+    LIVE_ADDED,
     LIVE_COPY,
     LIVE_COPY_ALONE,
     LIVE_PRUNED,
@@ -57,7 +58,7 @@ from plans import (
 from tables import SETS, filled, markdown, select
 from tinyprune.files import read_json
 from tinyprune.recipe import MAIN_STUDENTS
-from tinyprune.results import BEST, GREEDY, RESULTS, judge_claim, read_rows
+from tinyprune.results import BEST, GREEDY, RESULTS, judge_claim, points, read_rows
 
 IN_POINTS = "points (95% over problems; ± over folds or seeds)"
 
@@ -213,9 +214,8 @@ def added_table(rows):
         for source in sources:
             cells.append(shown_of_plans(rows, added_pairs(source, ways)))
         lines.append([label, *cells, ""])
-    live = {"not pruned": [(WHOLE_LIVE_COPY, WHOLE_COPY_ALONE)],
-            "one-shot, greedy": [(LIVE_COPY, LIVE_COPY_ALONE)]}
-    live["both of these"] = sum(live.values(), [])
+    live = {way: [pair] for way, pair in LIVE_ADDED.items()}
+    live["both of these"] = [*LIVE_ADDED.values()]
     smaller = []
     for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
         for label, pairs in live.items():
@@ -330,8 +330,9 @@ def ledger_table(whole_method, rounds):
 
 def gained_lines(name, students, teachers):
     gained = difference_of(students, teachers)
+    interval = gained.low, gained.high
     return [[f"{name}: change in points, {models}", f"{100 * claim:+.1f}",
-             shown_difference(students, teachers), "", judge_claim(claim, gained.low, gained.high)]
+             points(gained.mean, *interval), "", judge_claim(claim, *interval)]
             for models, claim in (("base", PAPER["gained"]),
                                   ("best of base and large", PAPER["gained at most"]))]
 

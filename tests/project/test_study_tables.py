@@ -96,7 +96,7 @@ def with_greedy(*found):
 def test_each_finding_is_a_line():
     main = with_greedy(row("====", "copy"), row("==xx", "teacher", 0), row("xxxx", "teacher", 1))
     copies = with_greedy(row("==xx", "copy, not pruned, equations"),
-                       row("===x", "copy, not pruned, one teacher"))
+                         row("===x", "copy, not pruned, one teacher"))
     curve = [row("===x", "", ratio=0.3, criterion=way, decoding=GREEDY)
              for way in ("greedy", "lot 0", "lot 1")]
     routed = [row("===x", "30%", decoding=GREEDY) for _ in range(2)]
