@@ -6,7 +6,7 @@ The other one is over folds (without folds over seeds): would other models say t
 import math
 from typing import NamedTuple
 
-from over_seeds import by_problem, gains, gains_by_model, mean_and_half
+from over_seeds import gains_by_fold, gains_by_model, joined, mean_and_half
 from tables import select
 from tinyprune.results import COMPARED, bootstrap_interval, points, word_for
 
@@ -32,21 +32,24 @@ def difference_of(rows, others):
     several draws. A draw takes the same heads from every model, so other draws, too, might say
     something else: the half holds the spread of the draws.
     """
-    values = gains(rows, others)
-    if not len(values):
+    by_fold = gains_by_fold(rows, others)
+    if not by_fold:
         return None
+    values = joined(by_fold)
     low, high = bootstrap_interval(values)
     _, over_models = mean_and_half(gains_by_model(rows, others))
     parts = [half for half in (over_models, half_over_draws(rows, others)) if half is not None]
-    folds = len(by_problem(rows).keys() & by_problem(others).keys())
-    half = math.hypot(*parts, (high - low) / 2 if folds == 1 else 0) if parts else None
-    return Difference(values.mean(), low, high, half, folds)
+    half = math.hypot(*parts, (high - low) / 2 if len(by_fold) == 1 else 0) if parts else None
+    return Difference(values.mean(), low, high, half, len(by_fold))
 
 
 def half_over_draws(rows, others):
     """Half of the interval over the draws of random heads; None if the others are no such draws"""
     draws = {row["criterion"] for row in others if str(row["criterion"]).startswith("lot ")}
-    by_draw = {(None, draw): gains(rows, select(others, criterion=draw)).mean() for draw in draws}
+    by_draw = {}
+    for draw in draws:
+        gained = joined(gains_by_fold(rows, select(others, criterion=draw)))
+        by_draw[None, draw] = gained.mean()
     return mean_and_half(by_draw)[1] if draws else None
 
 

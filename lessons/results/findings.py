@@ -2,8 +2,8 @@
 from functools import partial
 
 import plans
+from curves_tables import LOT, curve_of
 from differences import finding
-from head_tables import LOT, curve_of
 from over_seeds import counted
 from plans import added_pairs, effect_pairs, smaller_pairs, two_sides
 from tables import filled, markdown, select

@@ -37,19 +37,18 @@ def differences(mine, theirs):
     return {name: mine[name] - theirs[name] for name in mine if name in theirs}
 
 
-def of_all_folds(rows):
-    """by_problem, one fold after the other: an array"""
-    return np.concatenate(list(by_problem(rows).values()))
+def joined(by_fold):
+    """{fold: array} -> one array, one fold after the other"""
+    return np.concatenate(list(by_fold.values()))
 
 
 def accuracy_of(rows):
-    return of_all_folds(rows).mean()
+    return joined(by_problem(rows)).mean()
 
 
-def gains(rows, others):
-    """The difference of two models on the problems of the folds that both have: an array"""
-    by_fold = differences(by_problem(rows), by_problem(others))
-    return np.concatenate(list(by_fold.values()) or [[]])
+def gains_by_fold(rows, others):
+    """{fold: the difference of two models on its problems} of the folds that both have: arrays"""
+    return differences(by_problem(rows), by_problem(others))
 
 
 def gains_by_model(rows, others):
@@ -58,7 +57,7 @@ def gains_by_model(rows, others):
     Of each fold that both have, with all seeds of each (the seed is None). Where that is one fold
     alone, of each seed that both have.
     """
-    gained = differences(by_problem(rows), by_problem(others))
+    gained = gains_by_fold(rows, others)
     if len(gained) > 1:
         return {(fold, None): values.mean() for fold, values in gained.items()}
     gained = differences(by_model(rows), by_model(others))
@@ -113,11 +112,21 @@ def mean_and_half(values):
     return np.mean(values), quantile * np.std(values, ddof=1) / math.sqrt(len(values))
 
 
+def over_files(files, measure):
+    """The mean over models, and half of its 95% interval; measure: (file) -> number"""
+    return mean_and_half({(file["fold"], file["seed"]): measure(file) for file in files})
+
+
+def with_half(cell, half, digits):
+    """A cell of a mean, and half of its interval behind it, unless that is None"""
+    return cell if half is None else f"{cell} ± {half:.{digits}f}"
+
+
 def shown_mean(rows):
     """Accuracy with its interval over problems, and ± over seeds: a cell."""
     if not rows:
         return ""
-    values = of_all_folds(rows)
+    values = joined(by_problem(rows))
     low, high = bootstrap_interval(values)
     between = spread(rows)
     seeds = "" if between is None else f" ± {100 * between:.1f}"

@@ -67,6 +67,22 @@ LIVE_ADDED = {"not pruned": (WHOLE_LIVE_COPY, WHOLE_COPY_ALONE),
 SHAPES = ("narrower, equal parameters", "narrower, equal FLOPs", "shallower")  # from the start
 SMALLER_TAUGHT = [(f"{shape}, five teachers", f"{shape}, equations") for shape in SHAPES]
 
+CONTROLS = {"teacher": "plain teacher",
+            "copy, dynamic, lot, five teachers": "a copy, dynamic, random heads, five teachers",
+            "copy, monotone, paper, five teachers": "a copy, dynamic, no way back, five teachers",
+            WHOLE_COPY_ALONE: "a copy, no teacher, 0 to 60% hidden",
+            WHOLE_LIVE_COPY: "a copy, five live teachers, 0 to 60% hidden",
+            LIVE_COPY_ALONE: "a copy, no teacher, 0 to 60% hidden, 30% pruned at once",
+            LIVE_COPY: "a copy, five live teachers, 0 to 60% hidden, 30% pruned at once"}
+for shape in SHAPES:
+    CONTROLS |= {f"{shape}, equations": f"{shape}, from the start, equations alone",
+                 f"{shape}, five teachers": f"{shape}, from the start, five teachers"}
+CROSS_FITTING = {"teacher": "plain teachers, one at a time",
+                 ONE_RECORDED: "from the start, one recorded teacher",
+                 "scratch": "from the start, five recorded teachers",
+                 RECORDED_PRUNED: f"the same; {THEN} with them",
+                 CROSS_FITTED: "from the start, cross-fitted teachers"}
+
 
 def copy_of(way, learned):
     """A plan: a copy of a plain teacher, pruned in this way, learning from this."""

@@ -1,5 +1,10 @@
 """What the tables' modules share: rows of result files, and cells of tables."""
+from tinyprune.results import MAJORITY, NEAREST
+
 SETS = {"math23k": "Math23k", "asdiv-a": "ASDiv-A"}
+# {what a baseline is called in the tables: the keys by which its result rows are known}
+BASELINES = {f"{MAJORITY} for such numbers": {"baseline": MAJORITY},
+             "equation of the nearest training text": {"baseline": NEAREST}}
 
 
 def select(rows, **wanted):

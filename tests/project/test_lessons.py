@@ -1,7 +1,6 @@
 """Every lesson runs to its end, on a few problems and for one epoch, and reads as a notebook."""
 import json
 import re
-import runpy
 import subprocess
 import sys
 
@@ -9,6 +8,7 @@ import pytest
 
 from tinyprune import cli, files, results
 from tinyprune.files import ROOT
+from whole_method_tables import MODELS, whole_method_table
 
 LESSONS = {path.stem: path for path in sorted(ROOT.glob("lessons/[0-9]*.py"))}
 KERNELS = ["--f=kernel.json", "-f kernel.json",  # VS Code, jupyter, nbclient
@@ -60,9 +60,8 @@ def test_the_whole_method_writes_a_complete_result(small):
     lines = predictions.read_text(encoding="utf-8").count("\n")
     assert lines == student["problems"] == len(student["verdicts"])
 
-    tables = runpy.run_path(str(results.RESULTS / "make_tables.py"))
-    table = tables["whole_method_table"](result["rows"])
-    assert table.count("\n|") == 1 + len(tables["MODELS"]), f"a line a model:\n{table}"
+    table = whole_method_table(result["rows"])
+    assert table.count("\n|") == 1 + len(MODELS), f"a line a model:\n{table}"
 
 
 # as notebooks

@@ -11,14 +11,17 @@ import agreement
 import costs
 import criteria
 import cross_fitting
-import head_tables
 import inference
 import pruned
 import trainings
+from agreement_tables import targets_table
 from builders import model_for, tiny_batch, tiny_model
 from cases import small_problem
 from checks import check
 from committee import Committee
+from criteria_tables import pairs_table, pruned_table
+from curves_tables import costs_table, curves_table
+from inference_tables import inference_table
 from runs import Run
 from tinyprune import files, recipe
 from tinyprune.batching import make_batch
@@ -35,12 +38,9 @@ from tinyprune.vocabulary import Vocabularies
 
 PRUNED = "scratch, 30% pruned"
 SCRIPT = ROOT / "lessons" / "study" / "run.py"
-
-
-# Of each study: what makes its tables of what its runs have found.
-TABLES = {"curves": head_tables.curves_table, "costs": head_tables.costs_table,
-          "criteria": head_tables.pairs_table, "pruned": head_tables.pruned_table,
-          "inference": head_tables.inference_table, "targets": head_tables.targets_table}
+# Of each study: what makes a table of what its runs have found.
+TABLES = {"curves": curves_table, "costs": costs_table, "criteria": pairs_table,
+          "pruned": pruned_table, "inference": inference_table, "targets": targets_table}
 
 
 @pytest.fixture

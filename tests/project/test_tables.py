@@ -1,7 +1,8 @@
 """The tables' promises: means over folds, paired intervals. (That the pages are new, CI checks.)"""
 import pytest
 
-import make_tables as tables
+import make_tables
+import teacher_tables
 from tinyprune.evaluate import Report
 from tinyprune.results import BEST, MAJORITY, result_row
 
@@ -25,7 +26,7 @@ def teacher_rows():
 
 
 def test_the_teachers_table_adds_the_folds_up_and_leaves_near_texts_out():
-    lines = tables.teacher_table(teacher_rows()).splitlines()
+    lines = teacher_tables.teacher_table(teacher_rows()).splitlines()
     best = next(line for line in lines if line.startswith(f"| **teacher, {BEST}"))
     without_near = next(line for line in lines if line.startswith("| the same"))
     assert "| – | 57.1% (" in best, f"3 + 1 of 5 + 2, and nothing of Math23k: {best}"
@@ -35,7 +36,7 @@ def test_the_teachers_table_adds_the_folds_up_and_leaves_near_texts_out():
 
 
 def test_the_failures_table_adds_the_folds_up():
-    lines = tables.failures_table(teacher_rows()).splitlines()
+    lines = teacher_tables.failures_table(teacher_rows()).splitlines()
     expected = "| with + | 7 | 57% | 29% | 0% |"
     assert lines[2:] == [expected], "3 + 1 of 5 + 2 right; majority 2, nearest neighbour 0"
 
@@ -48,7 +49,7 @@ def test_the_ingredients_table_pairs_each_seed_with_its_own_teacher():
     rows = [ingredient("====", "nothing", 0), ingredient("==xx", "dropout", 0),
             ingredient("xxxx", "nothing", 1), ingredient("=xxx", "dropout", 1),
             ingredient("=xxx", "nothing", 0, epochs=50)]
-    lines = tables.ingredients_table(rows).splitlines()
+    lines = teacher_tables.ingredients_table(rows).splitlines()
     assert "ASDiv-A, 20 epochs: right" in lines[0]
     assert lines[2] == f"| nothing | {BEST} | 50.0% |  | 25.0% |  |"
     assert lines[3].startswith(f"| dropout | {BEST} | 37.5% | -12.5 (")
@@ -60,7 +61,7 @@ def test_the_ingredients_table_pairs_each_seed_with_its_own_teacher():
 def test_tables_replace_only_what_stands_between_their_marks():
     text = "a\n<!-- table one -->\nold\n<!-- end -->\nb\n<!-- table two -->\nkeep\n<!-- end -->\n"
     expected = text.replace("old", "new")
-    assert tables.put_tables(text, {"one": "new"}) == expected
-    assert tables.put_tables(expected, {"one": "new"}) == expected
+    assert make_tables.put_tables(text, {"one": "new"}) == expected
+    assert make_tables.put_tables(expected, {"one": "new"}) == expected
     with pytest.raises(ValueError, match="three"):
-        tables.put_tables(text, {"three": "nowhere"})
+        make_tables.put_tables(text, {"three": "nowhere"})
