@@ -25,6 +25,10 @@ TRAINED = {
     "copies, 0 to 60% hidden: 30% pruned − not pruned":
         ("factorial", [(plans.LIVE_COPY, plans.WHOLE_LIVE_COPY),
                        (plans.LIVE_COPY_ALONE, plans.WHOLE_COPY_ALONE)]),
+    "from the start, five live, 30% hidden: 30% pruned and trained on − before":
+        ("rounds", [(plans.LIVE_PRUNED, plans.LIVE)]),
+    "from the start, five live, 0 to 60% hidden: 30% pruned and trained on − before":
+        ("rounds", [(plans.VARIED_PRUNED, plans.VARIED)]),
     "from the start, five recorded: 30% pruned and trained on − before":
         ("rounds", [(plans.RECORDED_PRUNED, "scratch")]),
     "from the start, five recorded: 30% pruned and trained on − before (other runs)":
@@ -32,12 +36,18 @@ TRAINED = {
     "copies: step by step − at once": ("factorial", effect_pairs("dynamic − one-shot")),
     "copies: heads by greedy elimination − by the paper's score":
         ("factorial", effect_pairs("greedy elimination − the paper's score")),
+    "**smaller from the start**, no teacher − plain teachers":
+        ("factorial", [(f"{shape}, equations", "teacher") for shape in plans.SHAPES]),
     "no teacher: smaller from the start − pruned copies": ("factorial", smaller_pairs("equations")),
+    "no teacher: smaller from the start − copies pruned at once by greedy elimination":
+        ("factorial", smaller_pairs("equations", ways=["one-shot, greedy"])),
+    "five recorded: smaller from the start − pruned copies":
+        ("factorial", smaller_pairs("five teachers")),
+    "smaller from the start: five recorded − none": ("factorial", plans.SMALLER_TAUGHT),
     "**teachers**; copies: one − none": ("factorial", added_pairs("one teacher")),
     "copies: five recorded − none": ("factorial", added_pairs("five teachers")),
     "copies: five recorded, with alignment − none":
         ("factorial", added_pairs("five teachers and alignment")),
-    "smaller from the start: five recorded − none": ("factorial", plans.SMALLER_TAUGHT),
     "from the start: five recorded − none": ("rounds", [("scratch", "teacher")]),
     "from the start: five recorded − none (other runs)":
         ("cross-fitting", [("scratch", "teacher")]),

@@ -50,8 +50,9 @@ PRUNED = {"not pruned": "not pruned: the same extra training",
           "one-shot, paper": "one-shot, paper's score", "dynamic, paper": "dynamic, paper's score",
           "one-shot, greedy": "one-shot, greedy elimination",
           "dynamic, greedy": "dynamic, greedy elimination"}
+WAYS = [way for way in PRUNED if way != "not pruned"]
 # {what they tell: [(a way to prune, the one that is subtracted)]}
-EFFECTS = {"pruned − not pruned": [(way, "not pruned") for way in PRUNED if way != "not pruned"],
+EFFECTS = {"pruned − not pruned": [(way, "not pruned") for way in WAYS],
            "dynamic − one-shot": [("dynamic, paper", "one-shot, paper"),
                                   ("dynamic, greedy", "one-shot, greedy")],
            "greedy elimination − the paper's score": [("one-shot, greedy", "one-shot, paper"),
@@ -100,10 +101,9 @@ def added_pairs(source, ways=PRUNED):
     return [(copy_of(way, source), copy_of(way, "equations")) for way in ways]
 
 
-def smaller_pairs(learned, shapes=SHAPES):
-    """[(plan, minus plan)]: models that are smaller from the start, minus pruned copies"""
-    return [(f"{shape}, {learned}", copy_of(way, learned))
-            for shape in shapes for way, _ in EFFECTS["pruned − not pruned"]]
+def smaller_pairs(learned, shapes=SHAPES, ways=WAYS):
+    """[(plan, minus plan)]: models that are smaller from the start, minus copies so pruned"""
+    return [(f"{shape}, {learned}", copy_of(way, learned)) for shape in shapes for way in ways]
 
 
 def of_plan(rows, plan, decoding=BEST):

@@ -52,7 +52,8 @@ def tables_of_set(data, rounds, curves):
         for study in ("trials", "factorial", "cross-fitting", "inference"))
     tried = trials + select(rounds, split="valid")  # of ASDiv-A's rounds, none
     copies = students(factorial)
-    studies = {"rounds": rounds, "factorial": copies, "cross-fitting": crossed,
+    with_teachers = copies + teachers_for(factorial, rounds)
+    studies = {"rounds": rounds, "factorial": with_teachers, "cross-fitting": crossed,
                "curves": curves["nothing"], "inference": routed}
     tables = {"findings": findings_table(main, studies),
               "smaller": smaller_table(rounds + copies, main),
@@ -60,7 +61,7 @@ def tables_of_set(data, rounds, curves):
               "rounds": plan_table(rounds, ROUNDS, main=main),
               "questions": questions_table(rounds, main),
               "inference": inference_table(routed)}
-    tables |= factorial_tables(copies + teachers_for(factorial, rounds))
+    tables |= factorial_tables(with_teachers)
     tables |= tables_of_curves(data, curves, rounds)
     if crossed:
         tables["cross-fitting"] = cross_fitting_table(crossed)
