@@ -53,25 +53,27 @@ def factorial_table(rows):
 
 
 def added_table(rows):
-    """What teachers add to the equations alone; on both sides are copies of the same teachers."""
+    """What teachers add to the equations alone; on both sides are copies of the same teachers.
+
+    Or, in the last lines, models that are smaller from the start.
+    """
     sources = [learned for learned in LEARNED if learned != "equations"]
+    live = "five live teachers"
     lines = []
     for label, ways in ({way: [way] for way in PRUNED} | {"all of these": PRUNED}).items():
-        cells = []
-        for source in sources:
-            cells.append(shown_of_plans(rows, added_pairs(source, ways)))
+        cells = [shown_of_plans(rows, added_pairs(source, ways)) for source in sources]
         lines.append([label, *cells, ""])
-    live = {way: [pair] for way, pair in LIVE_ADDED.items()}
-    live["both of these"] = [*LIVE_ADDED.values()]
-    smaller = []
-    for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
-        for label, pairs in live.items():
-            lines.append([f"{label}, 0 to 60% hidden{also}", "", "", "",
-                          shown_of_plans(rows, pairs, decoding)])
-        smaller.append([f"smaller from the start, the three shapes{also}", "",
-                        shown_of_plans(rows, SMALLER_TAUGHT, decoding), "", ""])
-    found = filled(lines + smaller)
-    return markdown([f"added: {IN_POINTS}", *sources, "five live teachers"], found)
+    hidden = {f"{way}, 0 to 60% hidden": [pair] for way, pair in LIVE_ADDED.items()}
+    hidden["both of these, 0 to 60% hidden"] = [*LIVE_ADDED.values()]
+    smaller = {f"{shape}, from the start": [pair] for shape, pair in SMALLER_TAUGHT.items()}
+    smaller["the three shapes, from the start"] = [*SMALLER_TAUGHT.values()]
+    for groups, column in ((hidden, live), (smaller, "five teachers")):
+        for decoding, also in ((BEST, ""), (GREEDY, "; both answer greedily")):
+            for label, pairs in groups.items():
+                cells = dict.fromkeys([*sources, live], "")
+                cells[column] = shown_of_plans(rows, pairs, decoding)
+                lines.append([label + also, *cells.values()])
+    return markdown([f"added: {IN_POINTS}", *sources, live], filled(lines))
 
 
 def effects_table(rows):

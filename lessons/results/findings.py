@@ -43,7 +43,7 @@ TRAINED = {
         ("factorial", smaller_pairs("equations", ways=["one-shot, greedy"])),
     "five recorded: smaller from the start − pruned copies":
         ("factorial", smaller_pairs("five teachers")),
-    "smaller from the start: five recorded − none": ("factorial", plans.SMALLER_TAUGHT),
+    "smaller from the start: five recorded − none": ("factorial", [*plans.SMALLER_TAUGHT.values()]),
     "**teachers**; copies: one − none": ("factorial", added_pairs("one teacher")),
     "copies: five recorded − none": ("factorial", added_pairs("five teachers")),
     "copies: five recorded, with alignment − none":

@@ -66,7 +66,8 @@ WHOLE_COPY_ALONE = "copy, not pruned, equations, 0 to 60% hidden"
 LIVE_ADDED = {"not pruned": (WHOLE_LIVE_COPY, WHOLE_COPY_ALONE),
               "one-shot, greedy": (LIVE_COPY, LIVE_COPY_ALONE)}
 SHAPES = ("narrower, equal parameters", "narrower, equal FLOPs", "shallower")  # from the start
-SMALLER_TAUGHT = [(f"{shape}, five teachers", f"{shape}, equations") for shape in SHAPES]
+# {a shape: (with five recorded teachers, minus without)}
+SMALLER_TAUGHT = {shape: (f"{shape}, five teachers", f"{shape}, equations") for shape in SHAPES}
 
 CONTROLS = {"teacher": "plain teacher",
             "copy, dynamic, lot, five teachers": "a copy, dynamic, random heads, five teachers",
