@@ -295,7 +295,8 @@ layer lose about as many heads as the others?
 
 # %% 6.6 The map
 pruned = pruned_by[0.5]
-figures.heading(f"6.6 The paper's score: {len(pruned)} heads (x) go at --ratio {args.ratio}")
+figures.heading(f"6.6 The paper's score (darker = higher): {len(pruned)} heads (x) go at --ratio "
+                f"{args.ratio}")
 paper = mixes[0.5]
 figures.head_map(paper, f"06_paper_score_{args.data}", pruned,
                  title=f"Score of each head, {args.data}; x is pruned at {args.ratio:.0%}")
@@ -309,8 +310,9 @@ for (kind, layer_index), lost in losses.most_common(1):
 r"""
 ## Criteria that ask the model
 
-Weights and entropies never look at the loss. Three other criteria (`rivals.py`) ask the model
-itself; a fourth one follows in 6.14.
+Weights and entropies do not say what a head does for the answer. Three other criteria (`rivals.py`)
+ask the model: two of them ask its loss, and activation asks how much a head writes. A fourth one
+follows in 6.14.
 
 **Gradient on the gate** (Michel et al. 2019). Lesson 01 gave every head a gate, which is 1. How
 much does the loss L move if the gate moves? That is ∂L/∂gate. Masking the head moves its gate by
@@ -337,9 +339,9 @@ def squared_losses(gate):
 
 
 shared_gate = torch.tensor(1.0, requires_grad=True)
-of_mean, = torch.autograd.grad(squared_losses(shared_gate).mean(), shared_gate)
+[of_mean] = torch.autograd.grad(squared_losses(shared_gate).mean(), shared_gate)
 own_gates = torch.ones(2, requires_grad=True)  # a gate for each problem
-of_each, = torch.autograd.grad(squared_losses(own_gates).sum(), own_gates)
+[of_each] = torch.autograd.grad(squared_losses(own_gates).sum(), own_gates)
 rise = squared_losses(torch.tensor(0.0)).mean() - squared_losses(torch.tensor(1.0)).mean()
 rows = [("gradient for A, and for B", "  ".join(f"{slope:+.2f}" for slope in of_each.tolist())),
         ("gradient of the mean loss", f"{of_mean.item():+.2f}"),
@@ -363,9 +365,9 @@ the mean over real queries of ‖W_O,h z_h‖. It sees the values, which entropy
 
 This is what we want to know of a single head, measured on these problems. The oracle costs one pass
 over the calibration problems for each head: cheap for 24 heads, expensive for the thousands of a
-large model. Its ranks depend on the problems: on ASDiv-A two draws of 256 problems agree only to
-about 0.7 (6.9 explains this number). So a criterion that asks other problems cannot be expected to
-agree with it much better. (Those of 6.9 ask the same problems, which may flatter them.)
+large model. Its ranks depend on the problems: on ASDiv-A two draws of 256 problems rank the heads
+only roughly alike. So a criterion that asks other problems cannot be expected to agree with it much
+better. (Those of 6.9 ask the same problems, which may flatter them.)
 
 Each cell of the next table is "score, rise": the paper's score of a head, and the rise of the loss
 without it. Guess before you run it: do heads with high scores have the large rises?
@@ -398,14 +400,14 @@ print(f"  the largest rise: {name_of(largest)}, {oracle[largest]:+.3f}; "
 enough = 5 if largest.kind == "decoder" else 3  # tokens, for a picture that shows something
 long = [p for p in splits.train if vocabularies.can_write(p) and len(p.equation) >= enough]
 problem = min(long, key=lambda p: len(p.words))
-short, = recipe.calibration_batches([problem], vocabularies, 1)
+[short] = recipe.calibration_batches([problem], vocabularies, 1)
 attentions = {}
 with torch.no_grad():
     teacher(short.source, short.lengths, short.target, attentions=attentions)
 text = [word for word, *_ in problem.words]
 reads = ["BOS", *problem.equation[:-1]]  # what the decoder reads at each step
-own = attentions[largest[:2]][0, largest.index]  # (T, S)
-figures.matrix(own.tolist(), text if largest.kind == "encoder" else reads,
+of_head = attentions[largest[:2]][0, largest.index]  # (T, S)
+figures.matrix(of_head.tolist(), text if largest.kind == "encoder" else reads,
                reads if largest.kind == "decoder" else text, f"06_largest_rise_{args.data}",
                title=name_of(largest))
 
@@ -424,8 +426,8 @@ of one kind, and take the mean of the three.
 How large is it by chance? For n heads in random order it lies within ±1.96/√(n - 1) in about 95 of
 100 cases. For the mean of three kinds, divide by √3, too. Which criterion comes closest to the
 oracle? Does a head that attends everywhere (high entropy) matter more, as the paper says? Or does
-it matter less, as another paper says (HIES, arXiv 2510.13832)? In the table "reversed entropy" is 1
-- entropy.
+it matter less, as another paper says (HIES, arXiv 2510.13832)? In the table "reversed entropy" is
+one minus the entropy.
 """
 
 # %% 6.9 Rank correlations
@@ -542,11 +544,14 @@ figures.table(rows, ["criterion", *KINDS, "mean"])
 
 # %% [markdown]
 r"""
+Confidence is high where entropy is low. So its correlations are nearly those of the entropy with
+the sign turned round.
+
 ## Alone or together
 
 The oracle masks one head at a time. Pruning removes many. Take the two thirds of the heads that
-cost least alone. It is tempting to conclude: each of them can be pruned at almost no cost, so all
-of them can. We work with 64 of the calibration problems, so that the searches below take seconds.
+cost least alone. It is tempting to conclude: each of them costs little, so all of them together
+cost little. We work with 64 of the calibration problems, so that the searches below take seconds.
 """
 
 # %% 6.11 Each alone
@@ -707,7 +712,8 @@ for size in (half // 2, half):
     chosen = again[:size]
     rows.append((size, len(set(ranked) & set(chosen)), joint_rise(ranked), joint_rise(chosen),
                  f"{points_lost(ranked):.1f}", f"{points_lost(chosen):.1f}"))
-figures.table(rows, ["heads", "in both", "once: rise", "again: rise", "once: points", "again"])
+figures.table(rows, ["heads", "in both", "once: rise", "again: rise", "once: points",
+                     "again: points"])
 gain, words = compare(outcomes_without(again), outcomes_without(lowest_heads(alone, half)))
 print(f"  {half} heads, asked again against ranked once: {gain} points, {words}")
 
@@ -718,10 +724,9 @@ explains how it is made.) Lesson 09 asks again at less cost. While a student tra
 heads again and again, and a pruned head may come back.
 
 One teacher is one throw of dice. `lessons/results/study.md` has these correlations for fifteen
-teachers of ASDiv-A, and their accuracy against the share of heads removed. It also suggests why the
-paper's score has not been shown to do better than random heads: in cross-attention the heads with
-low entropy, which it prunes, give more of their attention to the numbers of a text. Exercise 7 lets
-you see it.
+teachers of ASDiv-A, and their accuracy against the share of heads removed. There the paper's score
+has not been shown to do better than random heads. A possible reason: in cross-attention it prunes
+heads with low entropy, and these look at the numbers of a text. Exercise 7 lets you see it.
 
 ## Exercises
 
@@ -733,7 +738,7 @@ you see it.
    time?
 2. (★★, 30 minutes) Write `entropy_sums` so that padding changes nothing. Section 6.1 has one head
    and no batch. Two masks are at work: which keys count in n, and which queries count at all?
-   `pytest tests/test_scorer.py -k entropy`
+   `pytest tests/test_scorer.py -k "entropy or one_key"`
 3. (★★, 30 minutes) Write `norm_qkvo` and `norm_ov` for all heads at once, and `min_max`.
    `pytest tests/test_scorer.py -k "norm or min_max"`
 4. (★★, 20 minutes) Find two mistakes. The first one computes the entropy of a set of batches by

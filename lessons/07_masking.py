@@ -6,10 +6,10 @@ We gain nothing yet. A gate of 0 multiplies a result that is already computed. T
 must remove the head's rows and columns from the matrices. How much this saves is arithmetic: we
 know it before any training. How much of the saving the clock shows is another question.
 
-You need lesson 01 and the first page of 02. You read for about 40 minutes. The teacher of lesson 05
-is loaded, or trained now. The code then runs for less than a minute, and the exercises take three
-and a half hours. We prune the heads that lesson 06 scores lowest, but this lesson works with any
-choice of heads.
+You need lessons 01 and 02. You read for about 40 minutes. The teacher of lesson 05 is loaded, or
+trained now. The code then runs for less than a minute, and the exercises take three and a half
+hours. We prune the heads that lesson 06 scores lowest, but this lesson works with any choice of
+heads.
 
 Some words. There are three *kinds* of attention, encoder, decoder and cross, each with several
 *layers*. A *pruned* head no longer takes part. It is *masked* if its gate is 0, and *removed* if
@@ -295,10 +295,13 @@ whichever heads go. In a model with wide feed-forward layers attention has a sma
 is little to save. Our feed-forward layers are narrow. The FLOPs saved depend on *which* heads go.
 Our rule fixes the number of each kind, and so it fixes the FLOPs too.
 
-If the time were all FLOPs, a model that saves a share s of them would need 1 - s of the time. Most
-other work shrinks less, so as a rule
+If the time were all FLOPs, a model that saves a share s of them would need 1 - s of the time:
 
-    speed-up ≤ 1 / (1 - s)          the ceiling
+    speed-up = 1 / (1 - s)          the ceiling of the FLOPs
+
+We call it a ceiling because most other work shrinks less. It is no law: 7.8 has work that shrinks
+more.
+
 
 The paper saves 19.3% of the FLOPs and reports 27.5% more speed. Compute its ceiling before you run
 the cell. Can FLOPs alone explain the report?
@@ -328,7 +331,8 @@ print(f"  ceiling here: {1 / (1 - flops_saved(removed)):.2f} times as fast; "
 
 # %% [markdown]
 r"""
-The paper's speed is above its ceiling, so it needs another cause than these FLOPs (7.8 finds one).
+The paper's speed is above its ceiling, so it needs another cause than these FLOPs (7.8 looks for
+one).
 
 Why stop at 30%? The next cell prunes 0 to 70% of the heads and trains no further. At each ratio it
 measures the accuracy here, the FLOPs saved, the ceiling, and the speed of the removed model. Beside
@@ -420,7 +424,8 @@ for name, model in (("whole", teacher), ("heads removed", removed)):
     operations = 0
     for event in profile.key_averages():
         fitting = [kind for kind, names in KINDS_OF_WORK.items() if re.search(names, event.key)]
-        times[[*fitting, "the rest"][0]] += event.self_cpu_time_total
+        kind = fitting[0] if fitting else "the rest"
+        times[kind] += event.self_cpu_time_total
         operations += event.count
     shares[name] = [took / sum(times.values()) for took in times.values()]
     each = operations // len(timed_batches)
@@ -448,17 +453,18 @@ if highest > 1:
 
 # %% [markdown]
 r"""
-Both models start as many operations: pruning makes tensors smaller, not fewer. So fewer FLOPs need
-not make a model faster by as much. It depends on the batch. The second table has the recorded speed
-of Math23k's teacher with heads removed, as a share of its ceiling. Where a batch is large, the
-matrices are large, and their products are more of the time. With one problem at a time the start of
-each operation counts, and most of the saving is lost.
+Both models start nearly as many operations: pruning makes tensors smaller, not fewer. So fewer
+FLOPs need not make a model faster by as much. It depends on the batch. The second table has the
+recorded speed of Math23k's teacher with heads removed, as a share of its ceiling. Where a batch is
+large, the matrices are large, and their products are more of the time. With one problem at a time
+the start of each operation counts, and most of the saving is lost.
 
-Our own speed passes the ceiling at some ratios, and the paper's is only 3% above its own. So the
-paper's figure alone is no proof of an error: work that the FLOPs do not count may explain it.
+Our own speed passes the ceiling at some ratios, and the paper's is only 3% above its own. A
+possible reason: softmax and rotation belong to the heads alone, so they shrink as much as the
+heads. The FLOPs shrink less, because the feed-forward layers stay. So the paper's figure alone is
+no proof of an error: work that the FLOPs do not count may explain it.
 
-The model has three kinds of attention. Which kind can lose heads with the least damage? Guess from
-the order in which information flows: words to memory, memory to equation, equation to equation.
+The model has three kinds of attention. Which kind can lose heads with the least damage? Guess.
 """
 
 # %% 7.9 One kind at a time
@@ -479,20 +485,21 @@ figures.table(rows, ["kind", *(f"{ratio:.0%}" for ratio in PARTS)])
 figures.curves(lines, "share of this kind's heads pruned", "answers right",
                f"07_kinds_{args.data}", title=f"One kind at a time, {args.data}")
 at_half = {kind: points[2][1] for kind, points in lines.items()}
-toughest = max(at_half, key=at_half.get)
-others = [accuracy for kind, accuracy in at_half.items() if kind != toughest]
-margin = at_half[toughest] - max(others)
+mildest = max(at_half, key=at_half.get)
+others = [accuracy for kind, accuracy in at_half.items() if kind != mildest]
+margin = at_half[mildest] - max(others)
 error = math.sqrt(0.5 / len(asked))  # of a difference of two shares, unless they are opposed
 clear = "" if margin > 2 * error else ", but not by more than chance allows"
-print(f"  at 50%: {toughest} heads cost least, by {100 * margin:.1f} points{clear}")
+print(f"  at 50%: {mildest} heads cost least, by {100 * margin:.1f} points{clear}")
 
 # %% [markdown]
 r"""
-On the sample the encoder's heads, which 7.5 calls the dearest, cost the least accuracy, and our
-rule takes the same share of each kind. So it does not save where it is cheapest; exercise 5 does.
-(A kind that costs little is no proof that its heads are useless: the score chose the heads, and
-lesson 06 showed how the cost depends on which other heads are gone.) The heads that stay can learn
-to do without the pruned ones. This is what the next two lessons are for.
+On the sample the encoder's heads have the most FLOPs (7.5) and cost the least accuracy. Our rule
+takes the same share of each kind, so it saves fewer FLOPs than it could for this loss; exercise 5
+does better. Why the encoder can spare heads, we do not know. (A kind that costs little is no proof
+that its heads are useless: the score chose the heads, and lesson 06 showed how the cost depends on
+which other heads are gone.) The heads that stay can learn to do without the pruned ones. This is
+what the next two lessons are for.
 
 ## Exercises
 
@@ -514,7 +521,7 @@ to do without the pruned ones. This is what the next two lessons are for.
        rows = head_rows(positions, self.query.in_features // len(self.heads))
 
    The first removal is right if all heads together are as wide as the model. What does the second
-   removal do? `pytest tests/test_attention.py -k "remov or prun"`
+   removal do? `pytest tests/test_attention.py -k original_indices`
 5. (★★, 30 minutes) A budget. Choose heads such that 20% of the FLOPs are saved and the accuracy
    falls least. The heads of the three kinds have different prices (7.5). How many heads of each
    kind do you take, and do you need fewer heads than our rule?

@@ -215,11 +215,11 @@ figures.save_picture("08_temperature", draw_temperatures)
 # %% [markdown]
 r"""
 At τ = 1 the best token hides the others. At τ = 3 it keeps less than half, because all the others
-grow. The second one stands out now, and the loss can teach it. The last ones are nearly alike, and
-`<pad>` and `<bos>`, which stand in no equation, are among them. This is the floor of label
-smoothing (lesson 05), which gave each of V tokens 0.1 / V. What the teacher knows of the other
-tokens is what stands above this floor. At τ = 100 all tokens are nearly alike. What is left then is
-a small difference between them, and it still has the order of the logits.
+grow. Together they have the larger share now, and the loss listens to them. Most of them are nearly
+alike: `<pad>` and `<bos>`, which stand in no equation, are as likely as they. This is the floor of
+label smoothing (lesson 05), which gave each of V tokens 0.1 / V. What the teacher knows of the
+other tokens is what stands above this floor. At τ = 100 all tokens are nearly alike. What is left
+then is a small difference between them, and it still has the order of the logits.
 
 ## Why the square of the temperature
 
@@ -586,7 +586,7 @@ PAIRS = [("true teacher", "equations alone"), ("true teacher", "permuted teacher
          ("permuted teacher", "equations alone"), ("true teacher", "mismatched teacher"),
          ("mismatched teacher", "equations alone")]
 rows = [row_of(*pair) for pair in PAIRS]
-figures.table(rows, ["difference", "points (95%)", "the first", "loss (95%)"])
+figures.table(rows, ["difference", "points (95%)", "the first student", "loss difference (95%)"])
 
 # %% [markdown]
 r"""
@@ -678,11 +678,11 @@ Guess: does a student of several teachers do better than a teacher?
 
 # %% 8.10 Recorded rounds
 figures.heading("8.10 Rounds on the real sets, as recorded")
-groups = {}  # {(data set, plan): its rows}
+groups = {}  # {data set: {plan: its rows}}
 for row in results.read_rows("study/rounds-*.json"):
     settings = row["settings"]
     if row["split"] == "test" and settings["decoding"] == results.BEST:
-        groups.setdefault((row["data"], settings["plan"]), []).append(row)
+        groups.setdefault(row["data"], {}).setdefault(settings["plan"], []).append(row)
 
 
 def share_right(rows, folds):
@@ -694,30 +694,59 @@ def share_right(rows, folds):
     return np.concatenate(shares)
 
 
-rows = []
-for (data, plan), found in groups.items():
-    folds = sorted({row["fold"] for row in found})
-    students = share_right(found, folds)
-    gain = ""
-    if plan != "teacher":
-        teachers = share_right(groups[data, "teacher"], folds)
-        gain = "{}, {}".format(*results.compare(students, teachers))
-    rows.append((data, plan, len(found), students.mean(), gain))
-if rows:
-    figures.table(rows, ["data", "plan", "models", "right", "points against teachers"])
-else:
+def share_hidden(settings):
+    """The share of a text's words that a model does not see while it learns: a cell"""
+    share = settings["word_dropout"]
+    return "{:.0%} to {:.0%}".format(*share) if isinstance(share, list) else f"{share:.0%}"
+
+
+def described(row, plans):
+    """Four cells: what a model began as, its teachers, the hidden words, how it was pruned
+
+    plans: those of the table, line by line
+    """
+    settings = row["settings"]
+    if settings["round"] == 1:
+        began = "random weights" if settings["plan"] == "teacher" else "the five together"
+        return [began, "", "", ""]
+    began = "random weights" if settings["start"] == "scratch" else "a plain teacher"
+    if settings["origin"]:
+        began = f"line {1 + plans.index(settings['origin'])}"
+    teachers = "none"
+    if settings["teachers"]:
+        teachers = "five, live" if settings["live"] else "five, recorded"
+    schedules = {"none": "", "dynamic": "meanwhile", "one-shot": "at once"}
+    return [began, teachers, share_hidden(settings), schedules[row["schedule"]]]
+
+
+for data, of_set in groups.items():
+    settings = {plan: found[0]["settings"] for plan, found in of_set.items()}
+    # A model comes after the one that it began as.
+    plans = sorted(of_set, key=lambda plan: (settings[plan]["round"],
+                                             bool(settings[plan].get("origin"))))
+    rows = []
+    for line, plan in enumerate(plans, start=1):
+        found = of_set[plan]
+        folds = sorted({row["fold"] for row in found})
+        students = share_right(found, folds)
+        gain = ""
+        if plan != "teacher":
+            teachers = share_right(of_set["teacher"], folds)
+            gain = "{}, {}".format(*results.compare(students, teachers))
+        cells = described(found[0], plans)
+        rows.append((str(line), *cells, len(found), students.mean(), gain))
+    figures.table(rows, [data, "began as", "teachers", "hidden", "30% pruned", "models", "right",
+                         "points against teachers"])
+if not groups:
     print("  no result of a round is in lessons/results/study/ yet")
 
 # %% [markdown]
 r"""
 The table compares each kind of model with the five plain teachers. (The study compares a copy with
-the teacher that it was.) *Models* counts all seeds on all folds. The *plan* says where a student
-began: from random weights ("scratch") or from a copy of a teacher. *Equations*, or *no teacher*,
-means without a teacher; otherwise there are five. *Hidden* words are those that the student does
-not see. *Live* teachers read the texts without them, too; others were asked once, on whole texts.
-Some plans go on with the model of another line, prune it and train it on: "recorded, then …" with
-"scratch", "live, then …" with the one of live teachers and 30% hidden, "varied, then …" with one of
-0 to 60% hidden. "With teachers" at the end means live ones from then on. "Teachers together" are
+the teacher that it was.) *Models* counts all seeds on all folds. A model began from random weights,
+as a plain teacher, or as the model of another line. *Recorded* teachers were asked once, on whole
+texts; *live* ones read what the student reads, without the hidden words. Heads were pruned
+*meanwhile*, step by step, or *at once*, before the training of this line. "The five together" are
 the five teachers of round 1, who answer as one: the mean of their probabilities.
 
 The five together answer 4 points more than one. No student of theirs did better than a plain
@@ -728,46 +757,50 @@ from it. (Over folds its lead is not shown; on Math23k it has not been shown to 
 Why do they teach so little? 8.5 suggests a reason: they know the training problems by heart. The
 study tried two cures, both on ASDiv-A (`lessons/results/study.md`).
 
-*Live* teachers cannot answer a text with hidden words by heart. On validation problems a student of
-live teachers, with 30% of the words hidden, had the highest mean, and so had the same student after
-it lost 30% of its heads. We chose the second one. On test problems nothing of its lead was left.
+*Live* teachers cannot answer a text with hidden words by heart. Two students tied for the best
+result on validation problems (a tenth of the training problems, kept apart): one of live teachers
+with 30% of the words hidden, and the same one without 30% of its heads. We took the smaller one. On
+test problems nothing of its lead was left.
 
 *Cross-fitting* asks each teacher only about problems from which it has not learned
 (`cross_fitted_probabilities`; Dao et al. 2021). On training problems the best token of a plain
 teacher is the recorded one at 99.6% of the steps; that of a cross-fitted one at 88.1%, nearly as on
-test problems (86.6%). Its students answered no more problems than those of five ordinary teachers,
-asked once: -0.9 points (-2.3 to +0.5; ± 2.2), with greedy answers -1.8 (-3.2 to -0.4; ± 2.0).
-Against students of one ordinary teacher, the fairer comparison (here, too, each problem has one
-teacher's word): -0.5 (-1.8 to +0.9; ± 2.4). So this cure has not been shown to help. Perhaps
-because a teacher that has not learned a problem is also more often wrong about it.
+test problems (86.6%). Its students have not been shown to do better than others. Perhaps because a
+teacher that has not learned a problem is also more often wrong about it.
 
 The study also measured how far students are from their teachers on new problems. They have not been
 shown to be nearer than a model that learned with as many hidden words and had no teacher. On
 Math23k, with twenty times as many training problems, a model without a teacher is as near as any
 student. But it had more hidden words than they, so this says less.
 
-So what does distillation buy? The study compares models that differ only in the teachers. The
-brackets below hold an interval over problems, as in 8.8. The number after ± is half of a 95%
-interval over the five folds: would other teachers say the same? A finding should hold in both. On
-ASDiv-A, against the same training without a teacher (fifteen models, if nothing else is said):
+So what does distillation buy? Little. Here are the study's comparisons on ASDiv-A, in points: the
+students with these teachers minus the same training without a teacher. The brackets hold an
+interval over problems, as in 8.8. The number after ± is half of a 95% interval over the five folds:
+would other teachers say the same? A finding should hold in both.
 
-- One teacher, and its copy as the student, as in this lesson: -0.1 points (-0.4 to +0.2; ± 0.6).
-- Five teachers, asked once on whole texts: copies gain 0.0 points (-0.3 to +0.3; ± 0.5), and 0.2 if
-  their attention is aligned (-0.2 to +0.6; ± 0.4). Students from the start gain 0.4 (-0.8 to +1.5;
-  ± 2.1).
-- Five live teachers, and 0 to 60% of the words hidden: thirty copies, of which half had lost 30% of
-  their heads, gain 0.5 points (+0.0 to +0.9; ± 0.9). Models that had learned without a teacher and
-  then lost 30% of their heads gain 1.2 (+0.5 to +1.9; ± 1.9). Students from the start: -0.8 (-2.7
-  to +1.1; ± 2.1; five models), and with 30% hidden +0.8 (-0.3 to +2.0; ± 1.9).
-- Five teachers, asked once, and students that are smaller from the start (narrower, or with a layer
-  fewer): -0.8 points (-1.4 to -0.2; ± 0.2), a mean over three shapes. Greedy: +0.1, not shown.
+| teachers | students | points | both greedy |
+| --- | --- | --- | --- |
+| one, recorded | copies, as here | -0.1 (-0.4 to +0.2; ± 0.6) | +0.2 (-0.1 to +0.6; ± 0.5) |
+| five, recorded | copies | +0.0 (-0.3 to +0.3; ± 0.5) | +0.3 (-0.0 to +0.6; ± 0.5) |
+| five, aligned | copies | +0.2 (-0.2 to +0.6; ± 0.4) | +0.4 (+0.1 to +0.7; ± 0.3) |
+| five, recorded | from the start | +0.4 (-0.8 to +1.5; ± 2.1) | +1.1 (+0.0 to +2.2; ± 2.3) |
+| five, recorded | smaller | -0.8 (-1.4 to -0.2; ± 0.2) | +0.1 (-0.5 to +0.8; ± 0.5) |
+| cross-fitted | from the start | -0.5 (-1.9 to +0.8; ± 1.3) | -0.7 (-2.1 to +0.7; ± 2.1) |
+| live, 30% | from the start | +0.8 (-0.3 to +2.0; ± 1.9) | -0.2 (-1.4 to +1.0; ± 2.9) |
+| live, 0–60% | from the start (5) | -0.8 (-2.7 to +1.1; ± 2.1) | +0.1 (-1.9 to +2.0; ± 2.1) |
+| live, 0–60% | after a removal | +1.2 (+0.5 to +1.9; ± 1.9) | +1.5 (+0.8 to +2.2; ± 2.1) |
+| live, 0–60% | copies | +0.5 (+0.0 to +0.9; ± 0.9) | +0.9 (+0.5 to +1.3; ± 0.5) |
 
-No gain of this list holds in both intervals; the loss of the smaller models does. With greedy
-answers two gains do. Copies with alignment gain 0.4 (+0.1 to +0.7; ± 0.3): a *hint*, as the study
-calls it, because the second interval is a little too narrow. The thirty copies with live teachers
-gain 0.9 (+0.5 to +1.3; ± 0.5): this would hold even then. But they are two experiments (half lost
-heads, half did not), put together when both were known, and each of them alone is a hint. So the
-surest gain is that of copies whose teachers read the same texts as they do, and it is not very
+*Live, 30%*: 30% of the words were hidden. *Copies* began as plain teachers; in most of these lines
+some of them are pruned. *Smaller* models are narrower or have a layer fewer. There are five models
+on each side in the line with (5), and fifteen or more in all others.
+
+Of the gains in the third column none holds in both intervals; the loss of the smaller models does.
+With greedy answers two gains do. The study calls that of the aligned copies a *hint*: folds share
+training problems, so the second interval is a little too narrow. The gain of the copies with live
+teachers would hold even in a wider one. But it is the mean of two experiments (half of the copies
+lost heads, half did not), put together when both were known, and each of them alone is a hint. So
+the surest gain is that of copies whose teachers read the same texts as they do, and it is not very
 sure.
 
 ## Exercises
@@ -782,10 +815,9 @@ Stars give the difficulty, from ★ to ★★★.
    `pytest tests/test_distill.py -k "kd or soft"`
 3. (★★, 40 minutes) Write `attention_kl`, `partner_heads` and `attention_alignment`: 8.6 has the
    formula and the pairs. `pytest tests/test_distill.py -k "partner or align or attention_kl"`
-4. (★★, 15 minutes) Find the mistake: someone deletes `.eval()` in `ask_teacher`, and then calls it
-   with a teacher in train mode. Delete it in your copy, run the test, and put it back. The loss of
-   a training still falls. What does dropout do to the target?
-   `pytest tests/test_distill.py -k teacher`
+4. (★★, 15 minutes) Find the mistake: delete `.eval()` in `ask_teacher` in your copy, and run the
+   test. Trainings still seem to work: their loss falls. Why is the target wrong? Put `.eval()`
+   back. `pytest tests/test_distill.py -k teacher`
 5. (★, 10 minutes) Find the mistake: to save time, someone computes the teacher's probabilities for
    the training problems in a shuffled order (shuffled among equations of the same length), keeps
    them in a list, and trains on the problems in file order. Which student of 8.8 is this, and how

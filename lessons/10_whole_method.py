@@ -474,14 +474,14 @@ faster: to start the many small operations takes most of that time, and pruning 
 fewer (lesson 07). In 10.5 a batch holds 32 problems.
 
 With search and reranking ASDiv-A's main student cannot be told from a plain teacher: -0.1 points
-(-1.3 to +1.2; ± 1.9). Its greedy mean is 1.8 points lower (0.5 to 3.0; ± 2.0), so the search may
-hide a loss. The heads have not been shown to be its cause: the same student with all its heads has
-as low a greedy mean. A possible reason: with three words in ten hidden the student hardly ever read
-a whole text, and whole texts are what we ask. A hint supports it. Models that hide between 0 and
-60% of each text's words, and keep all heads, have greedy means 3 to 4 points higher than models
-with 30% hidden. (These runs were added when the test results of the others were known.) Math23k's
-main student is 1.1 points below a plain teacher (0.0 to 2.2; ± 1.5): over problems it just did
-worse, over seeds this is not shown.
+(-1.3 to +1.2; ± 1.9). Its greedy mean is lower, -1.8 (-3.0 to -0.5; ± 2.0), so the search may hide
+a loss. The heads have not been shown to be its cause: the same student with all its heads has as
+low a greedy mean. A possible reason: with three words in ten hidden the student hardly ever read a
+whole text, and whole texts are what we ask. A hint supports it. Models that hide between 0 and 60%
+of each text's words, and keep all heads, have greedy means 3 to 4 points higher than models with
+30% hidden. (These runs were added when the test results of the others were known.) Math23k's main
+student minus a plain teacher is -1.1 points (-2.2 to -0.0; ± 1.5): over problems it just did worse,
+over seeds this is not shown.
 
 The main students have higher means than the recorded students of 10.8: 69.5% beside 68.6% on
 ASDiv-A, 74.0% beside 72.8% on Math23k. No table tests this difference, and much has changed at

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 import reference
@@ -539,6 +540,19 @@ def test_prune_heads_refuses_heads_that_are_not_here(indices, named):
     check_refused(random_attention([1, 2, 4]), indices, named)
 
 
+def cut_with_a_divided_width(a):
+    """Heads 1 and 3 of four went, and for the second one K was taken as D / 3."""
+    wrong = cut(a, [0, 2, 3])
+    width = a.output.out_features // 3
+    for name in ("query", "key", "value"):
+        projection = getattr(wrong, name)
+        projection.weight = nn.Parameter(projection.weight[:2 * width])
+        projection.bias = nn.Parameter(projection.bias[:2 * width])
+    wrong.output.weight = nn.Parameter(wrong.output.weight[:, :2 * width])
+    wrong.heads = [0, 2]
+    return wrong
+
+
 def test_removed_heads_leave_the_others_their_original_indices():
     a, x, arguments = setting("encoder", range(4), width=24)
     small = copy.deepcopy(a)
@@ -552,7 +566,9 @@ def test_removed_heads_leave_the_others_their_original_indices():
     expected = cut(a, [0, 2])(x, **arguments)
     check_both(small(x, **arguments), expected, "prune_heads([1]), then prune_heads([3])", {
         "the rows are those of the position that a head has now, not of its original index":
-            cut(a, [0, 3])(x, **arguments)})
+            cut(a, [0, 3])(x, **arguments),
+        "K was computed as D / number of heads: after a removal this is wider than a head":
+            cut_with_a_divided_width(a)(x, **arguments)})
     check_refused(small, [1], "1")
 
 

@@ -447,7 +447,6 @@ def test_teacher_is_unchanged_and_in_eval_mode():
         teacher.train()  # a caller may have left it so
         student.zero_grad()
         loss().backward()
-        assert not teacher.training, "the teacher was left in train mode: call teacher.eval()"
         assert all(p.grad is not None for p in student.parameters()), \
             "a part of the student gets no gradient"
         with torch.no_grad():
@@ -456,6 +455,7 @@ def test_teacher_is_unchanged_and_in_eval_mode():
     assert student.training, "the loss must leave the student in train mode"
     assert all(torch.equal(logits, heard[0]) for logits in heard), \
         "the teacher says something else at another step: its dropout is on; call teacher.eval()"
+    assert not teacher.training, "the teacher was left in train mode: call teacher.eval()"
     assert not any(logits.requires_grad for logits in heard), \
         "the teacher ran with gradients on: wrap it in torch.no_grad()"
     student.eval()

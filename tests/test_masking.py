@@ -33,20 +33,28 @@ def test_the_largest_remainders_get_what_is_left():
     assert apportion(3, [7]) == [3]
 
 
+def largest_remainders(exact):
+    """Shares of a whole number -> whole shares; what is left goes to the largest remainders."""
+    shares = [math.floor(share) for share in exact]
+    remainders = [share - floor for share, floor in zip(exact, shares)]
+    for _ in range(round(sum(exact)) - sum(shares)):
+        largest = remainders.index(max(remainders))  # of equal ones the first
+        shares[largest] += 1
+        remainders[largest] = 0
+    return shares
+
+
 def test_shares_are_whole_sum_to_the_total_and_follow_the_remainders():
     rng = random.Random(1)
     for _ in range(400):
         sizes = rng.choices(range(1, 13), k=rng.randint(1, 4))
         total = rng.randint(0, sum(sizes))
         exact = [Fraction(total * size, sum(sizes)) for size in sizes]
-        expected = [math.floor(share) for share in exact]
-        remainders = [share - floor for share, floor in zip(exact, expected)]
-        for _ in range(total - sum(expected)):
-            largest = remainders.index(max(remainders))  # of equal ones the first
-            expected[largest] += 1
-            remainders[largest] = 0
         shown = " ".join(map(str, exact))
-        check(apportion(total, sizes), expected, f"apportion({total}, {sizes}), exactly {shown}")
+        check(apportion(total, sizes), largest_remainders(exact),
+              f"apportion({total}, {sizes}), exactly {shown}", {
+                  "equal remainders differ as floats: compare fractions, or whole numbers":
+                      largest_remainders([total * size / sum(sizes) for size in sizes])})
 
 
 def all_heads(N, encoder_layers, decoder_layers):
@@ -124,7 +132,9 @@ def test_lowest_heads_leave_one_in_each_attention():
         "encoder 0 0, encoder 0 1, encoder 0 2, encoder 1 0")), "4 of 8 equal heads", {
             "of equal heads those of the first layer go first, not those of the first index":
                 sorted(heads_of("encoder 0 0, encoder 1 0, encoder 0 1, encoder 1 1"),
-                       key=lambda head: (head.index, head.layer))})
+                       key=lambda head: (head.index, head.layer)),
+            "of equal heads those that stand first in the dict went first": [
+                Head("encoder", *head) for head in ((1, 3), (1, 2), (1, 1), (0, 3))]})
     with pytest.raises(ValueError, match="7 heads.* 6 can go"):
         lowest_heads(scores, 7)
 

@@ -13,12 +13,14 @@ TEXT = (ROOT / "lessons" / "08_distillation.py").read_text(encoding="utf-8")
 CELLS = {cell.split()[2]: cell for cell in re.split("^(?=# %% )", TEXT, flags=re.MULTILINE) if cell}
 
 
-def row(fold, verdicts, number, decoding=results.BEST, ratio=0.0):
+def row(fold, verdicts, number, decoding=results.BEST, **more):
     """A result row of a teacher, or of a student of five teachers in a later round."""
     settings = {"round": number, "teachers": 5 if number > 1 else 0,
-                "plan": "teacher" if number == 1 else "scratch", "decoding": decoding}
+                "plan": "teacher" if number == 1 else "scratch", "decoding": decoding,
+                "start": "scratch", "origin": None, "live": False, "word_dropout": 0.1} | more
+    schedule = "one-shot" if settings["origin"] else "none"
     return test_tables.row(verdicts, settings, study="rounds", data="asdiv-a", split="test",
-                           fold=fold, ratio=ratio)
+                           fold=fold, schedule=schedule)
 
 
 @pytest.fixture
@@ -53,8 +55,17 @@ def test_a_later_round_is_compared_with_plain_teachers_on_the_same_folds(show, v
             row(0, verdicts, 2), row(0, "x" * 40, 2, decoding=results.GREEDY)]
     lines = show(rows).splitlines()[2:]
     assert len(lines) == 2, "a line for each kind of model, greedy answers left out"
-    assert lines[0].split() == ["asdiv-a", "teacher", "3", "0.500"], "nothing to compare with"
+    assert lines[0].split() == ["1", "random", "weights", "3", "0.500"], "nothing to compare with"
     share = verdicts.count("=") / 40
     difference = f"{100 * (share - 0.5):+.1f}"
-    assert lines[1].split()[:5] == ["asdiv-a", "scratch", "1", f"{share:.3f}", difference]
-    assert lines[1].endswith(f"), {words}")
+    assert lines[1].split()[:8] == ["2", "random", "weights", "five,", "recorded", "10%", "1",
+                                    f"{share:.3f}"]
+    assert lines[1].split()[8] == difference and lines[1].endswith(f"), {words}")
+
+
+def test_a_model_that_went_on_names_the_line_of_the_one_that_it_was(show):
+    rows = [row(0, "==", 2, plan="later", origin="first", live=True, word_dropout=[0.0, 0.6]),
+            row(0, "==", 2, plan="first"), row(0, "==", 1)]
+    last = show(rows).splitlines()[-1]
+    assert last.split()[:11] == ["3", "line", "2", "five,", "live", "0%", "to", "60%", "at", "once",
+                                 "1"]
