@@ -193,7 +193,7 @@ def shipped_path(data, fold=0, seed=0):
     return SHIPPED / teacher_path(data, fold, seed).name
 
 
-# The main student of each data set, named before the reported runs: a plan of trainings.py.
+# The main student of each data set, named before the reported runs: a plan of the study.
 MAIN_STUDENTS = {"asdiv-a": "live, then pruned and trained on", "math23k": "scratch, 30% pruned"}
 
 

@@ -1,4 +1,4 @@
-"""The study's plans (lessons/study/trainings.py): their names in tables, and their rows."""
+"""The study's plans (lessons/study/students.py): their names in tables, and their rows."""
 from differences import shown_both_ways
 from over_seeds import by_model
 from tables import select

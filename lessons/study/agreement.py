@@ -11,22 +11,14 @@ import torch
 
 from committee import Committee
 from runs import TEACHERS, Run, folds_of
+from students import HIDDEN, LIVE, RECORDED_PRUNED, VARIED, VARIED_ALONE, VARIED_PRUNED
 from tinyprune import PAD, recipe
 from tinyprune.batching import batches
 from tinyprune.decode import greedy
 from tinyprune.distill import mean_probabilities, soft_loss
 from tinyprune.evaluate import evaluate_model
 from tinyprune.train import drop_words
-from trainings import (
-    HIDDEN,
-    LIVE,
-    RECORDED_PRUNED,
-    SEEDS,
-    VARIED,
-    VARIED_ALONE,
-    VARIED_PRUNED,
-    train_plan,
-)
+from trainings import SEEDS, train_plan
 
 LEARNED = 2000  # training problems that are asked, at most
 # Plans of the rounds; the main student is asked, too.

@@ -13,6 +13,7 @@ import criteria
 import cross_fitting
 import inference
 import pruned
+import students
 import trainings
 from agreement_tables import targets_table
 from builders import model_for, tiny_batch, tiny_model
@@ -49,7 +50,7 @@ def study(small, monkeypatch, capsys):
     def study(line):
         monkeypatch.setattr(sys, "argv", ["run.py", *line.split(), "--out", str(small / "study")])
         monkeypatch.setattr(trainings, "TEACHERS", 2)
-        monkeypatch.setitem(trainings.PLANS, PRUNED, replace(trainings.PLANS[PRUNED], teachers=2))
+        monkeypatch.setitem(students.PLANS, PRUNED, replace(students.PLANS[PRUNED], teachers=2))
         runpy.run_path(str(SCRIPT))["main"]()
         return capsys.readouterr().out
 
@@ -120,9 +121,9 @@ KINDS = [("live, then pruned and trained on", 17, dict(start="copy", live=True))
 @pytest.mark.parametrize("plan, heads, facts", KINDS)
 def test_a_plan_of_each_kind_is_trained_and_asked(plan, heads, facts, small, runs, monkeypatch):
     monkeypatch.setattr(files, "RUNS", runs)
-    monkeypatch.setitem(trainings.SHAPES, "sample", {"narrower, equal parameters": dict(width=24)})
+    monkeypatch.setitem(students.SHAPES, "sample", {"narrower, equal parameters": dict(width=24)})
     two = {name: replace(known, teachers=min(known.teachers, 2))
-           for name, known in trainings.PLANS.items()}
+           for name, known in students.PLANS.items()}
     monkeypatch.setattr(trainings, "PLANS", two)
     rows = trainings.execute(Run("rounds", "sample", None, plan, 0))
     assert {row["split"] for row in rows} == {"valid", "test"}
@@ -131,7 +132,7 @@ def test_a_plan_of_each_kind_is_trained_and_asked(plan, heads, facts, small, run
 
 
 def test_a_student_that_learns_from_no_teacher_trains_none(small):
-    run = Run("rounds", "sample", None, trainings.HIDDEN, 0)
+    run = Run("rounds", "sample", None, students.HIDDEN, 0)
     trainings.train_plan(run, run.splits())
     assert list(small.glob("*student*.pt")) and not list(small.glob("*teacher*"))
 
@@ -154,7 +155,7 @@ def test_no_cross_fitted_teacher_is_asked_about_a_problem_it_has_learned(count, 
     monkeypatch.setattr(files, "RUNS", runs)  # teachers of other counts are there, too
     splits = Splits(whole.train[:12 * count], [], [])
     words = Vocabularies.of(splits.train)
-    run = Run("cross-fitting", "sample", None, trainings.CROSS_FITTED, 0)
+    run = Run("cross-fitting", "sample", None, students.CROSS_FITTED, 0)
     teachers, own = cross_fitting.teachers_of_others(run, splits, count, words.target)
     soft = recipe.load_or_ask_teachers("sample", None, splits, words, teachers, own)
     for position, (problem, got) in enumerate(zip(splits.train, soft)):

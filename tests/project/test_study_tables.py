@@ -8,7 +8,7 @@ import findings
 import ledger
 import plans
 import rounds_tables
-import trainings
+import students
 from study_rows import TEACHERS, over_problems, row, with_greedy
 from tinyprune.results import BEST, GREEDY
 
@@ -86,7 +86,7 @@ def test_a_plan_that_a_table_names_is_one_of_the_study():
     for _, of_question in findings.TRAINED.values():
         pairs += of_question
     named |= {plan for pair in pairs for plan in pair if plan != plans.MAIN}
-    assert named <= set(trainings.PLANS)
+    assert named <= set(students.PLANS)
 
 
 def test_the_main_student_is_compared_with_what_it_was_before():
