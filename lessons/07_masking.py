@@ -358,36 +358,36 @@ def recorded_accuracies(data):
     return {ratio: sum(values) / len(values) for ratio, values in sorted(found.items())}
 
 
-sizes = {}  # {ratio: the model with these heads removed}
 accuracies = {}
 for ratio in RATIOS:
-    heads = select_heads(scores, ratio)
-    sizes[ratio] = remove_heads(teacher, heads)
-    report = evaluate_model(teacher, asked, vocabularies, gates=gates_for(teacher, heads))
+    gates = gates_for(teacher, select_heads(scores, ratio))
+    report = evaluate_model(teacher, asked, vocabularies, gates=gates)
     accuracies[ratio] = report.answer_accuracy
-seconds = latencies(sizes, timed_batches, rounds=5)
-speeds = {ratio: seconds[0.0] / value for ratio, value in seconds.items()}
-ceilings = {ratio: 1 / (1 - flops_saved(model)) for ratio, model in sizes.items()}
 curves = {f"{args.data}, {split}": accuracies,
           "ASDiv-A, recorded": recorded_accuracies("asdiv-a"),
           "Math23k, recorded": recorded_accuracies("math23k")}
 rows = []
 for ratio in RATIOS:
-    texts = [f"{curve[ratio]:.1%}" for curve in curves.values()]
-    rows.append((f"{ratio:.0%}", *texts, f"{1 - 1 / ceilings[ratio]:.1%}",
-                 f"{ceilings[ratio]:.2f}", f"{speeds[ratio]:.2f}"))
-header = ["ratio", "right here", "ASDiv-A", "Math23k", "FLOPs saved", "ceiling", "speed"]
-figures.table(rows, header)
+    rows.append((f"{ratio:.0%}", *(f"{curve[ratio]:.1%}" for curve in curves.values())))
+figures.table(rows, ["ratio", *curves])
 for name, curve in curves.items():
     costly = [ratio for ratio in RATIOS if curve[ratio] < curve[0.0] - 0.02]
     fall = f"from {costly[0]:.0%} on" if costly else "at no ratio"
     print(f"  more than 2 points lost: {fall} ({name})")
-reached = {ratio: speeds[ratio] / ceilings[ratio] for ratio in RATIOS}
-print(f"  speed, as a share of its ceiling: {reached[0.1]:.0%} at 10%, {reached[0.3]:.0%} at 30%, "
-      f"{reached[0.7]:.0%} at 70%")
 lines = {name: list(curve.items()) for name, curve in curves.items()}
 figures.curves(lines, "share of all heads pruned", "answers right", f"07_ratios_{args.data}",
                title="Accuracy without training after pruning")
+
+# %% The same ratios: FLOPs and time
+sizes = {ratio: remove_heads(teacher, select_heads(scores, ratio)) for ratio in RATIOS}
+seconds = latencies(sizes, timed_batches, rounds=5)
+speeds = {ratio: seconds[0.0] / value for ratio, value in seconds.items()}
+ceilings = {ratio: 1 / (1 - flops_saved(model)) for ratio, model in sizes.items()}
+rows = []
+for ratio in RATIOS:
+    rows.append((f"{ratio:.0%}", f"{1 - 1 / ceilings[ratio]:.1%}", f"{ceilings[ratio]:.2f}",
+                 f"{speeds[ratio]:.2f}", f"{speeds[ratio] / ceilings[ratio]:.0%}"))
+figures.table(rows, ["ratio", "FLOPs saved", "ceiling", "speed", "speed / ceiling"])
 lines = {"ceiling, 1 / (1 - FLOPs saved)": list(ceilings.items()),
          "measured": list(speeds.items())}
 figures.curves(lines, "share of all heads removed", "times as fast", f"07_speed_{args.data}",

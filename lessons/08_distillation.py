@@ -642,7 +642,7 @@ figures.heading("8.9 Two teachers who disagree: the mean of probabilities, and o
 a = torch.tensor([0.900, 0.099, 0.001])
 b = torch.tensor([0.001, 0.099, 0.900])
 of_probabilities = (a + b) / 2
-of_logits = ((a.log() + b.log()) / 2).softmax(dim=0)
+of_logits = ((a.log() + b.log()) / 2).softmax(dim=0)  # log p is a logit, up to a constant
 rows = [("teacher A", *a.tolist()), ("teacher B", *b.tolist()),
         ("mean of probabilities", *of_probabilities.tolist()),
         ("mean of logits", *of_logits.tolist())]

@@ -30,6 +30,7 @@ all pruned heads goes in the first quarter, and which in the last?
 
 # %% 9.1 The schedule
 import copy
+import itertools
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
@@ -232,7 +233,7 @@ rows = [("moved by momentum and weight decay", *in_percent(drift(weight_decay=0.
         ("moved by momentum alone", *in_percent(drift(weight_decay=0.0))),
         ("moved by weight decay alone", *in_percent(drift(weight_decay=0.01, momentum=False))),
         ("what is left of Adam's first moment", *in_percent(0.9 ** step for step in AFTER))]
-figures.table(rows, ["", *(f"{step} steps" for step in AFTER)])
+figures.table(rows, ["steps since then:", *map(str, AFTER)])
 
 # %% [markdown]
 r"""
@@ -451,7 +452,10 @@ below = [row[0] for row in rows[:-1] if row[1] < min(draws.values())]
 print(f"  below all five draws: {', '.join(below) or 'none'}")
 for column, when in ((1, "untrained"), (2, "trained")):
     ranked = sorted(rows[:-1], key=lambda row: -row[column])
-    print(f"  {when}, from the best to the worst: {'; '.join(row[0] for row in ranked)}")
+    line = ranked[0][0]
+    for better, row in itertools.pairwise(ranked):
+        line += (" = " if row[column] == better[column] else "; ") + row[0]
+    print(f"  {when}, from the best to the worst: {line}")
 gain, words = compare(correct["one-shot"], correct["one-shot, random"])
 print(f"  one-shot by the gradient against random heads: {gain} points, {words}")
 if not returns(by_gradient):
