@@ -217,10 +217,12 @@ The rows of "nothing" itself are compared with its first row.
 An interval that holds 0 does not show that the ingredient does nothing. It does not show that the
 ingredient does something either. Its width says how many problems you would need. Where an interval
 does not hold 0, remember that you have one seed: the intervals are over problems, and they do not
-cover the change that another seed would bring. And there are many rows. With ten of them, two runs
-in five show an interval without 0 by chance alone. So decide beforehand which one you ask about.
-The table in `lessons/results/README.md` has three models for each of ASDiv-A's cells, each of
-another seed and fold.
+cover the change that another seed would bring. And there are many rows. With ten of them, the
+chance is about 40% that at least one interval excludes 0 by luck. So decide beforehand which one
+you ask about. The table in `lessons/results/README.md` has three models for each of ASDiv-A's
+cells, each of another seed and fold. Its largest costs: on ASDiv-A rotary positions (4.8 points),
+on Math23k with 5 epochs a word's characters (5.3), and with 52 epochs dropout (6.9). The smallest:
+mixing of neighbours on ASDiv-A (0.3), a number's kind and rank on Math23k (0.5).
 
 An ablation (leaving parts out to see what they are worth) with a fraction of the epochs favours
 ingredients that make learning fast. It is unfair to ingredients that stop a long training from

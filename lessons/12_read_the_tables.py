@@ -171,9 +171,10 @@ r"""
    graded. Only those are right that keep their value when they are mirrored (a + b). Where the
    whole model fails already, no head can do much harm. To settle it: the accuracy of "no head
    removed", by the library's greedy search.
-2. The FLOPs allow the speed-up 1 / (1 - FLOPs saved), and the table shows more. The teacher
-   answered one problem at a time, the small model all 32 in one batch. To settle it: both times,
-   measured in turn on the same batch (next cell).
+2. The FLOPs allow the speed-up 1 / (1 - FLOPs saved), and the table shows much more. (A few percent
+   above may be noise, or work that FLOPs do not count: lesson 07.) The teacher answered one problem
+   at a time, the small model all 32 in one batch. To settle it: both times, measured in turn on the
+   same batch (next cell).
 3. The two models were asked different numbers of problems, so they were asked different problems.
    Moreover, the second row's are training problems, and the model that answered them is the
    teacher. To settle it: the second model's accuracy on the first one's problems.
@@ -224,5 +225,6 @@ r"""
    in every digit. Which of the eight tables does it find?
 4. (★★, 20 minutes) Find the mistake: a table shows the pruned models of five ratios, each at the
    epoch where its test accuracy was highest.
-5. (★★★, open) Make a ninth table with a fault that a fellow student does not find in ten minutes.
+5. (★★★, 45 minutes) Open: make a ninth table with a fault that a fellow student does not find in
+   ten minutes.
 """

@@ -46,9 +46,10 @@ def ledger_table(whole_method, rounds):
 
 
 def gained_lines(name, students, teachers):
+    """The paper's two changes, which are Math23k's, beside ours"""
     gained = difference_of(students, teachers)
     interval = gained.low, gained.high
-    return [[f"{name}: change in points, {models}", f"{100 * claim:+.1f}",
+    return [[f"{name}: change in points, {models}", f"{100 * claim:+.1f} on Math23k",
              points(gained.mean, *interval), "", judge_claim(claim, *interval)]
             for models, claim in (("base", PAPER["gained"]),
                                   ("best of base and large", PAPER["gained at most"]))]

@@ -39,9 +39,10 @@ def teacher_table(rows):
               for decoding in (GREEDY, BEAM, BIDIRECTIONAL)]
     best = {"decoding": BEST}
     lines += [(f"**teacher, {BEST}**", best, shown_mean),
-              ("the same, without texts like one of training", best,
+              ("the same, asked only texts unlike every training text", best,
                lambda found: shown_mean(list(map(without_near, found)))),
-              ("texts like one of training; equal to one but for numbers", best, near_and_equal),
+              ("test texts like a training text; equal to one but for the numbers", best,
+               near_and_equal),
               ("matrix products' share of a training step's time", best, products)]
     cells = []
     for name, keys, shown in lines:

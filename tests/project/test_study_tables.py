@@ -157,7 +157,7 @@ def test_the_ledger_judges_by_our_own_interval():
     teacher = row("=" * 50 + "x" * 50, "teacher")
     student = row("=" * 20 + "x" * 80, "copy")
     base, best = ledger.gained_lines("ours", [student], [teacher])
-    assert base[1] == "-0.7" and best[1] == "-0.4"
+    assert base[1] == "-0.7 on Math23k" and best[1] == "-0.4 on Math23k"
     assert base[2].startswith("-30.0 (") and base[-1] == "does not hold here: ours is lower"
     assert ledger.gained_lines("ours", [teacher], [teacher])[0][-1].endswith("ours is higher")
     assert ledger.possible(0.2, 0.1, "heads") == "cannot be derived from heads"
