@@ -1,7 +1,7 @@
 """The tests' own side of an assignment: what pytest does for a blank, and the lines for grading.py.
 
-A blank that nobody has written says so in one line, without a traceback. The tests of its exercise
-fail with that line. All other tests that need it are skipped: they wait for the exercise.
+A blank that nobody has written says so in one line, without a traceback. Its own tests fail
+with that line. All other tests that need it are skipped: they wait for the function.
 """
 import json
 import re
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "lessons" / "course" / "assignments.json"
-EXERCISE = re.compile(r"Exercise \d+ of [\w-]+: write \w+; then run: python -m pytest "
+SENTENCE = re.compile(r"Function \d+ of [\w-]+: write \w+; then run: python -m pytest "
                       r"--assignment [\w-]+")
 
 
@@ -69,7 +69,7 @@ def case_of(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """A blank that nobody has written says so in one line; tests of other exercises wait for it."""
+    """A blank that nobody has written says so in one line; tests of others wait for it."""
     report = yield
     blank = blank_named_in(report)
     if blank and short_name(item.nodeid) in tests_of(blank.split("--assignment ")[1]):
@@ -93,7 +93,7 @@ def pytest_make_collect_report(collector):
 
 def blank_named_in(report):
     """What a blank says, if that is why a report says "failed"."""
-    found = report.failed and EXERCISE.search(" ".join(str(report.longrepr).split()))
+    found = report.failed and SENTENCE.search(" ".join(str(report.longrepr).split()))
     return found[0] if found else None
 
 

@@ -184,7 +184,7 @@ def rows_of(titles, results):
                 if named:
                     said = UNNAMED.sub("", said)
                 words = test.partition("::test_")[2].replace("_", " ")
-                rows.append((f"{title}, exercise {number}: {blank.split('.')[-1]}", dict(
+                rows.append((f"{title}, function {number}: {blank.split('.')[-1]}", dict(
                     name=f"{blank.split('.')[-1]}: {words}", number=f"{number}.{position}",
                     score=points if outcome == "passed" else 0, max_score=points,
                     status="passed" if outcome == "passed" else "failed", output=said,

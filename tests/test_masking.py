@@ -182,7 +182,7 @@ def test_every_ratio_prunes_exactly_its_share(sizes, scope):
         what = f"{percent}% of {len(heads)} heads, halves rounded up"
         check(len(select_heads(distinct, percent / 100, scope)), count, what, {
             "a head too few: the budget was rounded down, or half a head to the even number "
-            "(Python's round), or each kind was rounded alone, or exercise 1 loses one":
+            "(Python's round), or each kind was rounded alone, or apportion loses one":
                 math.floor(exact),
             "a head too many: the budget was rounded up, or each kind was rounded alone":
                 math.ceil(exact)})

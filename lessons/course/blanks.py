@@ -122,13 +122,13 @@ def blanks_of(root):
     return found
 
 
-def exercise(name):
+def sentence_for(name):
     """What a blank says where its solution stood; name: "module.function" """
     for title, assignment in ASSIGNMENTS.items():
         for number, other in enumerate(assignment["blanks"], 1):
             if other == name:
                 written = name.split(".")[-1]
-                return (f"Exercise {number} of {title}: write {written}; then run: "
+                return (f"Function {number} of {title}: write {written}; then run: "
                         f"python -m pytest --assignment {title}")
     raise CourseError(f"{name} is in no assignment")
 

@@ -7,11 +7,11 @@ out, the lessons, the data and the students' tests.
 Only the files of a white list are copied: neither git's history, nor the teacher's files, nor the
 solutions of these assignments. All other components are complete. A test of another component that
 needs a blank function does not fail in the copy: it is skipped, with one line that says which
-exercise it waits for (tests/grader.py). A slow stand-in from tests/reference.py would keep such
+function it waits for (tests/grader.py). A slow stand-in from tests/reference.py would keep such
 tests running, but it would have to be put in the place of every import, would take minutes where a
 test trains a model, and would hide that the student's own function is what the model runs on.
 
---check proves a copy: with the blanks in, the assignment's own tests fail, each with its exercise's
+--check proves a copy: with the blanks in, the assignment's own tests fail, each with its function's
 line, and no other; with the solutions in, all tests pass; and no line of a solution is left in any
 file. Without --assignment it makes and proves a copy of every assignment, each in its own folder.
 """
@@ -26,9 +26,9 @@ from blanks import (
     ROOT,
     CourseError,
     blanks_of,
-    exercise,
     lines_of_text,
     module_path,
+    sentence_for,
     student_text,
 )
 
@@ -80,20 +80,24 @@ def student_page(text, assignments):
 ## Your assignment: {assignment}
 
 {reading}
-Then write these functions, in this order; it takes about {table["hours"]} hours. Each has a
-docstring, and in place of its body a line that names the exercise:
+The goal: you can {table["goal"]}.
+
+Write these functions, in this order; it takes about {table["hours"]} hours. Each has a docstring,
+and in place of its body a line that names it:
 
 {listed(table["blanks"])}
 
 `python -m pytest --assignment {assignment}` shows your points, a line for each test. It takes about
 half a minute. With `--report=results.json` it also writes them to a file. A test of another
-function that calls yours is skipped until you have written yours. `tests/reference.py` holds slow
-versions, which your functions must not import.""")
+function that calls yours is skipped until you have written yours. Lessons, the commands under
+"Quick start" and the code sample below end in the same way: with the line of a function that is
+still to be written. `tests/reference.py` holds slow versions, which your functions must not
+import.""")
     return "\n".join([*parts, "\n## The project", rest])
 
 
 def listed(blanks):
-    """The exercises as lines: number, function, file."""
+    """The blanks as lines: number, function, file."""
     lines = []
     for number, blank in enumerate(blanks, 1):
         module, _, name = blank.partition(".")
@@ -103,7 +107,8 @@ def listed(blanks):
 
 def write_package(folder, blanks, assignments):
     """The package's modules, without the solutions of these assignments and without markers."""
-    stubs = {name: exercise(name) for title in assignments for name in ASSIGNMENTS[title]["blanks"]}
+    stubs = {name: sentence_for(name)
+             for title in assignments for name in ASSIGNMENTS[title]["blanks"]}
     for module, of_module in blanks.items():
         text = module_path(ROOT, module).read_text(encoding="utf-8")
         own = {blank.function: stubs[f"{module}.{blank.function}"] for blank in of_module
@@ -152,13 +157,13 @@ def faults_with_blanks(folder, assignments, tests=("tests",)):
         if test not in seen:
             yield f"{test} does not exist"
     for test, (outcome, sentence) in seen.items():
-        names_exercise = any(f" of {title}: write " in sentence for title in assignments)
+        names_function = any(f" of {title}: write " in sentence for title in assignments)
         if test not in own and outcome == "failed":
             yield f"{test} is none of the assignment's tests and fails: {sentence}"
         elif test in own and outcome != "failed":
             yield f"{test} does not need the solution: {outcome}"
-        elif test in own and not (names_exercise and sentence.startswith("Exercise ")):
-            yield f"{test} does not say which exercise is to be written: {sentence}"
+        elif test in own and not (names_function and sentence.startswith("Function ")):
+            yield f"{test} does not say which function is to be written: {sentence}"
 
 
 def check(folder, assignments, tests=("tests",)):

@@ -1,5 +1,6 @@
 """Tables of what the project's own checks found: trust, speed, and the proof of the assignments."""
 from tables import markdown
+from tinyprune.files import ROOT, read_json
 
 
 def trust_table(found):
@@ -74,6 +75,17 @@ def draw_cost(axes, cpu):
     axes.set_ylabel("time of a training step, relative")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
+
+
+def assignments_table():
+    """lessons/course/assignments.json: a line an assignment"""
+    lines = []
+    for title, facts in read_json(ROOT / "lessons" / "course" / "assignments.json").items():
+        points = sum(sum(tests.values()) for tests in facts["blanks"].values())
+        lines.append([title, facts["lesson"][:2], facts["needs"], facts["goal"], f"{points}",
+                      f"{facts['hours']:g}"])
+    return markdown(["assignment", "lesson", "needs lessons", "goal: the student can", "points",
+                     "hours"], lines)
 
 
 def course_table(found):

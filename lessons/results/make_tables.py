@@ -1,11 +1,11 @@
 """Makes every table of the project from the result files beside this script.
 
 `python lessons/results/make_tables.py` writes the tables into this folder's README.md and study.md,
-the summary into the project's README.md, and the proof of the assignments into lessons/course's,
+the summary into the project's README.md, and the assignments and their proof into lessons/course's,
 between the marks <!-- table NAME --> and <!-- end -->. It also draws this folder's pictures. No
 figure of a table is typed by hand.
 """
-from check_tables import course_table, draw_cost, speed_table, trust_table
+from check_tables import assignments_table, course_table, draw_cost, speed_table, trust_table
 from ledger import ledger_table
 from study_tables import draw_study, read_curves, study_tables
 from tables import SETS, select
@@ -55,7 +55,8 @@ def main():
                  "reliability": reliability_table(shipped),
                  "trust": trust_table(trust),
                  "speed": speed_table(cpu, gpu)},
-             ROOT / "lessons" / "course" / "README.md": {"proof": course_table(course)},
+             ROOT / "lessons" / "course" / "README.md": {
+                 "proof": course_table(course), "assignments": assignments_table()},
              RESULTS / "study.md": study_tables(rounds, curves)}
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))

@@ -16,9 +16,9 @@ from blanks import (
     ROOT,
     CourseError,
     blanks_of,
-    exercise,
     find_blanks,
     module_path,
+    sentence_for,
     student_text,
     with_functions,
 )
@@ -94,9 +94,9 @@ def test_the_table_and_the_markers_agree():
 
 # a student's copy
 
-def test_a_blank_names_its_exercise_and_its_test():
-    sentence = exercise("masking.apportion")
-    assert grader.EXERCISE.fullmatch(sentence)
+def test_a_blank_names_its_function_and_its_test():
+    sentence = sentence_for("masking.apportion")
+    assert grader.SENTENCE.fullmatch(sentence)
     text = student_text(MODULE, find_blanks(MODULE, "m.py"), {"Counter.add": sentence})
     assert "SOLUTION" not in text
     assert "return 2 * x" in text, "other solutions stay, without their markers"
@@ -152,7 +152,7 @@ def copy(tmp_path_factory):
     return folder
 
 
-def test_a_copy_has_no_solution_and_its_own_tests_fail_with_their_exercise(copy):
+def test_a_copy_has_no_solution_and_its_own_tests_fail_with_their_functions_line(copy):
     """On one file of tests; the rest of this proof is handout.py --check."""
     assert list(check(copy, ["masking"], ["tests/test_masking.py"])) == []
     files = {path.as_posix() for path in white_list(copy)}
