@@ -45,7 +45,7 @@ twelve = words.index("12")
 three = words.index("3")
 
 key_matrix = torch.tensor([[1., 0, 0, 0],  # a word offers: "I am a number"
-                           [0., 0, .5, 1]])  # "I am a person"; a thing is half of one: (K=2, D=4)
+                           [0., 0, 0, 1]])  # or: "I am a person". (K=2, D=4)
 query_matrix = torch.tensor([[0., 4, 0, 0],  # an action asks for a number
                              [0., 0, 0, 0]])  # (K=2, D=4)
 keys = x @ key_matrix.T  # (S, K)
@@ -75,10 +75,10 @@ Here a value is one number, so you can see the average: some of 12, some of 3, a
 In a model a value has K numbers. A matrix computes it from the word, as another one computes the
 key.
 
-No rule about giving is in the code. The two matrices decide, and a model learns its matrices. So
-let us learn these two: gradient descent teaches `gave` to look at `3`, the number that was given,
-and not at `12`. The loss is -log of the weight that `3` gets. Guess first: which weight does `3`
-have in the end?
+No rule about giving is in the code. The two matrices decide, and a model learns its matrices. Now
+we forget these two, start from random ones, and let gradient descent find better ones. It teaches
+`gave` to look at `3`, the number that was given, and not at `12`. The loss is -log of the weight
+that `3` gets. Guess first: which weight does `3` have in the end?
 """
 
 # %% 1.2 Who decides? The gradient
@@ -115,9 +115,9 @@ def teach(x, steps=1000):
 
 before, after = teach(x)
 rows = []
-for name, learned in {"before": before, "after": after}.items():
-    of_3 = learned[three].item()
-    of_12 = learned[twelve].item()
+for name, weights in {"before": before, "after": after}.items():
+    of_3 = weights[three].item()
+    of_12 = weights[twelve].item()
     loss = -math.log(of_3)
     rows.append((name, of_3, of_12, loss))
 figures.table(rows, ["weight of", "3", "12", "loss"])
@@ -135,7 +135,8 @@ A dot product of K numbers is a sum of K terms. If each term has a size of about
 they cancel in part. Their variances add up to K, so the sum has a size of about √K: the scores grow
 with K. After a softmax of large scores one word has nearly all of the weight. The next cell draws
 random queries, each with ten random keys. Guess the largest of the ten weights at K = 1024, without
-the division by √K and with it. Then guess the size of the gradient that reaches the scores.
+the division by √K and with it. Then guess the size of the gradient: how much does the largest
+weight change if the scores change?
 """
 
 # %% 1.3 Without the scale, and with it
@@ -163,7 +164,7 @@ divided = {K: hardness(K, divide=True) for K in widths}
 rows = []
 for K in (4, 64, 1024):
     rows.append((K, *undivided[K], *divided[K]))
-figures.table(rows, ["K", "weight", "gradient", "divided: weight", "gradient"])
+figures.table(rows, ["K", "undivided: weight", "gradient", "divided: weight", "gradient"])
 curves = {"undivided": [], "divided by sqrt(K)": []}
 for K in widths:
     exponent = math.log2(K)
@@ -182,15 +183,18 @@ nearly 1, a small change of the scores changes nothing. The division by √K kee
 
 Some words must stay hidden. The first kind is padding: it fills a short text up to the length of a
 long one. The second kind is the future: while a model writes, it must not see the words that come
-later. A **mask** says which word may look at which. The whole project has one convention:
+later. The mask for that is called *causal*. A model that writes one more token asks with this token
+alone: one query, and all earlier tokens and itself are keys. A **mask** says which word may look at
+which. The whole project has one convention:
 
     True = may attend          rows are queries          columns are keys
 
 A forbidden score becomes -∞ **before** softmax: exp(-∞) is 0, and the other words share the whole
 weight. Two other ways are tempting: set the score to 0, or set the weight to 0 after softmax. The
 next cell tries all three ways on the scores (2, 1, 0, 3) and forbids the last one. Then it raises
-the forbidden score by 1 and measures how far the weight of the first word moves. Which numbers
-stand in the four columns if the forbidden word has no influence?
+the forbidden score by 1 and measures how far the weight of the first word moves. Four columns: the
+weights of the first word and of the forbidden word, the sum of all weights, and how far the first
+word's weight moves. Which numbers stand there if the forbidden word has no influence?
 """
 
 # %% 1.4 Masks, right and wrong
@@ -408,17 +412,18 @@ print(f"  probabilities (B, N, T, S) = {tuple(probabilities.shape)}")
 r"""
 ## Exercises
 
-"Write" means a function whose solution is not there. In a course's copy it has been taken out. On
+"Write" means: write the body of this function. In a course's copy the body is missing already. On
 your own, delete what stands between its two marker lines in `tinyprune/` (`### BEGIN SOLUTION`,
-`### END SOLUTION`) and write yours there. Then run the test that the exercise names. `git checkout
-FILE` brings the solution back, and deletes your version. Answers stand in
+`### END SOLUTION`) and write yours there. Then run the test that the exercise names.
+`git checkout FILE` brings the solution back, and deletes your version. Answers stand in
 `lessons/course/README.md`.
 
 1. (★, 10 minutes) By hand: the query (2, 0, 0, 0) meets the keys (1, 5, 5, 5) and (0, 0, 0, 0). The
    values are 10 and 20. Which scores does the division leave, and what is the result, to one
    decimal? Check your answer with the library's `attention`.
-2. (★, 20 minutes) Write `causal_mask(queries, start)`. What does the row of a single new token look
-   like when four tokens stand before it (`start=4`)?
+2. (★, 20 minutes) Write `causal_mask(queries, start)` (`tinyprune/attention.py`, as all functions
+   of these exercises). `start` is the number of tokens that came earlier: keys, but not queries.
+   What does the row of a single new token look like if four came earlier (`start=4`)?
    `pytest tests/test_attention.py -k causal_mask`
 3. (★★, 40 minutes) Write `attention` with its mask, for any leading dimensions. Return the
    probabilities too. `pytest tests/test_attention.py -k "attention_equals_torch or gradients"`
@@ -431,8 +436,8 @@ FILE` brings the solution back, and deletes your version. Answers stand in
 
    First find the one gate vector that shows the mistake without any reference: for this vector you
    know the output beforehand. Then put the mistake into `MultiHeadAttention.forward` (multiply the
-   output by `head_gate.mean()`, not z by the gates): `pytest tests/test_attention.py -k gate` names
-   it.
+   output by `head_gate.mean()`, not z by the gates):
+   `pytest tests/test_attention.py -k gate_multiplies` names it.
 5. (★★★, 90 minutes) Open: find a sentence of eight words and a task that two heads can do and one
    head cannot, however you train it. Give each of the two heads half the width, so that both sides
    have equally many parameters. Show it with `teach`: give it a value matrix, a target vector and a

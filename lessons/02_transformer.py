@@ -12,11 +12,7 @@ You need lesson 01. You read for about 40 minutes, the code runs for less than a
 exercises take about four hours. BOS ("beginning of sequence") is the token that the decoder reads
 first.
 
-Our transformer differs from that of Vaswani et al. 2017. LayerNorm stands *before* each sublayer
-(pre-LN). Positions are rotary. An encoder layer mixes neighbours before it attends. A word may be
-the sum of several subwords (lesson 03; a digit has one). There is no end token: an equation in
-prefix order says itself when it is complete (lesson 03 again). For the digits we know the length:
-six.
+
 
 ## The encoder reads, the decoder writes
 
@@ -29,6 +25,12 @@ Then it looks at the memory: this is **cross-attention**, with a query from the 
 values from the words. Attention carries information from one word to another. After it each layer
 has a *feed-forward* network: a matrix, a ReLU, a matrix. It works on every word alone. Each
 attention and each feed-forward network is a *sublayer* of its layer.
+
+Our transformer differs from that of Vaswani et al. 2017, and this lesson shows how. LayerNorm
+stands *before* each sublayer (2.5). Positions are rotary: they turn queries and keys (2.6). An
+encoder layer mixes neighbours before it attends. A word may be the sum of several subwords (lesson
+03; a digit has one). There is no end token: lesson 03 writes equations that say themselves when
+they are complete. For the digits we know the length: six.
 
 At the end stand V numbers for each step, one for each token that could come next: the **logits**.
 Softmax turns them into probabilities. The loss (`token_loss`) is the cross-entropy: the mean over
@@ -329,7 +331,7 @@ def stack(depth, pre, width=64):
             x = x + contract(expand(norm(x)).relu())
         else:
             x = norm(x + contract(expand(x).relu()))
-    norm(x)[:, 0].sum().backward()
+    norm(x)[:, 0].sum().backward()  # any loss will do: here the first channel
     kept = torch.cosine_similarity(word, x, dim=1)  # (B,)
     first_gradient = outer[0].weight.grad.norm()
     last_gradient = outer[-1].weight.grad.norm()
@@ -341,7 +343,8 @@ for depth in (2, 8, 32):
     after = stack(depth, pre=False)
     before = stack(depth, pre=True)
     rows.append((depth, *after, *before))
-header = ["layers", "after: word left", "gradient", "before: word left", "gradient"]
+header = ["layers", "after: word left", "first/last gradient", "before: word left",
+          "first/last gradient"]
 figures.table(rows, header)
 
 # %% [markdown]

@@ -7,9 +7,9 @@ This lesson trains a transformer from scratch: it reads a problem and writes its
 compare it with two solvers that learn nothing. The later lessons prune this model and use it as the
 *teacher* of smaller ones, its *students*.
 
-You need lessons 02 to 04. It takes about 35 minutes to read. It trains for a minute on the sample
-(`--data asdiv-a`: a few minutes, `--data math23k`: an hour and a half), and the next lessons load
-the model that it has trained.
+You need lessons 02 to 04. You read for about 35 minutes, and the exercises take nearly four hours.
+It trains for a minute on the sample (`--data asdiv-a`: a few minutes, `--data math23k`: an hour and
+a half), and the next lessons load the model that it has trained.
 """
 
 # %% 5.1 Before the first step
@@ -65,8 +65,8 @@ sees the answer.
 
 The training uses these ingredients, each for one reason (`tinyprune/train.py`, `TrainConfig`):
 
-- Learning rate: it rises during the first steps, because Adam's averages are still empty, and then
-  falls to 0 along a cosine.
+- Learning rate: it rises at first, because Adam's averages are still empty, and then falls to 0
+  along a cosine.
 - Label smoothing: a tenth of the target's probability is spread over all tokens, so that no logit
   must grow forever.
 - Word dropout: some words are hidden. A Chinese word then shows only its characters, and an English
@@ -78,9 +78,10 @@ The training uses these ingredients, each for one reason (`tinyprune/train.py`, 
   is small or large. The model multiplies a stored embedding by the scale where it uses it. So one
   step moves the embedding by the scale times the learning rate: with a small scale words are
   learned slowly. Vaswani et al. use √D, here 11 to 14. We expect that a model with such a large
-  scale learns words by heart; lesson 11 measures it. Our scale, chosen on validation problems, is 8
-  on the sample, 4 on Math23k and 1 on ASDiv-A. The weights that mix neighbouring words (lesson 02)
-  have the same scale: with 4 they become important, with 1 they stay near 0.
+  scale learns words by heart; lesson 11 measures it. Our scale, chosen on validation problems (for
+  ASDiv-A on a tenth of the training folds), is 8 on the sample, 4 on Math23k and 1 on ASDiv-A. The
+  weights that mix neighbouring words (lesson 02) have the same scale: with 4 they become important,
+  with 1 they stay near 0.
 - Mirrored equations: the model learns every equation twice, as it is and mirrored (lesson 03), and
   reads the text once for both.
 
@@ -89,7 +90,7 @@ no other values were tried. AdamW pulls all weights a little towards 0 (weight d
 longer than 1 is shortened to 1, so that one strange batch cannot undo a hundred good ones (gradient
 clipping). Problems of similar length share a batch, so that little work is spent on padding.
 
-Before you run the next cell, guess: in which part of the training is the learning rate highest?
+Before you run the next cell, guess: after which share of the steps is the learning rate highest?
 """
 
 # %% 5.2 The schedule
@@ -315,8 +316,8 @@ figures.matrix(probabilities.tolist(), problem.equation, words, f"05_attention_{
 
 # %% [markdown]
 r"""
-A row need not look at its own number: the layers before have moved information from word to word.
-So the attention of one layer does not explain the answer.
+Compare the rows with your guess. A row need not look at its own number: the layers before have
+moved information from word to word. So the attention of one layer does not explain the answer.
 
 Where does the time of a training step go? Forward and backward pass need matrix products. They also
 need softmax, copies, norms and random numbers, and the optimizer's step comes last. We let torch's
@@ -359,9 +360,10 @@ figures.table(list(shares.items()), ["", "share of the time"])
 
 # %% [markdown]
 r"""
-At this size matrix products are only a part of the time. So it counts as much to drop operations,
-or to batch them cleverly, as to multiply less. The last cell writes the results into a file, from
-which the tables in `lessons/results/README.md` are made.
+At this size matrix products are only a part of the time (48% on ASDiv-A, 61% on Math23k:
+`lessons/results/README.md`). So dropping other operations saves time, too, not only smaller
+products. The last cell writes the results into a file, from which the tables in
+`lessons/results/README.md` are made.
 """
 
 # %% 5.9 The result file
@@ -396,9 +398,9 @@ r"""
 1. (★, 5 minutes) By hand: what is the loss of a model that gives 12 tokens the same probability?
    What is the loss of a model that knows that the token is `+` or `-`, but not which of the two?
 2. (★★, 30 minutes) Write `token_loss` (tinyprune/transformer.py).
-   `pytest tests/test_transformer.py`.
+   `pytest tests/test_transformer.py -k loss`
 3. (★★★, 60 minutes) Write `greedy` (tinyprune/decode.py): rows end at different steps.
-   `pytest tests/test_decode.py`.
+   `pytest tests/test_decode.py -k greedy`
 4. (★, 10 minutes) Find the mistake: `(loss.sum(dim=1) / tokens).mean()`, where `loss` is (B, T)
    with 0 at padding, and `tokens` (B,) is the number of real tokens of each equation. In which
    equations does a token have more weight than in the others? (Lesson 06 takes this mean on

@@ -29,7 +29,8 @@ def with_mistakes(text):
 
 def refusal(function, *arguments, kind=EquationError):
     """The error, of this kind, that the call must raise."""
-    call = f"{function.__name__} of {arguments[0]!r}"[:200]
+    __tracebackhide__ = True  # pytest shows the test's own line
+    call = f"{function.__name__} of {', '.join(map(shortened, arguments))}"
     try:
         got = function(*arguments)
     except kind as error:
@@ -37,7 +38,12 @@ def refusal(function, *arguments, kind=EquationError):
     except Exception as error:
         raise AssertionError(f"{call} must be refused with {kind.__name__}, but raised "
                              f"{type(error).__name__}") from error
-    raise AssertionError(f"{call} must be refused, got {got}")
+    raise AssertionError(f"{call} must be refused with {kind.__name__}, got {shortened(got)}")
+
+
+def shortened(thing):
+    text = repr(thing)
+    return text if len(text) <= 100 else f"{text[:90]}… ({len(text)} characters)"
 
 
 @contextmanager

@@ -33,6 +33,7 @@ def check(got, expected, what, mistakes=None):
     mistakes: sentence -> the wrong result itself, or a function of no arguments that computes it.
     Two are never named: None, which no mistake gives, and NaN alone, which too many mistakes give.
     """
+    __tracebackhide__ = True  # pytest shows the test's own line
     if same(got, expected):
         return
     fitting = []

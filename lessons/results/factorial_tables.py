@@ -64,7 +64,8 @@ def added_table(rows):
         cells = [shown_of_plans(rows, added_pairs(source, ways)) for source in sources]
         lines.append([label, *cells, ""])
     hidden = {f"{way}, 0 to 60% hidden": [pair] for way, pair in LIVE_ADDED.items()}
-    hidden["both of these, 0 to 60% hidden"] = [*LIVE_ADDED.values()]
+    if all(of_plan(rows, plan) for plan, _ in LIVE_ADDED.values()):
+        hidden["both of these, 0 to 60% hidden"] = [*LIVE_ADDED.values()]
     smaller = {f"{shape}, from the start": [pair] for shape, pair in SMALLER_TAUGHT.items()}
     smaller["the three shapes, from the start"] = [*SMALLER_TAUGHT.values()]
     for groups, column in ((hidden, live), (smaller, "five teachers")):
