@@ -224,12 +224,12 @@ The model without positions knows which digits there are, but not where they sta
 can do is to give every order of these digits the same probability. Its loss comes near to that.
 This loss is high, and it is honest.
 
-The other two wrong models have found an easier task than reversing: copying. Look at what they
-write: they repeat the token that they have just read. Without the causal mask the decoder sees the
-digit that it must predict: the digit stands one position later in its own input (but the last one,
-which it must find in the source). Without the shift the digit stands at the very position of the
-prediction. Copying is easy to learn, and the loss goes to 0. When the model writes, the future is
-not there to be copied.
+The other two wrong models have the lowest losses. They have found an easier task than reversing:
+copying. Look at what they write: they repeat the token that they have just read. Without the causal
+mask the decoder sees the digit that it must predict: the digit stands one position later in its own
+input (but the last one, which it must find in the source). Without the shift the digit stands at
+the very position of the prediction. Copying is easy to learn, and the loss goes to 0. When the
+model writes, the future is not there to be copied.
 
 So: **a loss is only as good as its inputs**. Two habits follow. Measure the task that the model is
 for. And test for the leak itself: change one target token. A prediction that must not know this
