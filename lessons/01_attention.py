@@ -15,7 +15,8 @@ Letters, in all lessons: S words of D numbers each; queries and keys of K number
 in a batch. Later T tokens ask, and V tokens can be written.
 
 Most sections ask you for a guess. Write your guess down before you look at the section's output: a
-wrong guess teaches more than no guess.
+wrong guess teaches more than no guess. Where the output has a row of bars such as ▁▃▅█, it is a
+curve, with its first and its last value behind it.
 """
 
 # %% 1.1 A query, and keys that answer it

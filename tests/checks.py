@@ -44,8 +44,7 @@ def check(got, expected, what, mistakes=None):
             fitting.append(sentence)
     if fitting:
         raise AssertionError(f"{what}: {'; or: '.join(fitting)} "
-                             "(your result is exactly what this mistake, or breaking this rule, "
-                             "gives)")
+                             "(your result is exactly the one that this mistake gives)")
     assert got is not None or expected is None, \
         f"{what}: your function returned nothing (None): is there a `return`?"
     kinds = kind(expected), kind(got)
