@@ -116,9 +116,9 @@ def teach(x, steps=1000):
 
 before, after = teach(x)
 rows = []
-for name, weights in {"before": before, "after": after}.items():
-    of_3 = weights[three].item()
-    of_12 = weights[twelve].item()
+for name, learned in {"before": before, "after": after}.items():
+    of_3 = learned[three].item()
+    of_12 = learned[twelve].item()
     loss = -math.log(of_3)
     rows.append((name, of_3, of_12, loss))
 figures.table(rows, ["weight of", "3", "12", "loss"])

@@ -12,8 +12,6 @@ You need lesson 01. You read for about 40 minutes, the code runs for less than a
 exercises take about four hours. BOS ("beginning of sequence") is the token that the decoder reads
 first.
 
-
-
 ## The encoder reads, the decoder writes
 
 Every word, or *token*, becomes a vector of D numbers, its *channels*. An **embedding** is a table

@@ -358,10 +358,10 @@ def recorded_accuracies(data):
     return {ratio: sum(values) / len(values) for ratio, values in sorted(found.items())}
 
 
+lowest = {ratio: select_heads(scores, ratio) for ratio in RATIOS}
 accuracies = {}
-for ratio in RATIOS:
-    gates = gates_for(teacher, select_heads(scores, ratio))
-    report = evaluate_model(teacher, asked, vocabularies, gates=gates)
+for ratio, heads in lowest.items():
+    report = evaluate_model(teacher, asked, vocabularies, gates=gates_for(teacher, heads))
     accuracies[ratio] = report.answer_accuracy
 curves = {f"{args.data}, {split}": accuracies,
           "ASDiv-A, recorded": recorded_accuracies("asdiv-a"),
@@ -379,7 +379,7 @@ figures.curves(lines, "share of all heads pruned", "answers right", f"07_ratios_
                title="Accuracy without training after pruning")
 
 # %% The same ratios: FLOPs and time
-sizes = {ratio: remove_heads(teacher, select_heads(scores, ratio)) for ratio in RATIOS}
+sizes = {ratio: remove_heads(teacher, heads) for ratio, heads in lowest.items()}
 seconds = latencies(sizes, timed_batches, rounds=5)
 speeds = {ratio: seconds[0.0] / value for ratio, value in seconds.items()}
 ceilings = {ratio: 1 / (1 - flops_saved(model)) for ratio, model in sizes.items()}

@@ -720,10 +720,10 @@ def described(row, plans):
 
 
 for data, of_set in groups.items():
-    settings = {plan: found[0]["settings"] for plan, found in of_set.items()}
+    facts = {plan: found[0]["settings"] for plan, found in of_set.items()}
     # A model comes after the one that it began as.
-    plans = sorted(of_set, key=lambda plan: (settings[plan]["round"],
-                                             bool(settings[plan].get("origin"))))
+    plans = sorted(of_set, key=lambda plan: (facts[plan]["round"],
+                                             bool(facts[plan].get("origin"))))
     rows = []
     for line, plan in enumerate(plans, start=1):
         found = of_set[plan]

@@ -6,6 +6,8 @@ give the same numbers, all of them are named.
 """
 import torch
 
+from grader import NAMED
+
 
 def kind(x):
     """What sort of thing a result is, in a word."""
@@ -43,8 +45,7 @@ def check(got, expected, what, mistakes=None):
         if not nothing and same(got, wrong):
             fitting.append(sentence)
     if fitting:
-        raise AssertionError(f"{what}: {'; or: '.join(fitting)} "
-                             "(your result is exactly the one that this mistake gives)")
+        raise AssertionError(f"{what}: {'; or: '.join(fitting)} {NAMED}")
     assert got is not None or expected is None, \
         f"{what}: your function returned nothing (None): is there a `return`?"
     kinds = kind(expected), kind(got)

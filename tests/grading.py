@@ -23,12 +23,11 @@ from pathlib import Path
 
 import pytest
 
-from grader import ROOT, assignments, read_lines, tests_of, write_line
+from grader import NAMED, ROOT, assignments, read_lines, tests_of, write_line
 
 LIMIT = 30  # seconds for a case of a test
 RANK = ["begun", "passed", "skipped", "failed"]  # the worst outcome of a test's cases counts
 SOLUTIONS = ["reference", "tests", "lessons"]  # modules that a blank must not import
-NAMED = "(your result is exactly the one that this mistake gives)"
 UNNAMED = re.compile(r"; no known mistake gives (this|these numbers)")
 
 
