@@ -12,9 +12,9 @@ Models via Dynamic Pruning and Knowledge Distillation" (arXiv 2511.17577) from e
 4. We measure the answers, the parameters, the FLOPs and the time.
 
 You need lessons 05 to 09. Reading takes about 45 minutes, the run under 3 minutes on the sample,
-and a minute more if the teacher of lesson 05 is not there yet. Options: --data sample, asdiv-a or
-math23k, --fold 0 to 4, --ratio 0.3, --seed 0, --out FOLDER, --threads 2. If you stop a run, the
-same command continues it.
+and a minute more if the teacher of lesson 05 is not there yet. On a CPU ASDiv-A takes some minutes
+a fold, Math23k some hours. Options: --data sample, asdiv-a or math23k, --fold 0 to 4, --ratio 0.3,
+--seed 0, --out FOLDER, --threads 2, --batch 32. If you stop a run, the same command continues it.
 """
 
 # %% 10.1 The teacher
@@ -90,7 +90,8 @@ figures.head_map(scores, f"10_scores_{args.data}", select_heads(scores, args.rat
 
 # %% [markdown]
 r"""
-On the sample, with seed 0, encoder layer 1 loses three of its four heads, and decoder layer 1 none.
+On the sample, with seed 0, encoder layer 1 loses three of its four heads, and the self-attention of
+decoder layer 1 none. (Layers count from 0.)
 
 We try the naive way first. We mask the lowest heads all at once, train no further, and answer the
 test problems. To mask a head, its gate is set to 0 (lesson 07). No head has to be removed for this.
@@ -100,14 +101,14 @@ Guess: how many points do the first two of the sample's 24 heads cost?
 # %% 10.3 Pruning without training
 figures.heading("10.3 Accuracy against ratio, no training after (greedy answers)")
 masked_reports = {}  # by ratio
-rows = []
+table = []
 for ratio in [tenth / 10 for tenth in range(8)]:
     masked = select_heads(scores, ratio)
     gates = gates_for(teacher, masked)
     report = evaluate_model(teacher, test, vocabularies, gates=gates)
     masked_reports[ratio] = report
-    rows.append((f"{ratio:.0%}", len(masked), report.answer_accuracy))
-figures.table(rows, ["ratio", f"masked of {len(scores)}", "answers right"])
+    table.append((f"{ratio:.0%}", len(masked), report.answer_accuracy))
+figures.table(table, ["ratio", f"masked of {len(scores)}", "answers right"])
 
 # %% [markdown]
 r"""
@@ -166,7 +167,7 @@ lengths = problem_lengths(test)
 costs = {name: mean_flops(model, lengths) for name, model in models.items()}
 
 reports = {}  # name: {decoding: Report}
-rows = []
+table = []
 for name, model in models.items():
     candidates = find_candidates(model, test, vocabularies, bidirectional_search)
     reranked = best_equations(test, candidates, recipe.reranker(args.data))
@@ -174,12 +175,12 @@ for name, model in models.items():
                      BEST: grade(test, reranked),
                      BIDIRECTIONAL: grade(test, best_equations(test, candidates))}  # for the file
     best = reports[name][BEST]
-    rows.append((name, reports[name][GREEDY].answer_accuracy,
-                 best.answer_accuracy, best.equation_accuracy,
-                 f"{parameters(model):,}", f"{costs[name] / 1e6:.2f}",
-                 f"{seconds[name] * 1e3:.2f}"))
+    table.append((name, reports[name][GREEDY].answer_accuracy,
+                  best.answer_accuracy, best.equation_accuracy,
+                  f"{parameters(model):,}", f"{costs[name] / 1e6:.2f}",
+                  f"{seconds[name] * 1e3:.2f}"))
 header = ["", "greedy", "reranked", "equation", "parameters", "MFLOPs", "ms"]
-figures.table(rows, header)
+figures.table(table, header)
 print("  greedy; reranked (bidirectional): share of right answers")
 print("  equation: share of reranked answers that are the recorded equation, token for token")
 print("  MFLOPs, ms: per problem")
@@ -195,15 +196,14 @@ r"""
 ## 10.6 The ledger
 
 The ledger compares three things: what the paper reports for 30% of the heads on Math23k, what we
-measure, and what arithmetic allows *our* model. (The ledger in `lessons/results/README.md` has what
-it allows the paper's. RoBERTa's feed-forward layers are four times as wide as the model, ours just
-as wide. So its heads are a smaller share.)
+measure, and what arithmetic allows *our* model. (The ledger in `lessons/results/README.md` does the
+same for the paper's model. RoBERTa's feed-forward layers are four times as wide as the model, ours
+just as wide. So its heads are a smaller share.)
 
 Removing heads shrinks attention and nothing else. So the parameters saved are attention's share
 times the share of heads removed. The FLOPs saved depend on *which* heads go; the ledger gives the
-least and the most that any choice of so many heads could save. (Our rule takes the same share of
-each kind, so it lies between.) If a share s of the FLOPs is saved, a model can be faster by
-`1 / (1 - s) - 1`. More than that must have another cause than FLOPs.
+least and the most that any choice of so many heads could save. If a share s of the FLOPs is saved,
+a model can be faster by `1 / (1 - s) - 1`. More than that must have another cause than FLOPs.
 
 The last row compares student and teacher problem by problem, in points. Its last column is the 95%
 interval of the difference (a *paired bootstrap*, lesson 08).
@@ -279,7 +279,7 @@ FACTS = {
 }
 
 
-def row(report, model, decoding, facts):
+def make_row(report, model, decoding, facts):
     """A row of the result file; facts: model, ratio, schedule and loss, as in FACTS."""
     configs = {"teacher": experiment.teacher, "student": experiment.student}
     config = configs.get(facts["model"])  # None: this model was not trained
@@ -302,12 +302,12 @@ for name, model in models.items():
     clock = dict(milliseconds_per_problem=seconds[name] * 1e3, batch_size=32,
                  speedup=seconds["teacher"] / seconds[name])
     for decoding, report in reports[name].items():
-        rows.append(row(report, model, decoding, FACTS[name]) | clock)
+        rows.append(make_row(report, model, decoding, FACTS[name]) | clock)
 for ratio, report in masked_reports.items():
     if ratio not in (0, args.ratio):  # these two are in the file already
         smaller = remove_heads(teacher, select_heads(scores, ratio))
         facts = dict(model="pruned", ratio=ratio, schedule="one-shot")
-        rows.append(row(report, smaller, GREEDY, facts))
+        rows.append(make_row(report, smaller, GREEDY, facts))
 for name, report in baselines.items():
     rows.append(result_row(report, study="whole-method", data=args.data, split="test",
                            fold=args.fold, model="baseline", settings={"baseline": name}))
@@ -322,10 +322,11 @@ print(f"  written: {path}, and beside it each model's answers")
 r"""
 ## Five questions
 
-The sample is easy: with search and reranking the pruned teacher answers nearly as many problems as
-the whole one, so this run has little to show. On the real sets the same lesson was run before
+The sample is easy: its teacher answers nearly all problems. And this run has one seed: another one
+could turn its small differences round. On the real sets the same lesson was run before
 (`--data math23k`, and `--data asdiv-a` for each of the five folds), and its result files came with
-the project. The next cell asks five questions of each of them, and of this run:
+the project. The next cell asks five questions of each of them (if this run's ratio is 0.3, too),
+and of this run:
 
 1. Does training win back what pruning has cost? (The student against the pruned teacher. The
    student's heads were chosen while it learned. Yet it lost nearly the same ones: 13 of 14 on
@@ -338,9 +339,10 @@ the project. The next cell asks five questions of each of them, and of this run:
 
 Guess the five answers for Math23k, whose teacher answers three of four problems.
 
-Each answer is a difference in percentage points, with its paired interval. The last column says how
-the first model of the pair did. If the interval holds 0, the problems cannot tell the two models
-apart, and that is the answer.
+Each answer is a difference in percentage points, with its paired interval. The column "the first"
+says how the first model of the pair did, and the last column has the same difference with greedy
+answers. If the interval holds 0, the problems cannot tell the two models apart, and that is the
+answer.
 """
 
 # %% 10.8 Five questions
@@ -382,7 +384,7 @@ Read the table from the top of each group. On the real sets training after pruni
 effect. On the sample the search repairs much of the damage before any training: compare the columns
 "greedy" and "reranked" of the pruned teacher in 10.5. The other effects are small, and small
 effects need many problems. Suppose that on a tenth of n problems only one of two models is right,
-each on about half of these. Then the interval is the difference ± 0.6 / √n: ± 2 points for a
+each on about half of these. Then the interval is the difference ± 60 / √n points: ± 2 for a
 thousand problems.
 
 ## The verdict
@@ -397,7 +399,8 @@ nor the effect of the extra training can be told from nothing, so we cannot say 
 divides. The study measured both on the same five folds, with other runs. Extra training alone, on
 the equations: -0.1 points (-0.8 to +0.6; ± 1.1). Pruning, a mean over four ways to prune and four
 losses: -1.2 points (-2.0 to -0.5; ± 1.2). The first one cannot be told from nothing. The second one
-is a hint: over folds it only just holds. (Lesson 08 explains the brackets and ±.)
+is a *hint*: its interval over folds only just leaves out 0. (Lesson 08 explains the brackets and
+±.)
 
 Can we reproduce the paper's numbers?
 
@@ -420,11 +423,11 @@ questions with one teacher and with five, and with other ways to choose the head
 The study also has students with higher means. Its *main student* of ASDiv-A first learned for as
 many epochs as a teacher, from the equations and from five teachers, with three words in ten hidden.
 Then it lost 30% of its heads at once, by greedy elimination (lesson 06), and trained on. Math23k's
-learned from the start from the equations and from five teachers, for as many epochs as a teacher,
-and lost 30% of its heads while it learned, by the paper's score. One of each came with the project,
-so we can look at them beside a teacher. Each kind of attention has lost 30%, as nearly as whole
-heads allow (lesson 07). Guess: from which layer of the encoder did most heads go? Is a student
-faster, if it is asked one problem at a time? And how do they do on the test problems?
+began with random weights and learned from the equations and five teachers, for as many epochs as a
+teacher, and lost 30% of its heads while it learned, by the paper's score. One of each came with the
+project, so we can look at them beside a teacher. Each kind of attention has lost 30%, as nearly as
+whole heads allow (lesson 07). Guess: from which layer of the encoder did most heads go? Is a
+student faster, if it is asked one problem at a time? And how do they do on the test problems?
 """
 
 # %% 10.9 The main students
@@ -441,12 +444,12 @@ def show_student(data):
     _, words = loaded["teacher"]
     texts = [problem for problem in recipe.load("sample").test if words.can_write(problem)]
     alone = latencies(shipped, batches(texts[:32], words, 1))
-    rows = []
+    kinds = []
     for kind, layers in shipped["student"].heads_kept().items():
         kept = "; ".join(" ".join(map(str, layer)) for layer in layers)
         before = sum(map(len, shipped["teacher"].heads_kept()[kind]))
-        rows.append((kind, f"{sum(map(len, layers))} of {before}", kept))
-    figures.table(rows, [data, "heads left", "which, layer by layer"])
+        kinds.append((kind, f"{sum(map(len, layers))} of {before}", kept))
+    figures.table(kinds, [data, "heads left", "which, layer by layer"])
     by_name = {"parameters": {name: parameters(model, embeddings=False)
                               for name, model in shipped.items()},
                "FLOPs of 25 words, 4 tokens": {name: flops(model, 25, 4)
@@ -458,7 +461,7 @@ def show_student(data):
 
 for data in recipe.MAIN_STUDENTS:
     show_student(data)
-rows = []
+table = []
 for data, main in recipe.MAIN_STUDENTS.items():
     recorded = read_rows(f"study/rounds-{data}-*.json")
     for plan, name in (("teacher", "plain teachers"), (main, "main students")):
@@ -469,15 +472,15 @@ for data, main in recipe.MAIN_STUDENTS.items():
             asked = [row for row in of_plan if row["settings"]["decoding"] == decoding]
             right = sum(row["correct"] for row in asked)
             shares.append(f"{right / sum(row['problems'] for row in asked):.1%}" if asked else "")
-        rows.append((data, name, str(len({row["seed"] for row in of_plan})), *shares))
-figures.table(rows, ["recorded", "", "seeds", "greedy", "bidirectional, reranked"])
+        table.append((data, name, str(len({row["seed"] for row in of_plan})), *shares))
+figures.table(table, ["recorded", "", "seeds", "greedy", "bidirectional, reranked"])
 
 # %% [markdown]
 r"""
 ASDiv-A's student lost most heads in the first of its two encoder layers, Math23k's in the third of
-four. A quarter or a fifth of the FLOPs is gone. But one problem at a time, a student is hardly
-faster: to start the many small operations takes most of that time, and pruning does not make them
-fewer (lesson 07). In 10.5 a batch holds 32 problems.
+four. A quarter or a fifth of the FLOPs is gone. But one problem at a time, the time falls by much
+less: to start the many small operations takes most of it, and pruning does not make them fewer
+(lesson 07). In 10.5 a batch holds 32 problems.
 
 With search and reranking ASDiv-A's main student cannot be told from a plain teacher: -0.1 points
 (-1.3 to +1.2; ± 1.9). Its greedy mean is lower, -1.8 (-3.0 to -0.5; ± 2.0), so the search may hide
@@ -486,15 +489,15 @@ low a greedy mean. A possible reason: with three words in ten hidden the student
 whole text, and whole texts are what we ask. A hint supports it. Models that hide between 0 and 60%
 of each text's words, and keep all heads, have greedy means 3 to 4 points higher than models with
 30% hidden. (These runs were added when the test results of the others were known.) Math23k's main
-student minus a plain teacher is -1.1 points (-2.2 to -0.0; ± 1.5): over problems it just did worse,
-over seeds this is not shown.
+student minus a plain teacher is -1.1 points (-2.2 to -0.0; ± 1.5; -0.0 is just below 0): over
+problems it just did worse, over seeds this is not shown.
 
 The main students have higher means than the recorded students of 10.8: 69.5% beside 68.6% on
 ASDiv-A, 74.0% beside 72.8% on Math23k. No table tests this difference, and much has changed at
 once. On both sets they begin from the start, train longer, have five teachers, and align no
 attention. On Math23k the batches are larger. On ASDiv-A more words are hidden, greedy elimination
-chooses the heads, and all of them go at once. For ASDiv-A the study's section "What pruning costs
-and what distillation gives" (`lessons/results/study.md`) takes some of these apart.
+chooses the heads, and these go in one step. For ASDiv-A the study's section "What pruning costs and
+what distillation gives" (`lessons/results/study.md`) takes some of these apart.
 
 ## Exercises
 

@@ -125,12 +125,12 @@ figures.heading(f"11.1 {args.data}: ingredients to leave out: {len(left_out)}; "
 
 # %% [markdown]
 r"""
-The library knows nothing of these variants. To leave out a kind of subword, we take it out of the
-vocabulary. Neighbours' weights that are frozen at 0 mix nothing. The rotation is switched off in
-each attention layer. All other variants are settings. The row "small embedding_scale" changes two
-things, because this scale multiplies the embeddings and the neighbours' weights. (On ASDiv-A it is
-1, and with it the neighbours' weights hardly leave 0. So the row "mixing of neighbours" says little
-there.)
+The library has no switch for some of these variants. To leave out a kind of subword, we take it out
+of the vocabulary. Neighbours' weights that are frozen at 0 mix nothing. The rotation is switched
+off in each attention layer. All other variants are settings. The row "small embedding_scale"
+changes two things, because this scale multiplies the embeddings and the neighbours' weights. (On
+ASDiv-A it is 1, and with it the neighbours' weights hardly leave 0. So the row "mixing of
+neighbours" says little there.)
 
 Guess before you run the cell: which ingredient costs most when it is missing, and which one least?
 """
@@ -215,14 +215,15 @@ Each difference is from "nothing" with the same decoding (for mirrored equations
 The rows of "nothing" itself are compared with its first row.
 
 An interval that holds 0 does not show that the ingredient does nothing. It does not show that the
-ingredient does something either. Its width says how many problems you would need. Where an interval
-does not hold 0, remember that you have one seed: the intervals are over problems, and they do not
-cover the change that another seed would bring. And there are many rows. With ten of them, the
-chance is about 40% that at least one interval excludes 0 by luck. So decide beforehand which one
-you ask about. The table in `lessons/results/README.md` has three models for each of ASDiv-A's
-cells, each of another seed and fold. Its largest costs: on ASDiv-A rotary positions (4.8 points),
-on Math23k with 5 epochs a word's characters (5.3), and with 52 epochs dropout (6.9). The smallest:
-mixing of neighbours on ASDiv-A (0.3), a number's kind and rank on Math23k (0.5).
+ingredient does something either. For half its width you need four times as many problems. Where an
+interval does not hold 0, remember that you have one seed: the intervals are over problems, and they
+do not cover the change that another seed would bring. And there are many rows. With ten of them,
+the chance is about 40% that at least one interval excludes 0 by luck. So decide beforehand which
+one you ask about. The table in `lessons/results/README.md` has three models for each of ASDiv-A's
+cells, each of another seed and fold. Its largest costs: on ASDiv-A rotary positions (4.8 points;
+its folds share problems, and with the factor that the page gives for that the interval holds 0), on
+Math23k with 5 epochs a word's characters (5.3), and with 52 epochs dropout (6.9). Nearest to 0:
+mixing of neighbours on ASDiv-A (-0.3), a number's kind and rank on Math23k (-0.5).
 
 An ablation (leaving parts out to see what they are worth) with a fraction of the epochs favours
 ingredients that make learning fast. It is unfair to ingredients that stop a long training from
@@ -230,8 +231,8 @@ learning the problems by heart. Look at dropout, word dropout and small embeddin
 table. With 5 epochs of Math23k, the models without dropout and without the small scale do better;
 for word dropout the interval holds 0. With all 52 epochs, leaving out dropout costs many points.
 Leaving out one of the other two costs one or two, which chance may also explain (their intervals
-hold 0). On the sample it is alike: its default run is short, and several ingredients seem to do
-harm there. The cheap experiment would remove dropout, which the long training needs.
+hold 0). The sample's default run is short, too, and several ingredients seem to do harm there.
+After five epochs we would have removed dropout, which the long training needs.
 
 ## Why is my GPU idle?
 
@@ -278,7 +279,7 @@ else:
     gpu = read_json(RESULTS / "gpu.json")
     rows = [(name, f"{took} ms") for name, took in gpu["milliseconds_a_step"].items()]
     figures.table(rows, [gpu["machine"], "a step"])
-    print("  (the recorded steps of 64 and 128 hold some that were not replayed)")
+    print("  (of 64 and 128 some steps were not recorded, so their times are too long)")
 
 # %% [markdown]
 r"""
@@ -292,10 +293,10 @@ operations themselves take the time.
    3. How probable is a difference at least as large, in either direction, if a coin decides each of
    the 12?
 2. (★★, 40 minutes) Write the variant with torch's element-wise dropout (`nn.Dropout`) in place of
-   `ChannelDropout`. Which one is faster? And is there a difference in accuracy that you would
-   defend?
-3. (★★, 60 minutes) Write the subwords of an English word: its first five letters and its last two.
-   What do they do on ASDiv-A's validation problems? (We tried; it did not pay.)
+   `ChannelDropout` (`transformer.py`). Which one is faster? And is there a difference in accuracy
+   that you would defend?
+3. (★★, 60 minutes) Write the subwords of an English word (`words.py`): its first five letters and
+   its last two. What do they do on ASDiv-A's validation problems? (We tried; it did not pay.)
 4. (★, 10 minutes) Find the mistake in the reasoning: each of two ingredients costs nothing when it
    is missing, so someone removes both, and loses four points.
 5. (★★, 60 minutes) A text has 25 words. How often does a model read it whole, if one word in ten is

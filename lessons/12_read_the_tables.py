@@ -117,7 +117,7 @@ figures.heading("12.5 'Masking heads makes the model several times as fast'")
 
 
 def without_cache(model):
-    """Writes the equations, and reads the text and all earlier tokens anew for each token."""
+    """Reads the recorded equations, for each token the text and all earlier tokens anew."""
     for length in range(1, ready.target.shape[1] + 1):
         model(ready.source, ready.lengths, ready.target[:, :length])
 
@@ -169,8 +169,8 @@ r"""
    reaches its accuracy by another path: its search starts with MIRROR, the sign for mirrored
    equations. So the model writes each equation mirrored, and nobody turns it back before it is
    graded. Only those are right that keep their value when they are mirrored (a + b). Where the
-   whole model fails already, no head can do much harm. To settle it: the accuracy of "no head
-   removed", by the library's greedy search.
+   whole model fails already, no head can do much harm. To settle it: the accuracies *without* a
+   head, by the library's greedy search.
 2. The FLOPs allow the speed-up 1 / (1 - FLOPs saved), and the table shows much more. (A few percent
    above may be noise, or work that FLOPs do not count: lesson 07.) The teacher answered one problem
    at a time, the small model all 32 in one batch. To settle it: both times, measured in turn on the
@@ -181,23 +181,23 @@ r"""
 4. Three equal rows. Masked and removed must agree (lesson 07), but the whole model must not agree
    with them: it must have the accuracy above the table. It was asked while its heads were still
    masked, so the check compares a thing with itself. To settle it: the accuracy of the whole model
-   after its gates are open again.
-5. The time does not depend on the ratio, up to noise, so pruning does not cause the gain. A mask
-   multiplies by 0 and saves nothing. The original wrote token by token without a cache, the others
-   got the whole equation at once. To settle it: the time of the original in the same way, which is
-   a mask of 0%.
+   with open gates (here it stands above the table already).
+5. The times of the three ratios differ by noise alone (run it again, and they have another order),
+   so pruning does not cause the gain. A mask multiplies by 0 and saves nothing. The original wrote
+   token by token without a cache, the others got the whole equation at once. To settle it: the time
+   of the original in the same way, which is a mask of 0%.
 6. The file of a sparse matrix with more than a fifth of its numbers is larger than that of the
-   dense one, since each number brings its row and its column. To settle it: the size of the file
-   without the heads (`remove_heads`), stored dense.
+   dense one: each number brings its row and its column, 20 bytes in place of 4. To settle it: the
+   size of the file without the heads (`remove_heads`), stored dense.
 7. The two rows agree to the last digit. At 30% the second model could have been measured before its
-   training. But at 50% it has already trained once, after the step to 30%. It cannot have exactly
-   the accuracy of a model that has never trained: the first row was copied. To settle it: the
-   accuracy after the training.
-8. The standard error of a share p of n problems is √(p(1 - p)/n), for 200 problems at most 0.035. A
-   difference of two of them may be chance. So a paired difference rarely has an interval narrower
-   than a few hundredths. Here each token of each equation counts as 200 independent observations.
-   (So long equations also count more, and the mean itself is another one.) To settle it: an
-   interval from problems drawn again (next cell).
+   training. But at 50% it has already trained once, after the step to 30%. That it has exactly the
+   accuracy of a model that has never trained, three times, is hardly chance: the first row was
+   probably copied. To settle it: the accuracy after the training.
+8. The interval is far too narrow: 200 problems cannot say so much. If only one of two models is
+   right on a tenth of them, the interval of the difference is ± 0.04 (lesson 10). Here each token
+   of each equation counts as 200 independent observations. (So long equations also count more, and
+   the mean itself is another one.) To settle it: an interval from problems drawn again (next cell).
+   It is wider, and still it does not hold 0.
 """
 
 # %% 12.9 Two of them settled
@@ -212,6 +212,8 @@ rows = [("speed-up of the small model", f"×{speedup:.2f}", f"the FLOPs allow ×
 figures.table(rows, ["", "found", ""])
 if speedup > allowed:
     print("  the speed-up is above what the FLOPs allow: other work shrinks with the heads, too")
+else:
+    print("  the speed-up is below what the FLOPs allow: other work does not shrink")
 
 # %% [markdown]
 r"""
@@ -222,7 +224,7 @@ r"""
 2. (★, 10 minutes) By hand: 200 problems, an accuracy of 0.9. What is the standard error of the
    accuracy, and which difference from 0.9 could be chance?
 3. (★★, 20 minutes) Write a function `suspicious(rows)` that says whether two rows of a table agree
-   in every digit. Which of the eight tables does it find?
+   in every digit, their first columns left out. Which of the eight tables does it find?
 4. (★★, 20 minutes) Find the mistake: a table shows the pruned models of five ratios, each at the
    epoch where its test accuracy was highest.
 5. (★★★, 45 minutes) Open: make a ninth table with a fault that a fellow student does not find in
