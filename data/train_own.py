@@ -30,7 +30,8 @@ def readable(problems, path):
     training, _ = hold_out(kept)
     learnt = list(map(Vocabularies.of(training).can_write, training))
     if not any(learnt):
-        raise FileError(f"{path}: no equation uses the numbers of its text: mend them")
+        raise FileError(f"{path}: no equation can be learned: each has a constant that fewer than "
+                        "five equations use: mend them")
     if not all(learnt):
         print(f"  {learnt.count(False)} records train nothing: their equations have constants that "
               "fewer than five equations use")
@@ -52,8 +53,10 @@ def main():
     checkpoint = args.model.with_suffix(".checkpoint")
     if args.epochs < 1:
         parser.error("--epochs must be 1 or more")
-    made = (args.model, checkpoint, confidence.path_beside(args.model))
-    if len({path.resolve() for path in (args.problems, *made)}) < 4:
+    if not 0 <= args.seed < 2**31:
+        parser.error("--seed must be from 0 to 2147483647")
+    outputs = (args.model, checkpoint, confidence.path_beside(args.model))
+    if len({path.resolve() for path in (args.problems, *outputs)}) < 4:
         parser.error("the model needs a name of its own, such as model.pt")
     problems = readable(read_own(args.problems), args.problems)
     kept, valid = hold_out(problems)

@@ -147,9 +147,9 @@ The model answers in four ways:
   equations. Then each direction scores all equations that either has found, by the mean
   log-probability of a token. The right-to-left direction has already read the end of the equation
   when it comes to the beginning. So it can reject a bad beginning, and the other way round.
-- With *reranking* (`evaluate.py`) an equation comes last if one of its values is 0 or less, because
-  word problems count and measure. (On ASDiv-A it also comes later if whole numbers lead to a value
-  that is not whole.)
+- With *reranking* (`evaluate.py`) an equation comes last if it has no value (it divides by 0), and
+  just before these if one of its values is 0 or less, because word problems count and measure. (On
+  ASDiv-A it also comes later if whole numbers lead to a value that is not whole.)
 
 Guess the accuracy of each of the six before you run the cell.
 """

@@ -30,6 +30,7 @@ from tinyprune.checkpoint import load_model
 from tinyprune.evaluate import best_equations, evaluate_model, find_candidates, grade
 from tinyprune.masking import gates_for, remove_heads, select_heads
 from tinyprune.measure import (
+    costs_of,
     flops,
     flops_by_attention,
     head_parameters,
@@ -292,9 +293,7 @@ def make_row(report, model, decoding, facts):
         report, study="whole-method", data=args.data, split="test", fold=args.fold,
         criterion="paper" if facts["ratio"] else None, seed=args.seed,
         teacher_seed=None if facts["model"] == "teacher" else args.seed, steps=steps,
-        heads=len(scores), heads_kept=model.heads_kept(), parameters=parameters(model),
-        parameters_without_embeddings=parameters(model, embeddings=False),
-        flops=mean_flops(model, lengths), settings=settings, **facts)
+        settings=settings, **costs_of(model, test), **facts)
 
 
 rows = []

@@ -127,6 +127,11 @@ def test_split_heads_gives_each_head_its_columns():
         "the result has no gradient: was it detached?"
 
 
+def test_texts_without_tokens_can_be_split():
+    """A problem whose equation cannot be read has no target tokens."""
+    assert split_heads(torch.zeros(2, 0, 18), N).shape == (2, N, 0, 18 // N)
+
+
 def test_merge_heads_undoes_split_heads():
     x, z = columns_and_heads()
     check(merge_heads(z), x, "merge_heads of (2, 3, 4, 6)", {

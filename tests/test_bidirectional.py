@@ -1,4 +1,6 @@
 """Both directions' promises: the beams of both, and each equation scored from both of its ends."""
+import math
+
 import pytest
 import torch
 
@@ -41,6 +43,13 @@ def test_given_equations_are_scored_as_the_model_writes_them(start, other, chang
             "a mean is taken, or a long equation has no chance": expected * lengths,
             "the other direction's start token": scores(row, equations, other, change),
             "from the right an equation is written mirrored": scores(row, equations, start)})
+
+
+def test_no_equation_is_the_worst_answer():
+    given = [[[], ["N0"]], [["N0"]], [["N0"]], [["N0"]]]
+    for start in (BOS, MIRROR):
+        nothing, something = score_equations(MODEL, BATCH, WORDS, given, start=start)[0]
+        assert nothing == -math.inf < something
 
 
 def equations_of(candidates, change=tuple):

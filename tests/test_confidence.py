@@ -129,4 +129,5 @@ def test_a_damaged_table_is_refused_in_one_sentence(text, tmp_path):
 
 def test_a_table_that_is_no_text_is_refused(tmp_path):
     path_beside(tmp_path / "model.pt").write_bytes(b"\xff\xfe\0")
-    assert "model.confidence.json" in str(refusal(load, tmp_path / "model.pt", kind=FileError))
+    sentence = str(refusal(load, tmp_path / "model.pt", kind=FileError))
+    assert sentence.count("model.confidence.json") == 1, sentence

@@ -171,11 +171,6 @@ def test_heads_are_scored_every_few_steps_and_at_the_end():
     check(due("monotone", end=9), [0, 3, 6, 9], "monotone, to the end at 9")
     check(due("one-shot"), [0], "one-shot: at the first step and never again")
     check(due("none"), [], "none: never")
-    pruning = start(None, "dynamic", end=10, every=3)[1]
-    pruning.log.append({"step": 3})
-    due_again = pruning.is_due(3)
-    assert not due_again, "a run that stopped within step 3 scores once, not again as it goes on"
-    assert pruning.is_due(6), "the log's last step is 3: step 6 is due"
 
 
 @pytest.mark.parametrize("scale", [1, 100])
@@ -344,12 +339,3 @@ def test_a_restored_schedule_goes_on_as_if_never_stopped(stop, tmp_path):
     for name, tensor in model.state_dict().items():
         same = torch.equal(model2.state_dict()[name], tensor)
         assert same, f"{name} differs after going on from step {stop}"
-
-
-def test_a_run_stopped_within_a_step_scores_once_when_it_goes_on():
-    model = tiny_model()
-    optimizer, pruning = start(model, "dynamic")
-    go_on(range(2), model, optimizer, pruning)
-    for _ in range(2):
-        pruning.before_step(2, model, optimizer)
-    assert [entry["step"] for entry in pruning.log] == [0, 2]

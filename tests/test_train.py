@@ -1,5 +1,7 @@
 """Training's promises: (seed, step) decide all, a stopped run goes on, nothing is half written."""
+import itertools
 import math
+import signal
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -311,13 +313,13 @@ def test_watching_answers_changes_nothing(path, uninterrupted):
 
 # stopping and going on
 
-def stops_at(step, error=KeyboardInterrupt):
-    """The loss, but it raises once it was asked `step` times."""
-    steps = iter(range(step))
+def stops_in(step):
+    """The loss, but Ctrl-C is pressed while it is asked the `step`-th time."""
+    steps = itertools.count(1)
 
     def loss(model, batch, gates):
-        if next(steps, None) is None:
-            raise error
+        if next(steps) == step:
+            signal.raise_signal(signal.SIGINT)
         return LOSS(model, batch, gates)
 
     return loss
@@ -325,25 +327,45 @@ def stops_at(step, error=KeyboardInterrupt):
 
 def start_and_stop(path, step, **options):
     with pytest.raises(KeyboardInterrupt):
-        run(path, loss=stops_at(step), **options)
+        run(path, loss=stops_in(step), **options)
     return read(path)
 
 
 @pytest.mark.parametrize("pruned, stops", [
     (False, [1]), (False, [4]), (False, [9]), (False, [3, 3, 3]),
-    (True, [0]), (True, [4]), (True, [7]), (True, [9])])
+    (True, [1]), (True, [4]), (True, [7]), (True, [9])])
 def test_a_run_that_was_stopped_and_resumed_is_the_run_that_never_was(
         path, uninterrupted, pruned, stops):
-    """4 is an epoch's first step; at the steps 0, 4 and 7 heads are scored."""
+    """4 steps are an epoch; before the steps 0, 4 and 7 heads are scored."""
     for number, stop in enumerate(stops, 1):
         state = start_and_stop(path, stop, pruned=pruned)
         check(state["done"], number * stop, "steps in the checkpoint")
     check_same_run(run(path, pruned=pruned), uninterrupted[pruned])
 
 
+@pytest.mark.parametrize("part", ["before_step", "after_step"])
+def test_a_step_that_fails_half_way_is_not_saved(path, uninterrupted, monkeypatch, part):
+    """The masks or the weights have moved, and the step is not done: it must be taken again."""
+    monkeypatch.setattr("tinyprune.train.SAVE_EVERY", -1)  # each step is saved
+    whole = getattr(DynamicPruning, part)
+
+    def fails(pruning, *arguments):
+        whole(pruning, *arguments)
+        if len(pruning.log) == 2:
+            raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DynamicPruning, part, fails)
+        with pytest.raises(ZeroDivisionError):
+            run(path, pruned=True)
+    check_same_run(run(path, pruned=True), uninterrupted[True])
+
+
 def test_a_finished_run_is_not_trained_again(path, uninterrupted):
+    def never(model, batch, gates):
+        raise AssertionError("trained again")
+
     run(path)
-    never = stops_at(0, AssertionError("trained again"))
     check_same_run(run(path, loss=never), uninterrupted[False])
 
 

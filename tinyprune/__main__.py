@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 
 from sympy import Rational
@@ -31,10 +30,10 @@ def main():
     if len(text) > MAX_PROBLEM_CHARACTERS:
         sys.exit(f"The problem has {len(text)} characters: at most {MAX_PROBLEM_CHARACTERS} are "
                  "read.")
-    notes = contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout)
     try:
-        with notes:  # --json prints one object and nothing else
-            solution = solver_for(args, text)(text)
+        # --json prints one object and nothing else
+        with contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout):
+            solution = answer(args, text)
     except EquationError as error:
         sys.exit(f"The problem cannot be read: {error}.")
     print(as_json(solution) if args.json else as_text(solution))
@@ -55,8 +54,8 @@ def parse():
     return parser.parse_args()
 
 
-def solver_for(args, text):
-    """The function text -> Solution of the model that the options name."""
+def answer(args, text):
+    """What the model that the options name says of a problem: a Solution"""
     data = args.data or ("math23k" if is_chinese(text) else "asdiv-a")
     reranker = recipe.reranker(data)
     if args.model == "student":
@@ -73,14 +72,15 @@ def solver_for(args, text):
         path = recipe.shipped_path(data)
         trained, vocabularies = recipe.load_or_train_teacher(data)
         model = trained.model
-    return partial(solve, model=model, vocabularies=vocabularies, reranker=reranker,
-                   groups=confidence.load(path))
+    return solve(text, model, vocabularies, reranker, confidence.load(path))
 
 
 def load_own(path):
     """The user's model. Raises FileError, and never says to delete what may be another file."""
     if not os.path.isfile(path):  # pathlib's question fails for a name that is too long
         raise FileError(f"{path} is not there: check the model's name")
+    if not os.access(path, os.R_OK):
+        raise FileError(f"{path} may not be read: check its permissions")
     try:
         return checkpoint.load_model(path)
     except FileError as error:

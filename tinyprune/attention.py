@@ -36,8 +36,7 @@ def causal_mask(queries, start=0, device=None):
 def split_heads(x, heads):
     """(B, T, N*K) -> (B, N, T, K): head h gets columns h*K to (h+1)*K of every token."""
     ### BEGIN SOLUTION
-    B, T, _ = x.shape
-    return x.view(B, T, heads, -1).transpose(1, 2)  # (B, T, N, K) -> (B, N, T, K)
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, T, N, K) -> (B, N, T, K)
     ### END SOLUTION
 
 
@@ -58,7 +57,7 @@ def rotate(x, start=0):
     ### BEGIN SOLUTION
     T, K = x.shape[-2:]
     end = start + T
-    size = 64 if end <= 64 else 1 << (end - 1).bit_length()  # few tables serve all lengths
+    size = max(64, 1 << (end - 1).bit_length())  # a power of two: few tables serve all lengths
     pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))  # (B, N, T, K/2)
     turned = pairs * rotations(size, K, x.device, x.dtype)[start:end]
     return torch.view_as_real(turned).flatten(-2)  # (B, N, T, K)
@@ -69,8 +68,9 @@ def rotate(x, start=0):
 def rotations(size, head_width, device, dtype):
     """e^(i angle) of every position and pair: (size, K/2), complex"""
     with torch.inference_mode(False):  # a table that decoding has made must serve training, too
-        steps = torch.arange(0, head_width, 2, device=device, dtype=dtype)
-        angles = torch.arange(size, device=device)[:, None] * 10000.0 ** (-steps / head_width)
+        steps = torch.arange(0, head_width, 2, device=device, dtype=dtype)  # (K/2,)
+        positions = torch.arange(size, device=device)[:, None]
+        angles = positions * 10000.0 ** (-steps / head_width)  # (size, K/2)
         return torch.polar(torch.ones_like(angles), angles)
 
 
@@ -183,7 +183,8 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"cannot prune all of the heads {self.heads}: at least one must stay")
         ### BEGIN SOLUTION
         rows = head_rows([self.heads.index(index) for index in kept], self.head_width)
-        rows = torch.tensor(rows, device=self.query.weight.device)  # a list would be read 7 times
+        # A tensor, so that the 7 indexings below do not convert the list each time.
+        rows = torch.tensor(rows, device=self.query.weight.device)
         for projection in (self.query, self.key, self.value):
             weight = projection.weight
             bias = projection.bias

@@ -1,7 +1,7 @@
 """Two solvers that learn nothing: what a model's accuracy must be compared with.
 
 One sees the numbers alone. The other copies the equation of the most similar training text. The
-module also counts the test texts that have such a text, equal in all but the numbers.
+module also finds the test texts that have such a text, equal in all but the numbers.
 """
 from collections import Counter, defaultdict
 

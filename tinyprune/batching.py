@@ -50,7 +50,11 @@ def pad_words(texts):
 
 
 def make_batch(problems, vocabularies, mirrored=False, positions=()):
-    """[Problem] -> Batch. mirrored: every equation is a target twice, as it is and mirrored."""
+    """[Problem] -> Batch
+
+    mirrored: every equation is a target twice, as it is and mirrored
+    positions: of the problems in the list that they come from
+    """
     sources = [vocabularies.source.encode_words(problem.words) for problem in problems]
     equations = [problem.equation for problem in problems]
     start = [BOS] * len(problems)

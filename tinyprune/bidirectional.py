@@ -3,7 +3,7 @@
 The right-to-left decoder has already seen the end of the equation, so it can reject a bad
 beginning, and the other way round (Liu et al. 2016).
 """
-from operator import add
+import math
 
 import torch
 
@@ -34,6 +34,7 @@ def score_equations(model, batch, vocabulary, equations, start=BOS):
     log_probability = logits.log_softmax(dim=-1).gather(2, target[..., None])[..., 0]  # (R, T)
     real = target != PAD
     means = (log_probability * real).sum(dim=1) / real.sum(dim=1).clamp(min=1)  # (R,)
+    means = means.masked_fill(~real.any(dim=1), -math.inf)  # an empty equation answers nothing
     return [part.tolist() for part in means.split(sizes)]
 
 
@@ -52,8 +53,8 @@ def bidirectional_search(model, batch, vocabulary, beam=5):
     scores = score_equations(model, batch, vocabulary, equations)
     mirrored_scores = score_equations(model, batch, vocabulary, equations, MIRROR)
     ranked = []
-    for found, left_to_right, right_to_left in zip(equations, scores, mirrored_scores):
-        totals = map(add, left_to_right, right_to_left)
-        candidates = map(Candidate, totals, found)
+    for of_problem in zip(equations, scores, mirrored_scores):
+        candidates = [Candidate(left_to_right + right_to_left, equation)
+                      for equation, left_to_right, right_to_left in zip(*of_problem)]
         ranked.append(sorted(candidates, key=lambda candidate: -candidate.score))
     return ranked

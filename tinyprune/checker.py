@@ -24,6 +24,7 @@ MAX_BITS = 4000
 MAX_DECIMALS = 12  # of a recorded answer: what comes later is the noise of a float
 
 UNIT = re.compile(r"\((?=[^()]*[^\W\d_])[^()]*\)\s*$")  # "14  (seats)": a letter in brackets
+# A minus, a currency's sign, a number, a power of ten; a minus before another one is no number.
 ANSWER = re.compile(rf"\s*(?:(-)\s*(?![$¥￥£€]?\s*-))?(?:[$¥￥£€]\s*)?({LITERAL.pattern})"
                     r"(?:[eE]([+-]?[0-9]{1,2}))?\s*")
 
@@ -219,7 +220,9 @@ def canonical(prefix):
     def leaf(token):
         return "leaf", [token]
 
-    def join(operator, left, right):  # a tree: its kind, and its signed parts
+    # -> a tree: its kind and its parts, each with its sign: "+", ["+N0", "-N1"] of a sum,
+    # "*", ["*N0", "/N1"] of a product
+    def join(operator, left, right):
         if operator == "^":
             return "^", [f"({_tree_text(*left)} ^ {_tree_text(*right)})"]
         kind = "+" if operator in "+-" else "*"
@@ -232,12 +235,13 @@ def canonical(prefix):
 
 
 def _tree_text(kind, parts):
+    """The text of a tree, "(+N0 -N1)": the order of its parts does not count."""
     return f"({' '.join(sorted(parts))})" if kind in "+*" else parts[0]
 
 
-def _parts_within(kind, own_kind, parts):
-    """The parts of a tree within a sum or product: those of a tree of its kind, else the tree."""
-    return parts if own_kind == kind else [kind + _tree_text(own_kind, parts)]
+def _parts_within(kind, kind_of_tree, parts):
+    """A tree as parts of a sum or product: its own parts if it is one too, else itself as one."""
+    return parts if kind_of_tree == kind else [kind + _tree_text(kind_of_tree, parts)]
 
 
 def same_equation(a, b):

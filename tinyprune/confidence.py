@@ -47,7 +47,7 @@ def make_groups(scores, right):
     bounds = [len(pairs) * group // count for group in range(count + 1)] if count else []
     groups = []
     for first, end in zip(bounds, bounds[1:]):
-        share = sum(is_right for _, is_right in pairs[first:end]) / (end - first)
+        share = sum(correct for _, correct in pairs[first:end]) / (end - first)
         groups.append(Group(pairs[first][0], share, end - first))
     return groups
 
@@ -73,10 +73,11 @@ def load(model):
     path = path_beside(model)
     if not os.path.exists(path):  # pathlib's question fails in a folder that may not be entered
         return []
+    text = read_text(path)
     try:
-        groups = [Group(**entry) for entry in json.loads(read_text(path))]
+        groups = [Group(**entry) for entry in json.loads(text)]
         if not all(0 <= group.right <= 1 and group.lowest < float("inf") for group in groups):
-            raise ValueError("a share is not between 0 and 1")
+            raise ValueError("a share or a score is out of range")
     except (TypeError, ValueError, RecursionError) as error:
         raise FileError(f"{path} is no table of confidence ({one_line(error)}): "
                         "delete it") from error

@@ -247,7 +247,7 @@ def _asdiv_problem(path, record):
 # sets
 
 def hold_out(problems, first=0, parts=10):
-    """Holds out one of `parts` equal parts, every tenth problem from position `first` on.
+    """Holds out one of `parts` equal parts: one in `parts` problems, from position `first` on.
 
     -> the other problems, these
     """

@@ -19,7 +19,7 @@ from dataclasses import replace
 import torch
 
 from tinyprune import PAD
-from tinyprune.batching import group_by_length, make_batch
+from tinyprune.batching import batches
 from tinyprune.transformer import masked_mean, token_loss
 
 LABEL_SMOOTHING = 0.1
@@ -99,6 +99,8 @@ def attention_alignment(student, teacher, partners, real, gates=None):
     total = 0
     count = 0
     for name, positions in partners.items():
+        # Not teacher[name][:, positions]: a list of indices is copied to the GPU, and a recorded
+        # step (recorded.py) must not copy.
         heads = teacher[name].unbind(dim=1)  # N times (B, T, S)
         of_teacher = torch.stack([heads[position] for position in positions], dim=1)
         distance = attention_kl(student[name], of_teacher, real[name[0]])  # (N,)
@@ -125,14 +127,13 @@ def ensemble_probabilities(teachers, problems, vocabularies, temperature=TEMPERA
     -> [(2, T, V)] in the problems' order: the means of their probabilities, each softened by the
     temperature, on texts without dropped words. The teachers share their vocabularies.
     """
-    found = [None] * len(problems)
-    for group in group_by_length(problems, 100):
-        batch = make_batch([problems[i] for i in group], vocabularies, mirrored=True)
-        mean = mean_probabilities(teachers, batch, temperature)
+    answers = [None] * len(problems)
+    for batch in batches(problems, vocabularies, 100, mirrored=True):
+        mean = mean_probabilities(teachers, batch, temperature)  # (2B, T, V)
         both_ways = mean.unflatten(0, (2, -1)).cpu()  # (2, B, T, V)
-        for row, position in enumerate(group):
-            found[position] = both_ways[:, row, :len(problems[position].equation)].clone()
-    return found
+        for row, position in enumerate(batch.positions):
+            answers[position] = both_ways[:, row, :len(problems[position].equation)].clone()
+    return answers
 
 
 def cross_fitted_probabilities(teachers, problems, vocabularies, temperature=TEMPERATURE):
@@ -142,11 +143,11 @@ def cross_fitted_probabilities(teachers, problems, vocabularies, temperature=TEM
     target vocabulary is the same, and `vocabularies` has each one's own words.
     -> as ensemble_probabilities gives it (Dao et al. 2021, cross-fitting)
     """
-    found = [None] * len(problems)
-    for part, (teacher, own) in enumerate(zip(teachers, vocabularies)):
-        mine = slice(part, None, len(teachers))
-        found[mine] = ensemble_probabilities([teacher], problems[mine], own, temperature)
-    return found
+    answers = [None] * len(problems)
+    for part, (teacher, of_teacher) in enumerate(zip(teachers, vocabularies)):
+        asked = slice(part, None, len(teachers))
+        answers[asked] = ensemble_probabilities([teacher], problems[asked], of_teacher, temperature)
+    return answers
 
 
 def live_ensemble_loss(model, batch, gates=None, *, teachers, temperature=TEMPERATURE, **options):

@@ -60,12 +60,10 @@ class DynamicPruning:
     def is_due(self, step):
         """Whether the heads are scored before this step.
 
-        At every multiple of `every` up to `end`, and at `end`; never with the schedule "none"; and
-        not again if the log's last entry is of this step, because the run was stopped within it.
+        At every multiple of `every` up to `end`, and at `end`; never with the schedule "none".
         """
         ### BEGIN SOLUTION
-        done = self.log and self.log[-1]["step"] == step  # a run stopped within this step goes on
-        if done or step > self.end or self.schedule == "none":
+        if step > self.end or self.schedule == "none":
             return False
         return step % self.every == 0 or step == self.end
         ### END SOLUTION
@@ -74,10 +72,10 @@ class DynamicPruning:
         """Scores the heads and moves the gates, if this step is one of the schedule's.
 
         In this order: the average, the ratio (the schedule starts at step 0), the heads to prune,
-        the gates (mask), the log, and `saved`. With "monotone" a pruned head ranks lowest, and its
-        average stays as it is. The log gets {"step", "ratio", "pruned": the heads that were not
-        pruned before, "returned": those that were}, both sorted lists. `saved` gets copies of the
-        head_parts of each newly pruned head, and forgets the returned.
+        the gates (mask), the log, and `saved`. With "monotone" a pruned head ranks lowest; its
+        average is updated as all others are. The log gets {"step", "ratio", "pruned": the heads
+        that were not pruned before, "returned": those that were}, both sorted lists. `saved` gets
+        copies of the head_parts of each newly pruned head, and forgets the returned.
         """
         if not self.is_due(step):
             return
@@ -157,8 +155,8 @@ def head_parts(head, model, optimizer):
     for name, parameter in attention.named_parameters():
         if name == "output.bias":
             continue  # it belongs to no head
-        own = (slice(None), rows) if name == "output.weight" else rows
+        of_head = (slice(None), rows) if name == "output.weight" else rows
         for key, tensor in {"": parameter.data, **optimizer.state.get(parameter, {})}.items():
             if tensor.dim():  # AdamW's step count has none
-                parts[f"{name}.{key}"] = tensor[own]
+                parts[f"{name}.{key}"] = tensor[of_head]
     return parts

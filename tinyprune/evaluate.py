@@ -25,9 +25,11 @@ def find_candidates(model, problems, vocabularies, search=greedy, **options):
 
 
 def plausibility(equation, numbers, whole=False):
-    """How far an equation's values are what word problems have: 0, 1 (all positive), or 2.
+    """How far an equation's values are what word problems have: -1, 0, 1 or 2.
 
-    2: all values, the intermediate ones too, are positive, and whole if that is asked for
+    -1: it has no value, so it cannot be right
+    1: all values, the intermediate ones too, are positive
+    2: they are also whole, if that is asked for
     whole: ask for whole values where all of the problem's own numbers are whole
     Where one of the problem's own numbers is negative, any value is plausible.
     Word problems count and measure: in 99.9% of Math23k's training equations no value is 0 or less,
@@ -36,7 +38,7 @@ def plausibility(equation, numbers, whole=False):
     try:
         values = evaluate_parts(equation, numbers)
     except EquationError:  # a division by zero, a power without a value
-        return 0
+        return -1
     if any(number < 0 for number in numbers):
         return 2
     if not all(value > 0 for value in values):

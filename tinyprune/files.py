@@ -33,8 +33,8 @@ def project_file(*parts):
 def write_whole(path, write):
     """Calls write(temporary path), then puts that file in the place of `path`.
 
-    `path` holds the whole new file afterwards, or what it held before. Raises FileError where
-    there is no room or no permission.
+    If the program is stopped, `path` holds the whole new file or what it held before. Raises
+    FileError where there is no room or no permission.
     """
     path = Path(path)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")

@@ -54,8 +54,9 @@ def lowest_heads(scores, count):
 def select_heads(scores, ratio, scope="kind"):
     """Which heads to prune: round-half-up(ratio * all) of them, the lowest scores first.
 
-    scores: {Head: float}; ratio: a decimal number, so 0.58 of 25 heads is 14.5 and rounds to 15,
-    though 0.58 * 25 is 14.499999999999998 in floating point -> a set of Heads
+    scores: {Head: float} -> a set of Heads
+    ratio: a decimal number, so 0.58 of 25 heads is 14.5 and rounds to 15, though 0.58 * 25 is
+           14.499999999999998 in floating point
     scope: "kind" shares the number among the kinds of attention in proportion, and ranks each kind
            alone; "all" ranks all heads together
     Raises ValueError if so many cannot go, and for another scope or ratio.
@@ -64,7 +65,7 @@ def select_heads(scores, ratio, scope="kind"):
         raise ValueError(f'scope must be "kind" or "all", and ratio from 0 to 1: not {scope!r} and '
                          f"{ratio}")
     ### BEGIN SOLUTION
-    count = math.floor(round(ratio * len(scores), 9) + 0.5)  # 0.58 * 25 is 14.499999999999998
+    count = math.floor(round(ratio * len(scores), 9) + 0.5)
     if scope == "all":
         return set(lowest_heads(scores, count))
     sizes = Counter(head.kind for head in scores)

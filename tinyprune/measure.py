@@ -76,6 +76,7 @@ def mean_flops(model, lengths):
 def costs_of(model, problems):
     """What a model costs, as a row of a result file says it; FLOPs: the mean of these problems."""
     return dict(heads=len(model.heads()), heads_kept=model.heads_kept(),
+                parameters=parameters(model),
                 parameters_without_embeddings=parameters(model, embeddings=False),
                 flops=mean_flops(model, problem_lengths(problems)))
 

@@ -19,6 +19,7 @@ PLAIN_CHARACTERS |= {ord("½"): " 1/2", ord("¼"): " 1/4", ord("¾"): " 3/4", or
 
 # A denominator of 0 makes no number, so that every literal has a value.
 NOT_ZERO = "0*[1-9][0-9]*"
+# 3/8 in brackets, or ((7)/(15)); without brackets, and no part of 1/2/3; 5(3/4), 5又3/4 or 5 3/4
 FRACTION = rf"\(\s*(?:[0-9]+|\([0-9]+\))\s*/\s*(?:{NOT_ZERO}|\({NOT_ZERO}\))\s*\)"
 QUOTIENT = rf"(?<![0-9/])[0-9]+/{NOT_ZERO}(?![0-9/]|\.[0-9])"
 MIXED = rf"[0-9]+\s*{FRACTION}|(?<![0-9/.])[0-9]+(?:\s*又\s*|\s+){QUOTIENT}"
@@ -39,6 +40,7 @@ CARDINALS |= {word: 10 * tens for tens, word in enumerate(TENS, 2)}
 CARDINALS |= {"a": 1, "and": 0}
 LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9}
 
+# twenty-one; two hundred and six; 3.5 thousand; two million, three thousand; and so on
 UNDER_100 = rf"(?:(?:{'|'.join(TENS)})(?:[- ](?:{'|'.join(UNITS[1:10])}))?|{'|'.join(UNITS)})\b"
 HUNDREDS = rf"(?:a|{DECIMAL}|{UNDER_100})[- ]hundred\b(?:[- ](?:and )?{UNDER_100})?"
 COUNT = rf"(?:a|{DECIMAL}|{HUNDREDS}|{UNDER_100})"
@@ -117,16 +119,16 @@ def read_number(literal):
                                         f"{MAX_CHARACTERS} are read")
     if not LITERAL.fullmatch(literal):
         raise EquationError("not a number", f"{literal!r} is not a number")
-    plain = plain_literal(literal)
-    if "/" in plain:
-        *whole, numerator, denominator = map(int, re.findall("[0-9]+", plain))
+    one_form = plain_literal(literal)
+    if "/" in one_form:
+        *whole, numerator, denominator = map(int, re.findall("[0-9]+", one_form))
         value = sum(whole, Rational(numerator, denominator))
     else:
-        whole, _, decimals = plain.strip("-%万亿").replace(",", "").partition(".")
+        whole, _, decimals = one_form.strip("-%万亿").replace(",", "").partition(".")
         value = Rational(int(whole + decimals), 10 ** len(decimals))
-        if plain[-1] in POWERS:
-            value *= Rational(10) ** POWERS[plain[-1]]
-    return -value if plain.startswith("-") else value
+        if one_form[-1] in POWERS:
+            value *= Rational(10) ** POWERS[one_form[-1]]
+    return -value if one_form.startswith("-") else value
 
 
 def read_cardinal(words):

@@ -36,7 +36,7 @@ from tinyprune.vocabulary import Vocabularies
 # The losses' options: τ, λ1, λ2, β and label smoothing
 DISTILLATION = distillation_loss.__kwdefaults__
 ENSEMBLE = ensemble_loss.__kwdefaults__
-SHIPPED = files.ROOT / "data" / "teachers"  # teachers that came with the project
+SHIPPED = files.ROOT / "data" / "teachers"  # the models that came with the project
 
 
 @dataclass
@@ -45,7 +45,7 @@ class ExperimentConfig:
     student: TrainConfig
     model: dict  # what differs from transformer.Config's defaults
     min_count: int = 2  # how often a subword must occur to get an embedding of its own
-    whole: bool = False  # whether whole numbers are expected to have whole values: see reranker
+    whole: bool = False  # whether whole numbers are expected to have whole values: evaluate.py
     calibration: int = 256  # training problems on which heads are scored
     scorings: int = 10  # about how many times heads are scored while the ratio rises
 
@@ -167,7 +167,8 @@ def load_or_train_teacher_on(splits, data, fold, label, seed=0, target=None):
     """
     experiment = EXPERIMENTS[data]
     learned = [problem.id for problem in splits.train]
-    path = model_path(data, fold, label, experiment, seed, learned)
+    written = [target.tokens] if target else []
+    path = model_path(data, fold, label, experiment, seed, learned, *written)
     return load_or_train(path, label, partial(train_teacher, splits, experiment, seed,
                                               target=target))
 
@@ -212,10 +213,11 @@ def load_teacher(data, fold=0, seed=0):
 
 
 def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio,
-                          schedule="dynamic", distill=True, criterion=paper_score):
-    """Fine-tunes a copy of the teacher while a schedule masks heads, then removes these heads.
+                          schedule="dynamic", distill=True):
+    """Fine-tunes a copy of the teacher while a schedule masks heads by the paper's score, then
+    removes these heads.
 
-    schedule: as in DynamicPruning; criterion: as in scorer.py
+    schedule: as in DynamicPruning
     distill: False trains on the equations alone
     -> Trained
     """
@@ -224,13 +226,15 @@ def load_or_train_student(data, fold, seed, splits, vocabularies, teacher, ratio
     name = f"student, {schedule}, {'distilled' if distill else 'cross-entropy'}"
 
     def make(checkpoint):
-        pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule, criterion)
+        pruning = make_pruning(experiment, config, splits, vocabularies, ratio, schedule,
+                               paper_score)
         loss = partial(distillation_loss, teacher=teacher) if distill else task_loss
         return train_and_remove(copy.deepcopy(teacher), pruning, splits, vocabularies, config,
                                 loss=loss, checkpoint=checkpoint, name=name)
 
+    losses = DISTILLATION if distill else False
     path = model_path(data, fold, "student", config, experiment, ratio, schedule,
-                      name_of(criterion), DISTILLATION if distill else False, fingerprint(teacher))
+                      name_of(paper_score), losses, fingerprint(teacher))
     return load_or_train(path, name, make)[0]
 
 
@@ -324,7 +328,12 @@ def make_pruning(experiment, config, splits, vocabularies, ratio, schedule, crit
 
 
 def name_of(criterion):
-    """The criterion's name and bound options, without addresses in memory."""
+    """The criterion's name and bound options, without addresses in memory.
+
+    Raises ValueError for a lambda: two of them would have one name.
+    """
+    if "<lambda>" in repr(criterion):
+        raise ValueError("a criterion needs a name: write it with def, not as a lambda")
     return re.sub(" at 0x[0-9a-f]+", "", repr(criterion))
 
 

@@ -70,8 +70,10 @@ class RecordedSteps:
             return self.update(batch)
         batch = pad_batch(batch)
         key = batch.source.shape, batch.target.shape, bool(self.gates())
-        if key not in self.recordings:  # the first one warms up: libraries and the optimizer set
-            self.recordings[key] = None  # up what must not be recorded
+        # The first batch of a size is not recorded: libraries and the optimizer set up then what
+        # must not be part of a recording.
+        if key not in self.recordings:
+            self.recordings[key] = None
             return self.update(batch)
         if self.recordings[key] is None:
             self.recordings[key] = self.record(batch)

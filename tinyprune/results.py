@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 
-from tinyprune.checker import RIGHT
+from tinyprune.checker import is_right
 from tinyprune.files import ROOT, read_json, write_text
 
 RESULTS = ROOT / "lessons" / "results"
@@ -36,7 +36,7 @@ milliseconds_per_problem batch_size speedup settings""".split()
 
 def is_correct(outcomes):
     """Outcomes as 0 and 1: an array."""
-    return np.array([float(outcome in RIGHT) for outcome in outcomes])
+    return np.array([float(is_right(outcome)) for outcome in outcomes])
 
 
 def bootstrap_interval(values):
@@ -70,7 +70,11 @@ COMPARED = ("did better", "cannot be told apart", "did worse")
 
 def word_for(low, high):
     """What the interval of a difference allows to say of the first model: one of COMPARED"""
-    return COMPARED[0] if low > 0 else COMPARED[2] if high < 0 else COMPARED[1]
+    if low > 0:
+        return COMPARED[0]
+    if high < 0:
+        return COMPARED[2]
+    return COMPARED[1]
 
 
 def compare(first, second):

@@ -60,7 +60,7 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     words, literals, numbers = read_words(words, english)
     if not numbers:
         unread = unread_words(text)
-        why = f" ({some(unread)} are not read as such)" if unread else ""
+        why = f" ({first_words(unread)} are not read as such)" if unread else ""
         raise EquationError("empty", f"it has no numbers in it{why}: nothing to calculate with")
     problem = Problem("typed", text, words, numbers, equation=[])
     [candidates] = find_candidates(model, [problem], vocabularies, bidirectional_search)
@@ -73,8 +73,9 @@ def solve(text, model, vocabularies, reranker=rerank_by_plausibility, groups=())
     warnings += doubts_about_text(text, words, vocabularies)
     if best != candidates[0]:
         other = replace(solution, equation=candidates[0].equation).infix()
-        warnings.append(f"The model preferred x = {other}, but that gives a value on its way that "
-                        "hardly any training problem has, such as 0 or a negative one.")
+        warnings.append(f"The model preferred x = {other}, but that has no value, or on its way "
+                        "one that hardly any training problem has: 0, a negative one, or a broken "
+                        "one where all numbers are whole.")
     try:
         solution.answer = evaluate_prefix(best.equation, numbers)
     except EquationError as error:
@@ -93,7 +94,7 @@ def unread_words(text):
     return list(dict.fromkeys(pattern.findall(text)))
 
 
-def some(words):
+def first_words(words):
     """The first words of a list, and how many more there are."""
     more = f" and {len(words) - 8} more" if len(words) > 8 else ""
     return ", ".join(words[:8]) + more
@@ -104,7 +105,7 @@ def doubts_about_text(text, words, vocabularies):
     warnings = []
     unread = unread_words(text)
     if unread:
-        warnings.append(f"Words that may mean numbers are not read as such: {some(unread)}.")
+        warnings.append(f"Words that may mean numbers are not read as such: {first_words(unread)}.")
     in_letters = [word[0] for word in words
                   if re.search(r"[^\W\d_]", word[0]) and not is_name(word[0])]
     known = {word[0] for word, ids in zip(words, vocabularies.source.encode_words(words))
@@ -114,7 +115,7 @@ def doubts_about_text(text, words, vocabularies):
         warnings.append("The model does not know most of the words: it was trained on texts of "
                         "another language or kind.")
     elif unknown:
-        warnings.append(f"The model does not know the words {some(unknown)}.")
+        warnings.append(f"The model does not know the words {first_words(unknown)}.")
     kinds = [word[1] for word in words
              if is_name(word[0]) and word[1] not in vocabularies.source.index]
     if kinds:
@@ -123,6 +124,6 @@ def doubts_about_text(text, words, vocabularies):
     names = [word[0] for word in words if is_name(word[0])]
     beyond = [name for name in names if name not in vocabularies.target.index]
     if beyond:
-        warnings.append(f"The model has no name for {some(beyond)}: none of its training "
+        warnings.append(f"The model has no name for {first_words(beyond)}: none of its training "
                         "equations uses such a number.")
     return warnings

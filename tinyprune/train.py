@@ -106,7 +106,7 @@ class Training:
         self.optimizer = torch.optim.AdamW(self.model.parameters(), torch.zeros((), device=DEVICE),
                                            betas=(0.9, 0.98), weight_decay=config.weight_decay,
                                            fused=True, capturable=on_gpu)
-        self.unread = []  # (positions of the problems, loss and gradient's norm) of each step
+        self.unread = []  # (step, positions of its problems, loss and gradient's norm)
         self.learn = self.update
         if on_gpu:
             self.learn = RecordedSteps(self.update, config.batch_size, lambda: self.pruning.gates)
@@ -130,12 +130,13 @@ class Training:
     def step(self, batch):
         """Learns from one batch. Its loss is read later."""
         torch.manual_seed(self.config.seed * 1_000_003 + self.done)
+        # Else its methods are not called: a student may not have written them yet.
         prunes = self.pruning.schedule != "none"
         if prunes:
             self.pruning.before_step(self.done, self.model, self.optimizer)
         rate = learning_rate_at(self.done, self.steps, self.config)
         self.optimizer.param_groups[0]["lr"].fill_(rate)
-        self.unread.append((batch.positions, self.learn(batch)))
+        self.unread.append((self.done, batch.positions, self.learn(batch)))
         if prunes:
             self.pruning.after_step(self.model, self.optimizer)
         self.done += 1
@@ -159,9 +160,8 @@ class Training:
 
         Raises FloatingPointError if a loss, or its gradient's norm, is not finite.
         """
-        pairs = torch.stack([pair for _, pair in self.unread]).tolist() if self.unread else []
-        first = self.done - len(pairs)
-        for step, ((positions, _), (loss, norm)) in enumerate(zip(self.unread, pairs), first):
+        pairs = torch.stack([pair for *_, pair in self.unread]).tolist() if self.unread else []
+        for (step, positions, _), (loss, norm) in zip(self.unread, pairs):
             if not math.isfinite(loss + norm):
                 ids = [self.problems[position].id for position in positions[:3]]
                 raise FloatingPointError(f"the loss is {loss} and the gradient's norm {norm} at "
@@ -220,7 +220,8 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
 
     loss: (model, batch, gates) -> a number, as in distill.py
     checkpoint: a path. Written at once, every minute, at the end and on Ctrl-C; a run found there
-                is resumed. Another loss or criterion is not noticed: give it another path.
+                is resumed. Another loss, criterion or initial model is not noticed: give it
+                another path.
     pruning: a DynamicPruning, whose gates the loss gets; without it nothing is pruned
     soft: what teachers say of each problem, as ensemble_probabilities gives it, for ensemble_loss
     valid: problems that the model answers greedily about ten times during training
@@ -235,26 +236,19 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
         save(run.state(), checkpoint)  # a disk that is full or read-only shows now, not in a minute
     progress = Progress(name, run.steps, run.done)
     saved = time.time()
-    with ctrl_c_between_steps() as stopped:
-        try:
-            while run.done < run.steps:
-                for batch in run.batches_left():
-                    run.step(batch)
-                    must_save = stopped or time.time() - saved > SAVE_EVERY
-                    epoch_ends = run.done % run.steps_per_epoch == 0
-                    if must_save or epoch_ends or run.done % READ_EVERY == 0:
-                        progress.show(run.done, log_steps(run, valid))
-                    if must_save:
-                        save(run.state(), checkpoint)
-                        saved = time.time()
-                    if stopped:
-                        raise KeyboardInterrupt
-        except FloatingPointError:
-            raise  # the weights are spoilt: what was saved before stays
-        except BaseException:  # the last whole step stays
-            log_steps(run)
-            save(run.state(), checkpoint)
-            raise
+    with ctrl_c_between_steps() as stopped:  # after any other error what was saved before stays
+        while run.done < run.steps:
+            for batch in run.batches_left():
+                run.step(batch)
+                must_save = stopped or time.time() - saved > SAVE_EVERY
+                epoch_ends = run.done % run.steps_per_epoch == 0
+                if must_save or epoch_ends or run.done % READ_EVERY == 0:
+                    progress.show(run.done, log_steps(run, valid))
+                if must_save:
+                    save(run.state(), checkpoint)
+                    saved = time.time()
+                if stopped:
+                    raise KeyboardInterrupt
     save(run.state(), checkpoint)
     model.eval()
     return run.log

@@ -137,9 +137,10 @@ class EncoderLayer(nn.Module):
         """x (B, S, D), mask (B, 1, 1, S), head_gate (N,) or (B, N)
         -> (B, S, D), probabilities (B, N, S, S), None unless observed"""
         real = mask[:, 0, 0, :, None]  # (B, S, 1)
-        left, own, right = self.neighbours * self.embedding_scale  # each (D,)
-        x = mix_neighbours(x, (left, 1 + own, right), real)  # the word itself stays: 1
-        attended, probabilities = self.attention(self.attention_norm(x), None, mask, head_gate,
+        left, middle, right = self.neighbours * self.embedding_scale  # each (D,)
+        x = mix_neighbours(x, (left, 1 + middle, right), real)  # the word itself stays: 1
+        normed = self.attention_norm(x)
+        attended, probabilities = self.attention(normed, mask=mask, head_gate=head_gate,
                                                  observed=observed)
         x = x + self.dropout(attended)
         x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
@@ -152,12 +153,14 @@ def side_by_side(x, texts):
     Cross-attention knows no order, so the equations of a text can ask together, and the text's
     keys and values are computed once. texts: B
     """
-    return x.unflatten(0, (-1, texts)).transpose(0, 1).flatten(1, 2)
+    x = x.unflatten(0, (-1, texts))  # (E, B, T, D)
+    return x.transpose(0, 1).flatten(1, 2)  # (B, E*T, D)
 
 
 def one_below_the_other(x, equations):
     """Undoes side_by_side: (B, …, E*T, D) -> (E*B, …, T, D)"""
-    return x.unflatten(-2, (equations, -1)).movedim(-3, 0).flatten(0, 1)
+    x = x.unflatten(-2, (equations, -1))  # (B, …, E, T, D)
+    return x.movedim(-3, 0).flatten(0, 1)  # (E*B, …, T, D)
 
 
 class DecoderLayer(nn.Module):
@@ -180,10 +183,11 @@ class DecoderLayer(nn.Module):
         -> (B, T, D), the two attentions' probabilities (B, N, T, T) and (B, N, T, S), None unless
         observed"""
         normed = self.attention_norm(x)
-        attended, own = self.attention(normed, None, causal, gates[0], caches[0], observed)
+        attended, own = self.attention(normed, mask=causal, head_gate=gates[0], cache=caches[0],
+                                       observed=observed)
         x = x + self.dropout(attended)
         normed = self.cross_norm(x)
-        equations = len(x) // len(memory)
+        equations = len(x) // len(memory)  # E
         if equations > 1:
             normed = side_by_side(normed, len(memory))
         attended, cross = self.cross(normed, memory, memory_mask, gates[1], caches[1], observed)
@@ -244,7 +248,8 @@ class Transformer(nn.Module):
 
     def embed(self, source):
         """The sums of the words' subword embeddings, 0 for padding: (B, S, P) -> (B, S, D)"""
-        return self.source_embedding(source.flatten(0, 1)).unflatten(0, source.shape[:2])
+        sums = self.source_embedding(source.flatten(0, 1))  # (B*S, D)
+        return sums.unflatten(0, source.shape[:2])
 
     def encode(self, source, lengths, gates=None, attentions=None):
         """source (B, S, P), P subwords a word, lengths (B,)

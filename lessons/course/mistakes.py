@@ -78,12 +78,13 @@ ATTENTION = [
      "test_padding_mask_hides_keys_not_queries", "off by one"),
     ("attention", "device=lengths.device) < lengths", "device=lengths.device) >= lengths",
      "test_padding_mask_hides_keys_not_queries", "not padding"),
-    ("attention", "x.view(B, T, heads, -1).transpose(1, 2)", "x.view(B, heads, T, -1)",
+    ("attention", "x.unflatten(-1, (heads, -1)).transpose(1, 2)",
+     "x.view(len(x), heads, x.shape[1], -1)",
      "test_split_heads_gives_each_head_its_columns", "cuts across tokens"),
-    ("attention", "x.view(B, T, heads, -1).transpose(1, 2)",
-     "x.view(B, T, -1, heads).permute(0, 3, 1, 2)",
+    ("attention", "x.unflatten(-1, (heads, -1)).transpose(1, 2)",
+     "x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)",
      "test_split_heads_gives_each_head_its_columns", "heads and width are swapped"),
-    ("attention", "x.view(B, T, heads, -1).transpose(1, 2)", "x.view(B, T, heads, -1)",
+    ("attention", "x.unflatten(-1, (heads, -1)).transpose(1, 2)", "x.unflatten(-1, (heads, -1))",
      "test_split_heads_gives_each_head_its_columns", "not transposed"),
     ("attention", "return z.transpose(1, 2).flatten(-2)",
      "return z.reshape(len(z), z.shape[2], -1)",
@@ -417,7 +418,7 @@ DISTILLATION = [
     ("distill", "total = total + (logits / temperature).softmax(dim=-1)",
      "total = total + (logits / temperature)",
      "test_several_teachers_say_the_mean_of_what_each_says", "as it is"),
-    ("distill", "found[position] = both_ways[:, row, ", "found[row] = both_ways[:, row, ",
+    ("distill", "answers[position] = both_ways[:, row, ", "answers[row] = both_ways[:, row, ",
      "test_several_teachers_say_the_mean_of_what_each_says", "as it is"),
 ]
 
@@ -440,7 +441,7 @@ DYNAMIC = [
     ("dynamic_pruning", "self.ema_decay * old[head] + (1 - self.ema_decay) * fresh[head]",
      "(1 - self.ema_decay) * old[head] + self.ema_decay * fresh[head]",
      "test_smoothing_weighs_the_old_scores", "weight of the old scores"),
-    ("dynamic_pruning", "if done or step > self.end or", "if done or",
+    ("dynamic_pruning", "if step > self.end or", "if",
      "test_heads_are_scored_every_few_steps_and_at_the_end", "after the end"),
     ("dynamic_pruning", "return step % self.every == 0 or step == self.end",
      "return step % self.every == 0",
@@ -472,8 +473,8 @@ TABLE_SIZE = "the table of rotations is longer than needed, which costs memory a
 ZERO_EXPONENT = "an exponent of 0 was refused in the lines before, and exponents are whole"
 WHEN_ROWS_LEAVE = "complete rows are left out at another step, which costs time alone"
 EQUIVALENT = {
-    "rotate, size = 64 if end <= 64 else 1 << (end - 1).bit_length(): 64 -> 65": TABLE_SIZE,
-    "rotate, size = 64 if end <= 64 else 1 << (end - 1).bit_length(): 1 -> 2": TABLE_SIZE,
+    "rotate, size = max(64, 1 << (end - 1).bit_length()): 64 -> 65": TABLE_SIZE,
+    "rotate, size = max(64, 1 << (end - 1).bit_length()): 1 -> 2": TABLE_SIZE,
     "power, if base == 0 and exponent < 0:: exponent < 0 -> exponent <= 0": ZERO_EXPONENT,
     "power, if base == 0 and exponent < 0:: 0 -> 1": ZERO_EXPONENT,
     "rounds_to, beyond = value - answer if answer > 0 else answer - value: "

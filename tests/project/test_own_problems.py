@@ -7,6 +7,7 @@ import re
 import runpy
 import shlex
 import shutil
+import signal
 import sys
 
 import pytest
@@ -148,8 +149,8 @@ def test_a_training_that_was_stopped_goes_on(trained, empty, monkeypatch, capsys
     step = Training.step
 
     def stop(training, batch):
-        if training.done == 3:
-            raise KeyboardInterrupt
+        if training.done == 2:
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C, in the third step
         return step(training, batch)
 
     with monkeypatch.context() as patch:
@@ -253,10 +254,10 @@ def test_equations_that_use_no_number_of_their_texts_are_refused(empty):
     assert "problems.json" in refused(empty)
 
 
-@pytest.mark.parametrize("epochs", ["0", "-1"])
-def test_a_training_of_no_epochs_is_refused(epochs, empty):
+@pytest.mark.parametrize("option", ["--epochs 0", "--epochs -1", "--seed -1", f"--seed {2**31}"])
+def test_a_training_of_no_epochs_or_without_a_possible_seed_is_refused(option, empty):
     write(RECORDS)
-    refusal(run, TRAIN, "--epochs", epochs, kind=SystemExit)
+    refusal(run, TRAIN, *option.split(), kind=SystemExit)
     check([path.name for path in empty.iterdir()], ["problems.json"], "the files afterwards")
 
 

@@ -33,6 +33,8 @@ from tinyprune.distill import ensemble_probabilities
 from tinyprune.evaluate import evaluate_model
 from tinyprune.files import ROOT
 from tinyprune.results import BEST, KEYS
+from tinyprune.rivals import random_score
+from tinyprune.scorer import norm_score
 from tinyprune.train import TrainConfig
 from tinyprune.transformer import shift_right
 from tinyprune.vocabulary import Vocabularies
@@ -163,11 +165,19 @@ def test_no_cross_fitted_teacher_is_asked_about_a_problem_it_has_learned(count, 
         others = [other for place, other in enumerate(splits.train) if place % count != part]
         learned = Vocabularies.of(others)
         trained, _ = recipe.load_or_train_teacher_on(
-            Splits(others, [], []), "sample", None, f"teacher-without-part-{part}", seed=part)
+            Splits(others, [], []), "sample", None, f"teacher-without-part-{part}", seed=part,
+            target=words.target)
         words_of = replace(learned, target=words.target)
         [expected] = ensemble_probabilities([trained.model], [problem], words_of)
         check(got, expected, f"what is said of {problem.id}")
         assert own[part].source.tokens == learned.source.tokens, "words it has not seen"
+
+
+def test_a_criterion_without_a_name_is_refused():
+    """Students are kept under their criterion's name."""
+    assert recipe.name_of(norm_score) != recipe.name_of(random_score)
+    with pytest.raises(ValueError, match="not as a lambda"):
+        recipe.name_of(lambda model, batches: {})
 
 
 def test_cross_fitted_teachers_are_not_taken_for_recorded_ones(whole, small):
