@@ -183,7 +183,8 @@ def distillation_loss(model, batch, gates=None, *, teacher, temperature=TEMPERAT
     kd_weight: λ1; ce_weight: λ2; alignment: β, 0 leaves the attention alone
     """
     attentions = {}
-    logits = model(batch.source, batch.lengths, batch.target, gates, attentions, batch.start)
+    logits = model(batch.source, batch.lengths, batch.target, gates=gates, attentions=attentions,
+                   start=batch.start)
     teacher_logits, teacher_attentions = ask_teacher(teacher, batch)
     real = batch.target != PAD
     loss = ce_weight * token_loss(logits, batch.target, label_smoothing)
@@ -205,7 +206,8 @@ def ensemble_loss(model, batch, gates=None, *, temperature=TEMPERATURE, kd_weigh
             student that began from nothing has no heads that can be paired: None
     """
     attentions = {} if origin else None
-    logits = model(batch.source, batch.lengths, batch.target, gates, attentions, batch.start)
+    logits = model(batch.source, batch.lengths, batch.target, gates=gates, attentions=attentions,
+                   start=batch.start)
     loss = soft_loss(logits, batch.soft, batch.target != PAD, temperature)
     if origin:
         _, of_origin = ask_teacher(origin, batch)

@@ -183,20 +183,22 @@ class DecoderLayer(nn.Module):
         -> (B, T, D), the two attentions' probabilities (B, N, T, T) and (B, N, T, S), None unless
         observed"""
         normed = self.attention_norm(x)
-        attended, own = self.attention(normed, mask=causal, head_gate=gates[0], cache=caches[0],
-                                       observed=observed)
+        attended, of_tokens = self.attention(normed, mask=causal, head_gate=gates[0],
+                                             cache=caches[0], observed=observed)
         x = x + self.dropout(attended)
         normed = self.cross_norm(x)
         equations = len(x) // len(memory)  # E
         if equations > 1:
             normed = side_by_side(normed, len(memory))
-        attended, cross = self.cross(normed, memory, memory_mask, gates[1], caches[1], observed)
+        attended, of_memory = self.cross(normed, memory, mask=memory_mask, head_gate=gates[1],
+                                         cache=caches[1], observed=observed)
         if equations > 1:
             attended = one_below_the_other(attended, equations)
-            cross = cross if cross is None else one_below_the_other(cross, equations)
+            if observed:
+                of_memory = one_below_the_other(of_memory, equations)
         x = x + self.dropout(attended)
         x = x + self.dropout(self.feedforward(self.feedforward_norm(x)))
-        return x, own, cross
+        return x, of_tokens, of_memory
 
 
 class Transformer(nn.Module):
