@@ -723,7 +723,7 @@ The interval is a 95% interval over the problems: would other problems say the s
 explains how it is made.) Lesson 09 asks again at less cost. While a student trains, it scores all
 heads again and again, and a pruned head may come back.
 
-One teacher is one throw of dice. `lessons/results/study.md` has these correlations for fifteen
+One teacher is one throw of dice. `lessons/results/heads.md` has these correlations for fifteen
 teachers of ASDiv-A, and their accuracy against the share of heads removed. There the paper's score
 has not been shown to do better than random heads. A possible reason: in cross-attention it prunes
 heads with low entropy, and these look at the numbers of a text. Exercise 7 lets you see it.

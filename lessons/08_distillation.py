@@ -780,9 +780,9 @@ would other teachers say the same? A finding should hold in both.
 
 | teachers | students | points | both greedy |
 | --- | --- | --- | --- |
-| one, recorded | copies, as here | -0.1 (-0.4 to +0.2; ± 0.6) | +0.2 (-0.1 to +0.6; ± 0.5) |
-| five, recorded | copies | +0.0 (-0.3 to +0.3; ± 0.5) | +0.3 (-0.0 to +0.6; ± 0.5) |
-| five, aligned | copies | +0.2 (-0.2 to +0.6; ± 0.4) | +0.4 (+0.1 to +0.7; ± 0.3) |
+| one, recorded | copies, as here | -0.1 (-0.5 to +0.2; ± 0.4) | -0.0 (-0.3 to +0.3; ± 0.3) |
+| five, recorded | copies | +0.0 (-0.3 to +0.3; ± 0.5) | +0.2 (-0.2 to +0.5; ± 0.4) |
+| five, aligned | copies | +0.2 (-0.2 to +0.5; ± 0.3) | +0.3 (-0.1 to +0.6; ± 0.3) |
 | five, recorded | from the start | +0.4 (-0.8 to +1.5; ± 2.1) | +1.1 (+0.0 to +2.2; ± 2.3) |
 | five, recorded | smaller | -0.8 (-1.4 to -0.2; ± 0.2) | +0.1 (-0.5 to +0.8; ± 0.5) |
 | cross-fitted | from the start | -0.5 (-1.9 to +0.8; ± 1.3) | -0.7 (-2.1 to +0.7; ± 2.1) |
@@ -796,13 +796,13 @@ some of them are pruned. *Smaller* models are narrower or have a layer fewer. Th
 on each side in the line with (5), and fifteen or more in all others.
 
 Of the gains in the third column none holds in both intervals; the loss of the smaller models does.
-With greedy answers two gains do. The study calls that of the aligned copies a *hint*: folds share
-training problems, so the second interval is a little too narrow. The gain of the copies with live
-teachers would hold even in a wider one. But it is the mean of two experiments (half of the copies
-lost heads, half did not), put together when both were known, and each of them alone is a hint. So
-the surest gain is that of copies whose teachers read the same texts as they do, and it is not very
-sure. On Math23k it has not been found again: two pruned copies with live teachers minus two without
-are -0.1 (-0.7 to +0.5; ± 3.2).
+The study calls it a *hint*: folds share training problems, so the second interval is a little too
+narrow. With greedy answers one gain holds in both, and would even in wider ones: that of the copies
+with live teachers. But it is the mean of two experiments (half of the copies lost heads, half did
+not), put together when both were known, and each of them alone is a hint. So the surest gain is
+that of copies whose teachers read the same texts as they do, and it is not very sure. On Math23k it
+has not been found again: two pruned copies with live teachers minus two without are -0.1 (-0.7 to
++0.5; ± 3.2).
 
 ## Exercises
 

@@ -369,7 +369,7 @@ Why should a second scoring know more than the first one? Because the worth of a
 others. Two heads may do the same work. Either of them can go, but not both, and a ranking that was
 made once may prune both. Lesson 06 (section 6.14) has masked half of the heads by leave-one-out in
 two ways: ranked once, and asked again after each head (`greedy_score` in `tinyprune/rivals.py`).
-Asking again did better there, and on the real sets (`lessons/results/study.md`). It asked with the
+Asking again did better there, and on the real sets (`lessons/results/heads.md`). It asked with the
 pruned heads masked.
 
 Our schedule does not: it scores with all heads active, so that heads can return. While one of two
@@ -501,23 +501,23 @@ short: the recipe's student (lesson 10) trains twice as long and loses 30% of it
 less to repair and more time for it.
 
 What does dynamic pruning buy, then? On the sample the intervals of 9.5 are wide. The study asked on
-ASDiv-A, with longer training (`lessons/results/study.md`; brackets and ± are explained at the end
-of lesson 08). Copies of teachers lose 30% of their heads and train for 15 epochs, on each of five
-folds:
+ASDiv-A, with longer training (`lessons/results/study.md` and `heads.md`; brackets and ± are
+explained at the end of lesson 08). Copies of teachers lose 30% of their heads and train for 15
+epochs, on each of five folds:
 
-- *Dynamic* minus *one-shot* is -0.4 points (-0.9 to +0.2; ± 0.8), a mean over two criteria and four
+- *Dynamic* minus *one-shot* is -0.3 points (-0.8 to +0.3; ± 0.6), a mean over two criteria and four
   losses. No difference has been shown.
 - Nor has any of ten ways to choose the heads been shown to do better than random heads, once
   training follows, at 10, 30, 50 and 70% of the heads (three of the folds).
-- Pruning itself costs. These copies minus copies that lose no head: -1.2 points (-2.0 to -0.5; ±
+- Pruning itself costs. These copies minus copies that lose no head: -1.3 points (-2.1 to -0.6; ±
   1.2), over folds only just. Students of five teachers, trained from the start, after their removal
   minus before: -1.5 (-2.5 to -0.5; ± 1.0). The sample's loss is larger: half of the heads go, and
   72 steps repair most of it, but not all.
 
 Other models were asked, too: some that are smaller from the start, narrower or with a layer fewer,
 without a teacher. They have not been shown to be worse than the plain teachers. Their mean minus
-that of such copies, without teachers on both sides, is +1.2 points (+0.2 to +2.3; ± 1.6), over
-problems only. Minus the best of the four ways to prune it is +0.5 (-0.6 to +1.7; ± 0.6), not shown.
+that of such copies, without teachers on both sides, is +1.3 points (+0.3 to +2.3; ± 1.5), over
+problems only. Minus the best of the four ways to prune it is +0.6 (-0.6 to +1.7; ± 0.4), not shown.
 
 So a smaller model is worth a try, too. If you prune, let training follow: without it the choice of
 heads matters much, with it neither the choice nor the schedule has been shown to matter.
@@ -676,7 +676,7 @@ r"""
 Do a problem's words tell which heads it needs? Fifty problems cannot decide it: the interval is
 wide. In the study, at 50%, the router cannot be told from removal on ASDiv-A (+0.2, -2.8 to +3.0; ±
 5.2). On Math23k it has fewer answers right, over problems (-10.4, -12.4 to -8.4; ± 10.9). And on
-both it is slower than the *whole* model (`lessons/results/study.md`).
+both it is slower than the *whole* model (`lessons/results/heads.md`).
 
 The clock says what the choice costs. For each problem the router slices the rows and columns of the
 chosen heads out of every matrix, some dozens of small copies. If it is slower than the whole model,

@@ -128,8 +128,8 @@ def sentence_for(name):
         for number, other in enumerate(assignment["blanks"], 1):
             if other == name:
                 written = name.split(".")[-1]
-                return (f"Function {number} of {title}: write {written}; then run: "
-                        f"python -m pytest --assignment {title}")
+                return (f"Function {number} of {title}: write {written} in place of this error; "
+                        f"then run: python -m pytest --assignment {title}")
     raise CourseError(f"{name} is in no assignment")
 
 
@@ -155,7 +155,8 @@ def with_functions(text, other, names, path):
     What the other version alone defines or imports at its top level comes along, before what
     follows it there: a decorator or a default value may need it. So do methods that only its class
     of a taken method has.
-    Raises CourseError if the other version does not parse or lacks one of the functions.
+    A function that the other version lacks becomes one that says so: the others still count.
+    Raises CourseError if the other version does not parse.
     """
     tree = parse(text, path)
     own = functions(tree)
@@ -164,9 +165,8 @@ def with_functions(text, other, names, path):
     lines = lines_of_text(text)
     edits = []  # (first, last, lines that replace those from first to last)
     for name in names:
-        if name not in others:
-            raise CourseError(f"{path}: the function {name} is missing")
-        edits.append((*span(own[name]), lines_of(others[name], other)))
+        new = lines_of(others[name], other) if name in others else missing(own[name], name, path)
+        edits.append((*span(own[name]), new))
     for name in others:
         siblings = [taken for taken in names if class_of(taken) == class_of(name)]
         if name not in own and class_of(name) and siblings:
@@ -186,6 +186,14 @@ def with_functions(text, other, names, path):
     for first, last, replacement in sorted(edits, key=lambda edit: edit[:2], reverse=True):
         lines[first:last] = replacement
     return "\n".join(lines) + "\n"
+
+
+def missing(node, name, path):
+    """The lines of a function, in the place of this node, that says that it is missing."""
+    depth = " " * node.col_offset
+    return [f"{depth}def {node.name}(*_, **__):",
+            f"{depth}    raise NotImplementedError(",
+            f'{depth}        "{path} has no function {name}: write it with def")']
 
 
 def class_of(name):
@@ -219,7 +227,7 @@ def assemble(folder, submission, modules):
     """Fills a folder with this tree's package and tests, and the submission's functions.
 
     modules: {module: [function]}
-    Raises CourseError where the submission has no such module or function, or does not parse.
+    Raises CourseError where the submission has no such module, or one that does not parse.
     """
     for pattern in ("tinyprune/*.py", "tests/*.py", "pyproject.toml", "lessons/course/*.json"):
         for path in ROOT.glob(pattern):

@@ -87,6 +87,8 @@ and in place of its body a line that names it:
 
 {listed(table["blanks"])}
 
+A function of your own that one of them calls must stand in the same file: only these files count.
+
 `python -m pytest --assignment {assignment}` shows your points, a line for each test. It takes about
 half a minute. With `--report=results.json` it also writes them to a file. A test of another
 function that calls yours is skipped until you have written yours. Lessons, the commands under

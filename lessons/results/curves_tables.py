@@ -86,7 +86,8 @@ def largest_ratio(points):
 
 PAIRS = {"the paper's score − random": ("paper", LOT), "activation − random": ("activation", LOT),
          "greedy elimination − random": ("greedy", LOT),
-         "greedy elimination − activation": ("greedy", "activation")}
+         "greedy elimination − activation": ("greedy", "activation"),
+         "greedy elimination, any kind of head − of each kind": ("greedy, all kinds", "greedy")}
 
 
 def ways_at(curves):
@@ -95,7 +96,7 @@ def ways_at(curves):
     curves: {what follows the removal: rows}
     """
     for after, rows in curves.items():
-        by_way = {way: curve_of(rows, way) for way in (*LABELS, LOT)}
+        by_way = {way: curve_of(rows, way) for way in CURVE_LABELS}
         for ratio in (0.1, 0.3, 0.5, 0.7):
             found = {way: curve[ratio] for way, curve in by_way.items() if ratio in curve}
             if LOT in found:

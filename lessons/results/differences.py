@@ -10,8 +10,9 @@ from over_seeds import gains_by_fold, gains_by_model, joined, mean_and_half
 from tables import select
 from tinyprune.results import COMPARED, bootstrap_interval, points, word_for
 
-# Folds share training problems, so ± over folds is too narrow. A rule of Nadeau and Bengio (2003)
-# would make it so many times as wide.
+# Folds share training problems, so ± over folds is too narrow: a rule of Nadeau and Bengio (2003)
+# would make it so many times as wide. Of five folds it may also be narrow by luck, so the interval
+# over problems, whose noise the folds' differences hold, must pass the same test.
 WIDER = 1.5
 
 
@@ -70,7 +71,8 @@ def verdict(found):
 def how_sure(found):
     """What may be said of a difference, in a word or two.
 
-    shown: both intervals exclude zero, and would if ± over folds were WIDER
+    shown: both intervals exclude zero, and would if both were WIDER (seeds of one fold share its
+        problems, and their half holds the interval over problems already: not WIDER)
     hint: both intervals exclude zero
     over problems only: the interval over problems excludes zero, ± over folds or seeds does not
     one model: the interval over problems excludes zero, and there is no other
@@ -83,7 +85,8 @@ def how_sure(found):
         return "one model"
     if over_models != [over_problems]:
         return "over problems only"
-    return "shown" if abs(found.mean) > found.half * (WIDER if found.folds > 1 else 1) else "hint"
+    widest = max(found.half, (found.high - found.low) / 2) * (WIDER if found.folds > 1 else 1)
+    return "shown" if abs(found.mean) > widest else "hint"
 
 
 def shown_difference(rows, others):

@@ -1,18 +1,23 @@
 """What the whole study says of a data set: a line a question, and how sure the answer is."""
+import itertools
+from collections import Counter
 from functools import partial
 
 import plans
 from curves_tables import LOT, curve_of
-from differences import finding
+from differences import difference_of, finding, how_sure
 from over_seeds import counted
 from plans import added_pairs, effect_pairs, smaller_pairs, two_sides
 from tables import filled, markdown, select
 from tinyprune.results import BEST, GREEDY
 
+PAPER_FIVE = plans.copy_of("dynamic, paper", "five teachers")
+PAPER_RECIPE = plans.copy_of("dynamic, paper", "five teachers and alignment")
 # {question: (study, [(plan, minus plan)])}
 TRAINED = {
     "the five teachers together − one plain teacher": ("rounds", [(plans.TOGETHER, "teacher")]),
     "main student − plain teachers": ("rounds", [(plans.MAIN, "teacher")]),
+    "the five teachers together − main student": ("rounds", [(plans.TOGETHER, plans.MAIN)]),
     "no teacher: 0 to 60% of a text's words hidden − 10%":
         ("rounds", [(plans.VARIED_ALONE, "teacher")]),
     "copies, no teacher: 0 to 60% of a text's words hidden − 10%":
@@ -36,6 +41,14 @@ TRAINED = {
     "copies: step by step − at once": ("factorial", effect_pairs("dynamic − one-shot")),
     "copies: heads by greedy elimination − by the paper's score":
         ("factorial", effect_pairs("greedy elimination − the paper's score")),
+    "copies, step by step, five recorded: heads by the paper's score − random heads":
+        ("factorial", [(PAPER_FIVE, "copy, dynamic, lot, five teachers")]),
+    "copies, step by step, five recorded: pruned heads may come back − may not":
+        ("factorial", [(PAPER_FIVE, "copy, monotone, paper, five teachers")]),
+    "copies: the paper's recipe with five teachers − its score at once, no teacher":
+        ("factorial", [(PAPER_RECIPE, plans.copy_of("one-shot, paper", "equations"))]),
+    "copies: the paper's recipe with five teachers − all heads, no teacher":
+        ("factorial", [(PAPER_RECIPE, plans.copy_of("not pruned", "equations"))]),
     "**smaller from the start**, no teacher − plain teachers":
         ("factorial", [(f"{shape}, equations", "teacher") for shape in plans.SHAPES]),
     "no teacher: smaller from the start − pruned copies": ("factorial", smaller_pairs("equations")),
@@ -73,9 +86,8 @@ def findings_table(main, studies):
     """main: the main student's plan; studies: {study: its rows}, "curves": those without training
     """
     lines = []
-    own = {plans.MAIN: main}
     for question, (study, pairs) in TRAINED.items():
-        named = [(own.get(first, first), second) for first, second in pairs]
+        named = [plans.with_main(pair, main) for pair in pairs]
         lines.append(line_of(question, partial(two_sides, studies[study], named)))
     for question, ways in UNTRAINED.items():
         lines.append(line_of(question, partial(without_training, studies["curves"], ways)))
@@ -83,7 +95,31 @@ def findings_table(main, studies):
         lines.append(line_of(question, partial(routed, studies["inference"], ways)))
     header = ["difference, in points", "over problems; ± over folds or seeds", "the same, greedy",
               "first models"]
-    return markdown(header, filled(lines))
+    table = markdown(header, filled(lines))
+    words = false_alarms([studies["rounds"], studies["factorial"]])
+    if not words:
+        return table
+    said = ", ".join(f"{word}: {count}" for word, count in words.most_common())
+    return (f"{table}\n\nPlain teachers against plain teachers, {words.total()} comparisons: "
+            f"{said}.")
+
+
+def false_alarms(sets):
+    """What is said of plain teachers that differ in nothing but their seeds: {word: how often}
+
+    sets: the rows of each set of teachers. Two seeds against the others, in every way, with both
+    ways to answer; nothing where there is one fold.
+    """
+    words = Counter()
+    for rows, decoding in itertools.product(sets, (BEST, GREEDY)):
+        teachers = plans.of_plan(rows, "teacher", decoding)
+        folds = {row["fold"] for row in teachers}
+        seeds = {row["seed"] for row in teachers}
+        for two in itertools.combinations(seeds if len(folds) > 1 else [], 2):
+            first = [row for row in teachers if row["seed"] in two]
+            second = [row for row in teachers if row["seed"] not in two]
+            words[how_sure(difference_of(first, second))] += 1
+    return words
 
 
 def line_of(question, sides):

@@ -1,9 +1,9 @@
 """Makes every table of the project from the result files beside this script.
 
-`python lessons/results/make_tables.py` writes the tables into this folder's README.md and study.md,
-the summary into the project's README.md, and the assignments and their proof into lessons/course's,
-between the marks <!-- table NAME --> and <!-- end -->. It also draws this folder's pictures. No
-figure of a table is typed by hand.
+`python lessons/results/make_tables.py` writes the tables into this folder's README.md, study.md and
+heads.md, the summary into the project's README.md, and the assignments and their proof into
+lessons/course's, between the marks <!-- table NAME --> and <!-- end -->. It also draws this
+folder's pictures. No figure of a table is typed by hand.
 """
 from check_tables import assignments_table, course_table, draw_cost, speed_table, trust_table
 from ledger import ledger_table
@@ -56,8 +56,8 @@ def main():
                  "trust": trust_table(trust),
                  "speed": speed_table(cpu, gpu)},
              ROOT / "lessons" / "course" / "README.md": {
-                 "proof": course_table(course), "assignments": assignments_table()},
-             RESULTS / "study.md": study_tables(rounds, curves)}
+                 "proof": course_table(course), "assignments": assignments_table()}}
+    pages |= {RESULTS / page: tables for page, tables in study_tables(rounds, curves).items()}
     for page, tables in pages.items():
         write_text(page, put_tables(page.read_text(encoding="utf-8"), tables))
         print(f"{page}: {', '.join(tables)}")

@@ -91,6 +91,11 @@ def copy_of(way, learned):
     return f"copy, {way}, {learned}"
 
 
+def with_main(pair, main):
+    """A pair of plans, with a data set's main student in the place of MAIN"""
+    return tuple(main if plan == MAIN else plan for plan in pair)
+
+
 def effect_pairs(effect, learned=LEARNED):
     """[(plan, minus plan)] of copies that tell an effect, for these things to learn from"""
     return [(copy_of(way, source), copy_of(other, source))
@@ -115,14 +120,6 @@ def of_plan(rows, plan, decoding=BEST):
 def students(rows):
     """A study's rows without its plain teachers."""
     return [row for row in rows if row["settings"]["plan"] != "teacher"]
-
-
-def teachers_for(rows, rounds):
-    """The plain teachers of a study: its own, and where it has none, those of the rounds."""
-    own = select(rows, plan="teacher")
-    folds = {(row["fold"], row["seed"]) for row in own}
-    return own + [row for row in select(rounds, plan="teacher")
-                  if (row["fold"], row["seed"]) not in folds]
 
 
 def in_all(found):

@@ -22,8 +22,9 @@ from plans import (
     VARIED_PRUNED,
     of_plan,
     shown_of_plans,
+    with_main,
 )
-from tables import filled, markdown, select
+from tables import RIGHT, filled, markdown, select
 from tinyprune.results import BEST, GREEDY
 
 IN_POINTS = "points (95% over problems; ± over folds or seeds)"
@@ -46,8 +47,8 @@ def plan_table(rows, names, split="test", main=None):
             versus = against_teachers(rows, plan, split) if plan != "teacher" else ["", "", ""]
             lines.append([called(plan, name, main), shown_mean(found), *versus, counted(found),
                           *costs_against(found, teachers)])
-    header = ["model", "answers right (95%)", "compared with", IN_POINTS, "the same, both greedy",
-              "seeds", "parameters", "FLOPs"]
+    header = ["model", RIGHT, "compared with", IN_POINTS, "the same, both greedy", "seeds",
+              "parameters", "FLOPs"]
     return markdown(header, lines)
 
 
@@ -76,7 +77,7 @@ def against_teachers(rows, plan, split):
 
 # The plain teachers, and models of about four fifths of their size.
 SMALLER = {plan: ROUNDS[plan] for plan in ("teacher", LIVE_PRUNED, "scratch, 30% pruned",
-                                           RECORDED_PRUNED, ALONE_PRUNED, TAUGHT)}
+                                           RECORDED_PRUNED, ALONE_PRUNED, TAUGHT, VARIED_PRUNED)}
 SMALLER |= {plan: CONTROLS[plan] for plan in (LIVE_COPY_ALONE, LIVE_COPY)}
 SMALLER |= {f"{shape}, equations": CONTROLS[f"{shape}, equations"] for shape in SHAPES}
 
@@ -91,31 +92,23 @@ def smaller_table(rows, main):
             lines.append([called(plan, name, main), shown_mean(found),
                           shown_mean(of_plan(rows, plan, GREEDY)), counted(found),
                           *costs_against(found, teachers)])
-    return markdown(["model", "answers right (95%)", "the same, greedy", "seeds", "parameters",
-                     "FLOPs"], lines)
+    return markdown(["model", RIGHT, "the same, greedy", "seeds", "parameters", "FLOPs"], lines)
 
 
 # two models against each other
 
 # {main student: the same student with all its heads}
 BEFORE = {LIVE_PRUNED: LIVE, "scratch, 30% pruned": "scratch"}
-# Two models of the rounds against each other; the main student and what it was are added.
+# Two models of the rounds against each other, beside those of the findings; the main student and
+# what it was are added.
 QUESTIONS = {
     "main student − the pruned control without a teacher": (MAIN, ALONE_PRUNED),
-    "the five teachers together − the main student": (TOGETHER, MAIN),
     "the five teachers together − the control with 0 to 60% hidden": (TOGETHER, VARIED_ALONE),
-    f"from the start, five recorded teachers: {THEN} − before": (RECORDED_PRUNED, "scratch"),
     "a copy, five recorded teachers: 30% pruned − not pruned": ("copy, 30% pruned", "copy"),
     "no teacher: 0 to 60% hidden − 30%": (VARIED_ALONE, HIDDEN),
     "five live teachers: 0 to 60% hidden − 30%": (VARIED, LIVE),
-    "30% hidden: five live teachers − no teacher": (LIVE, HIDDEN),
-    "0 to 60% hidden: five live teachers − no teacher": (VARIED, VARIED_ALONE),
-    f"0 to 60% hidden, no teacher: {THEN} − before": (ALONE_PRUNED, VARIED_ALONE),
-    f"0 to 60% hidden, five live teachers: {THEN} − before": (VARIED_PRUNED, VARIED),
     f"0 to 60% hidden, no teacher: {THEN} with five live teachers − before":
-        (TAUGHT, VARIED_ALONE),
-    "0 to 60% hidden, trained on after the removal: with five live teachers − alone":
-        (TAUGHT, ALONE_PRUNED)}
+        (TAUGHT, VARIED_ALONE)}
 
 
 def questions_table(rows, main):
@@ -123,8 +116,8 @@ def questions_table(rows, main):
     questions = {"main student − such a student with all its heads": (MAIN, BEFORE[main])}
     lines = []
     for question, pair in (questions | QUESTIONS).items():
-        plans = tuple(main if plan == MAIN else plan for plan in pair)
-        cells = [shown_of_plans(rows, [plans], decoding) for decoding in (BEST, GREEDY)]
+        pair = with_main(pair, main)
+        cells = [shown_of_plans(rows, [pair], decoding) for decoding in (BEST, GREEDY)]
         lines.append([question, *cells])
     return markdown(["question", IN_POINTS, "the same, both greedy"], filled(lines))
 
@@ -144,6 +137,6 @@ def cross_fitting_table(rows):
             if found:
                 lines.append([name + also, shown_mean(found), *cells,
                               *[""] * (len(CROSS_FITTING) - len(before)), counted(found)])
-    return markdown(["model", "answers right (95%)", f"minus plain teachers: {IN_POINTS}",
+    return markdown(["model", RIGHT, f"minus plain teachers: {IN_POINTS}",
                      "minus students of one", "minus students of five",
                      "minus students of five, pruned", "seeds"], lines)

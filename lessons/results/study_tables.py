@@ -14,7 +14,7 @@ from curves_tables import (
 from factorial_tables import factorial_tables
 from findings import findings_table
 from inference_tables import inference_table
-from plans import ROUNDS, of_plan, students, teachers_for
+from plans import ROUNDS, of_plan, students
 from rounds_tables import cross_fitting_table, plan_table, questions_table, smaller_table
 from tables import SETS, select
 from tinyprune.files import read_json
@@ -28,20 +28,24 @@ FROM_FINDINGS = {"agreement": {"agreement": agreement_table},
                  "criteria": {"stability": stability_table, "pairs": pairs_table},
                  "pruned": {"criteria": criteria_table, "alpha": alpha_table,
                             "pruned": pruned_table}}
+# The tables of the study's second page, heads.md; study.md has the others.
+ON_HEADS = {"curves", "trained-curves", "choice", "contrasts", "costs", "criteria", "pruned",
+            "alpha", "stability", "pairs", "inference"}
 AFTER = {"nothing": "no training after", "training": "trained on afterwards"}
 DECODED = {"nothing": GREEDY, "training": BEST}  # how the curves' models answer
 
 
 def study_tables(rounds, curves):
-    """{name of a table: its text}
+    """{page: {name of a table: its text}}
 
     rounds: {data set: rows}; curves: {data set: as read_curves reads them}
     """
-    tables = {}
+    pages = {"study.md": {}, "heads.md": {}}
     for data in SETS:
-        of_set = tables_of_set(data, rounds[data], curves[data])
-        tables |= {f"{name} {data}": text for name, text in of_set.items()}
-    return tables
+        for name, text in tables_of_set(data, rounds[data], curves[data]).items():
+            page = "heads.md" if name in ON_HEADS else "study.md"
+            pages[page][f"{name} {data}"] = text
+    return pages
 
 
 def tables_of_set(data, rounds, curves):
@@ -51,18 +55,16 @@ def tables_of_set(data, rounds, curves):
         read_rows(f"study/{study}-{data}-*.json")
         for study in ("trials", "factorial", "cross-fitting", "inference"))
     tried = trials + select(rounds, split="valid")  # of ASDiv-A's rounds, none
-    copies = students(factorial)
-    with_teachers = copies + teachers_for(factorial, rounds)
-    studies = {"rounds": rounds, "factorial": with_teachers, "cross-fitting": crossed,
+    studies = {"rounds": rounds, "factorial": factorial, "cross-fitting": crossed,
                "curves": curves["nothing"], "inference": routed}
     tables = {"findings": findings_table(main, studies),
-              "smaller": smaller_table(rounds + copies, main),
+              "smaller": smaller_table(rounds + students(factorial), main),
               "trials": plan_table(tried, ROUNDS, "valid", main),
               "rounds": plan_table(rounds, ROUNDS, main=main),
               "questions": questions_table(rounds, main),
               "inference": inference_table(routed)}
-    tables |= factorial_tables(with_teachers)
-    tables |= tables_of_curves(data, curves, rounds)
+    tables |= factorial_tables(factorial)
+    tables |= tables_of_curves(data, curves)
     if crossed:
         tables["cross-fitting"] = cross_fitting_table(crossed)
     for study, makers in FROM_FINDINGS.items():
@@ -79,15 +81,14 @@ def read_curves(data):
     return {after: select(rows, split="test") for after, rows in curves.items() if rows}
 
 
-def tables_of_curves(data, curves, rounds):
+def tables_of_curves(data, curves):
     """{name: table}; curves: as read_curves reads them"""
     shown = decoded(curves)
     greedy = {after: select(rows, decoding=GREEDY) for after, rows in curves.items()}
     tables = {"curves": curves_table(shown["nothing"]), "choice": choice_table(greedy),
               "contrasts": contrasts_table(greedy)}
     if "training" in shown:
-        own = read_rows(f"study/trained-curves-{data}-*teacher-seed*.json")
-        teachers = of_plan(teachers_for(own, rounds), "teacher")
+        teachers = of_plan(read_rows(f"study/trained-curves-{data}-*.json"), "teacher")
         tables["trained-curves"] = trained_curves_table(shown["training"], teachers)
     return tables
 

@@ -1,6 +1,7 @@
 """What the tables' modules share: rows of result files, and cells of tables."""
 from tinyprune.results import MAJORITY, NEAREST
 
+RIGHT = "answers right (95% interval)"  # the head of a column
 SETS = {"math23k": "Math23k", "asdiv-a": "ASDiv-A"}
 # {what a baseline is called in the tables: the keys by which its result rows are known}
 BASELINES = {f"{MAJORITY} for such numbers": {"baseline": MAJORITY},

@@ -3,7 +3,7 @@ import numpy as np
 
 from differences import shown_difference
 from over_seeds import shown_mean
-from tables import BASELINES, SETS, markdown, select
+from tables import BASELINES, RIGHT, SETS, markdown, select
 from tinyprune.results import (
     BEAM,
     BEST,
@@ -48,7 +48,7 @@ def teacher_table(rows):
     for name, keys, shown in lines:
         by_set = [select(rows, data=data, **keys) for data in SETS]
         cells.append([name, *(shown(found) if found else "–" for found in by_set)])
-    header = ["answers right (95%)", "Math23k, public test", "ASDiv-A, five folds"]
+    header = [RIGHT, "Math23k, public test", "ASDiv-A, five folds"]
     return markdown(header, cells + PUBLISHED)
 
 

@@ -5,7 +5,7 @@ from curves_tables import CURVE_LABELS, LOT, draw_curve
 from differences import shown_difference
 from over_seeds import accuracy_of, counted, shown_mean
 from plans import of_plan
-from tables import BASELINES, SETS, against, markdown, mean, select
+from tables import BASELINES, RIGHT, SETS, against, markdown, mean, select
 from tinyprune.figures import show_legend
 from tinyprune.recipe import MAIN_STUDENTS
 from tinyprune.results import BEST, BIDIRECTIONAL, GREEDY, MAJORITY, is_correct
@@ -39,7 +39,7 @@ def summary_table(rows, rounds):
         seeds = " and ".join(counted(found) for found in of_sets if found)
         lines.append([f"[the study's](lessons/results/study.md) {name}, seeds: {seeds}",
                       *map(shown_mean, of_sets), "", "", ""])
-    return markdown(["answers right (95%)", *SETS.values(), "parameters", "FLOPs", "speed"], lines)
+    return markdown([RIGHT, *SETS.values(), "parameters", "FLOPs", "speed"], lines)
 
 
 def costs_of(rows, teachers):
@@ -66,7 +66,7 @@ def whole_method_table(rows):
         lines.append([name, shown_mean(best), versus,
                       *(f"{mean(other, 'answer_accuracy'):.1%}" for other in others),
                       f"{mean(best, 'equation_accuracy'):.1%}", *costs_of(best, teachers)])
-    header = ["model", "answers right (95%)", "against the teacher", "greedy", "not reranked",
+    header = ["model", RIGHT, "against the teacher", "greedy", "not reranked",
               "equation", "parameters", "FLOPs", "speed"]
     folds = [row["fold"] for row in teachers if row["fold"] is not None]
     asked = f"{sum(row['problems'] for row in teachers):,} problems asked"
@@ -104,7 +104,7 @@ def shipped_table(rows):
         lines.append([f"{SETS[row['data']]}, {row['model']}", shown_mean([row]), f"{row['heads']}",
                       against([row], [teacher], "parameters_without_embeddings"),
                       against([row], [teacher], "flops")])
-    return markdown(["shipped model", "answers right (95%)", "heads", "parameters", "FLOPs"], lines)
+    return markdown(["shipped model", RIGHT, "heads", "parameters", "FLOPs"], lines)
 
 
 def reliability_table(rows):

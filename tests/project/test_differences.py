@@ -135,6 +135,15 @@ def test_how_sure_a_difference_is(gains, word):
     assert differences.finding(first, second).endswith(f"): {word}")
 
 
+def test_folds_that_agree_by_luck_do_not_make_a_few_problems_sure():
+    """Each fold gains two of its ten problems: ± over folds is 0, over problems it is 14 points."""
+    first = [row("==xxxxxxxx", "copy", fold=fold) for fold in range(3)]
+    second = [row("xxxxxxxxxx", "teacher", fold=fold) for fold in range(3)]
+    found = differences.difference_of(first, second)
+    assert found.half < 1e-9 and found.low > 0
+    assert differences.how_sure(found) == "hint"
+
+
 def test_seeds_of_one_fold_share_their_problems_and_need_no_wider_interval():
     first = [row("=" * 100, "copy", seed) for seed in range(3)]
     second = [row("x" * 10 * gain + "=" * (100 - 10 * gain), "teacher", seed)

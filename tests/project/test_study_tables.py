@@ -50,6 +50,17 @@ def test_each_finding_is_a_line():
     assert named <= {*curves_tables.LABELS, curves_tables.LOT}
 
 
+def test_teachers_that_differ_in_their_seeds_alone_show_how_often_chance_makes_a_finding():
+    """Seed 0 is right at all problems of both folds, seeds 1 and 2 at half of them."""
+    teachers = [row("=" * 50 + "=x"[seed > 0] * 50, "teacher", seed, fold)
+                for seed in range(3) for fold in range(2)]
+    words = findings.false_alarms([with_greedy(*teachers), teachers[:1]])
+    # {0, 1} - 2 and {0, 2} - 1: a quarter of the problems; {1, 2} - 0: half of them
+    assert words == {"shown": 6}
+    alike = [row("==xx", "teacher", seed, fold) for seed in range(3) for fold in range(2)]
+    assert findings.false_alarms([alike]) == {"not shown": 3}
+
+
 def test_a_table_has_a_line_for_each_plan_that_was_run():
     copy = row("====", "copy", parameters_without_embeddings=8, flops=90)
     rows = [*TEACHERS, copy, copy | {"fold": 1, "verdicts": "=="}]
@@ -91,12 +102,12 @@ def test_a_plan_that_a_table_names_is_one_of_the_study():
 
 def test_the_main_student_is_compared_with_what_it_was_before():
     rows = [row("==", "scratch, 30% pruned", seed) for seed in range(2)]
-    rows += [row("xx", "scratch", 0), row("=x", "scratch", 1), row("=x", "teachers together")]
+    rows += [row("xx", "scratch", 0), row("=x", "scratch", 1), row("=x", plans.ALONE_PRUNED)]
     greedy = [row("==", "scratch, 30% pruned", seed, decoding=GREEDY) for seed in range(2)]
-    greedy += [row("=x", plan, decoding=GREEDY) for plan in ("scratch", "teachers together")]
+    greedy += [row("=x", plan, decoding=GREEDY) for plan in ("scratch", plans.ALONE_PRUNED)]
     table = rounds_tables.questions_table(rows + greedy, "scratch, 30% pruned")
     lines = [line.split(" | ") for line in table.splitlines()[2:]]
-    assert [cells[1].split()[0] for cells in lines] == ["+75.0", "-50.0"]
+    assert [cells[1].split()[0] for cells in lines] == ["+75.0", "+50.0"]
     half = 100 * math.hypot(12.71 / 4, over_problems([0.5, 1]))  # two seeds: 100 and 50 points
     assert lines[0][1].endswith(f"; ± {half:.1f})")
     assert lines[0][2].startswith("+50.0 ("), "greedy answers: one seed that both have"
@@ -144,13 +155,6 @@ def test_what_teachers_add_is_taken_from_copies_that_learned_alone():
     assert [line.split(" | ") for line in again] == lines
     lines = factorial_tables.effects_table(rows).splitlines()
     assert len(lines) == 3, "a line without a figure is left out"
-
-
-def test_a_study_is_compared_with_its_own_teachers_first():
-    own = [row("====", "teacher", 1, study="factorial")]
-    assert plans.teachers_for([*own, row("xxxx", "copy", study="factorial")], TEACHERS) == [
-        *own, *(found for found in TEACHERS if (found["fold"], found["seed"]) != (0, 1))]
-    assert plans.students([*own, *TEACHERS]) == []
 
 
 def test_the_ledger_judges_by_our_own_interval():
