@@ -27,6 +27,7 @@ T = 4
 S = 5
 K = 6
 D = N * K
+NO_GRADIENT = "the result has no gradient: was it detached?"
 
 
 def random_attention(heads=range(N), width=D, rotary=False):
@@ -63,6 +64,15 @@ def gradients(output, inputs):
     return torch.autograd.grad(weighted.sum(), inputs)
 
 
+def check_follows(function, tensor, *more):
+    """All that it makes must lie where the tensor lies: torch's device "meta" stands for a GPU."""
+    try:
+        function(tensor.to("meta"), *more)
+    except RuntimeError as error:  # any other one says little: "meta" holds no numbers to read
+        assert "device" not in str(error), f"{function.__name__} fails on a GPU: what it makes " \
+            f"must lie where its argument lies, device=….device ({error})"
+
+
 # masks
 
 def test_padding_mask_hides_keys_not_queries():
@@ -75,6 +85,7 @@ def test_padding_mask_hides_keys_not_queries():
         "off by one: `<` keeps exactly `length` tokens": reference.padding_mask([4, 2], 4),
         "True must mark real tokens, not padding": ~expected,
         "the mask is additive (0 and -inf): here it is True and False": additive(expected)})
+    check_follows(padding_mask, torch.tensor([3, 1]), 4)
 
 
 def additive(mask):
@@ -104,6 +115,8 @@ def test_causal_mask_of_new_tokens_shows_them_all_the_cached_ones():
         "the first query stands at 3 and sees 0 to 3: shift the diagonal by `start`":
             expected.tril(),
         "a token cannot see itself": expected.tril(2)})
+    assert causal_mask(2, device="meta").device.type == "meta", \
+        "causal_mask: `device` is ignored, but the mask must be made there"
 
 
 # heads side by side
@@ -123,8 +136,7 @@ def test_split_heads_gives_each_head_its_columns():
         "heads and width are swapped: view as (B, T, N, K), not (B, T, K, N)":
             x.view(B, T, K, N).permute(0, 3, 1, 2),
         "heads and tokens are not transposed: (B, N, T, K) is needed": x.view(B, T, N, K)})
-    assert split_heads(x.requires_grad_(), N).requires_grad, \
-        "the result has no gradient: was it detached?"
+    assert split_heads(x.requires_grad_(), N).requires_grad, NO_GRADIENT
 
 
 def test_texts_without_tokens_can_be_split():
@@ -138,6 +150,7 @@ def test_merge_heads_undoes_split_heads():
         "transpose(1, 2) back before the reshape": z.reshape(B, T, N * K),
         "the heads must stand one after the other, not their columns interleaved":
             z.permute(0, 2, 3, 1).reshape(B, T, N * K)})
+    assert merge_heads(z.requires_grad_()).requires_grad, NO_GRADIENT
 
 
 def test_head_rows_are_blocks():
@@ -177,6 +190,8 @@ def test_rotate_equals_complex_multiplication(start):
             reference.rotate(x.transpose(1, 2), start).transpose(1, 2),
         "the turned pairs are not put back beside each other (stack, then flatten; cat puts all "
         "evens first)": torch.cat([expected[..., 0::2], expected[..., 1::2]], dim=-1)})
+    assert rotate(x.requires_grad_(), start).requires_grad, NO_GRADIENT
+    check_follows(rotate, x)
 
 
 def test_rotate_keeps_lengths():
@@ -253,7 +268,12 @@ def test_attention_equals_torch(shape):
     mistakes["the weights average the keys, not the values"] = right @ key, None
     mistakes["these are the scores before softmax"] = None, scores
     z = F.scaled_dot_product_attention(*inputs)
+    mistakes["z comes first, then the probabilities"] = right, z
     check_both(got, (z, right), f"attention with {shape}", mistakes)
+    inputs[0] = 1000 * query
+    check(attention(*inputs)[0], F.scaled_dot_product_attention(*inputs),
+          f"attention with {shape}, large scores: mask with -inf, and subtract the maximum before "
+          "exp, or use torch's softmax")
 
 
 def test_gradients_of_attention_equal_torchs():
@@ -263,6 +283,8 @@ def test_gradients_of_attention_equal_torchs():
     expected = gradients(F.scaled_dot_product_attention(*inputs, mask), inputs)
     for name, mine, torchs in zip(("query", "key", "value"), got, expected):
         check(mine, torchs, f"the gradient of the {name}")
+    assert attention(*inputs, mask)[1].requires_grad, \
+        "the probabilities have no gradient: were they detached?"
 
 
 # the module
@@ -329,6 +351,7 @@ def test_attention_does_not_care_where_a_text_starts():
     a, x, arguments = setting("decoder")
     cache = {}
     a(randoms(B, 3, D, seed=9), cache=cache)  # three other tokens, which the mask hides
+    check_cache(cache, 3, "three tokens")
     mask = torch.cat([torch.zeros(T, 3).bool(), arguments["mask"]], dim=1)
     got = a(x, mask=mask, cache=cache)[0]
     assert same(got, a(x, **arguments)[0]), \
@@ -372,6 +395,7 @@ def test_cached_steps_equal_all_at_once():
 
 def check_cache(cache, keys, what):
     for name in ("key", "value"):
+        assert name in cache, f"after {what}: no {name!r} is stored in the cache that was given"
         check(cache[name].shape, (B, N, keys, K), f"after {what}: the cache's {name}")
 
 
@@ -388,6 +412,7 @@ def test_cache_takes_several_tokens_at_a_time():
     a, x, arguments = setting("decoder")
     cache = {}
     first = a(x[:, :3], mask=reference.causal_mask(3), cache=cache)[0]
+    check_cache(cache, 3, "three tokens")
     second = a(x[:, 3:], mask=reference.causal_mask(1, 3), cache=cache)[0]
     whole = a(x, **arguments)[0]
     check(torch.cat([first, second], dim=1), whole, "three tokens, then one")
@@ -406,6 +431,12 @@ def test_cross_attention_reads_its_source_once_into_the_cache():
         check(got, whole[:, step:step + 1], f"cross-attention with a cache, step {step}", {
             "keys and values of the source are computed again at every step":
                 reference.multi_head(a, new, other)[0]})
+    expected = split_heads(a.key(source), N)
+    key, value = a.keys_and_values(source, 0, None)
+    check(key, expected, "the keys of cross-attention, where `rotary` is False", {
+        "they are turned: turn them only if `rotary`": reference.rotate(expected)})
+    assert key.requires_grad and value.requires_grad, \
+        "keys or values have no gradient: were they detached?"
 
 
 def test_a_cache_keeps_nothing_between_two_texts():

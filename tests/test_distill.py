@@ -44,6 +44,7 @@ REAL = torch.tensor([[True] * 4, [True, False, False, False]])
 t = 3.0  # the temperature; not 2, whose square is its double
 kd = partial(kd_loss, real=REAL, temperature=t)
 kl = partial(attention_kl, real=REAL)
+LARGE = "large logits: use torch's log_softmax for the student; 0 log 0 of the teacher is 0"
 
 
 def logits_pair():
@@ -68,14 +69,19 @@ def test_a_student_equal_to_its_teacher_is_no_distance_away(loss, pair):
     check(loss(student, student.clone()).sum(), torch.tensor(0.0), "student = teacher")
 
 
+def check_learns(distance, *students):
+    """Each of these tensors of the student gets a gradient."""
+    message = "the student gets no gradient: was it detached, or is this a plain number?"
+    assert isinstance(distance, torch.Tensor) and distance.requires_grad, message
+    distance.backward()
+    for student in students:
+        assert student.grad is not None and student.grad.any(), message
+
+
 def check_gradients(loss, pair):
     """The student gets a gradient, the teacher none."""
     student, teacher = (x.requires_grad_() for x in pair)
-    distance = loss(student, teacher).sum()
-    assert distance.requires_grad, "the student gets no gradient: was it detached?"
-    distance.backward()
-    assert student.grad is not None and student.grad.any(), \
-        "the student gets no gradient: was it detached?"
+    check_learns(loss(student, teacher).sum(), student)
     assert teacher.grad is None or not teacher.grad.any(), \
         "the teacher gets a gradient: detach what comes from it"
 
@@ -145,6 +151,9 @@ def test_kd_equals_torch_kl():
         "taken off": -t ** 2 * (log_q.exp() * log_s).sum(-1)[REAL].mean(),
         "the logits themselves are compared, not the distributions": F.mse_loss(s, q),
         "softmax was applied twice": torch_kd((s / t).softmax(-1), (q / t).softmax(-1), 1, 1)})
+    for name, now, old in zip(("student", "teacher"), (student, teacher), logits_pair()):
+        assert same(now, old), f"kd_loss changed the logits of the {name} in place"
+    check(kd(1000 * student, 1000 * teacher), torch_kd(1000 * s, 1000 * q), f"KD loss, {LARGE}")
 
 
 def test_soft_loss_takes_probabilities_that_are_soft_already():
@@ -171,8 +180,9 @@ def test_soft_loss_takes_probabilities_that_are_soft_already():
     sure = F.one_hot(teacher.argmax(-1), V).double()
     for zeros in (sure, sure * REAL[..., None]):  # the second one: all 0 at padding
         assert soft_loss(student, zeros, REAL, t).isfinite(), "0 log 0 is 0, also at padding"
-    assert soft_loss(student.requires_grad_(), soft, REAL, t).requires_grad, \
-        "the student gets no gradient: was it detached?"
+    large = soft_loss(1000 * student, soft, REAL, t)
+    check(large, torch_kd(1000 * s, teacher[REAL]), f"soft_loss, {LARGE}")
+    check_learns(soft_loss(student.requires_grad_(), soft, REAL, t), student)
 
 
 def test_kd_gradient_equals_torchs():
@@ -255,6 +265,9 @@ def test_attention_kl_survives_exact_zeros():
         gradient, = torch.autograd.grad(loss, one)
         assert loss.isfinite() and gradient.isfinite().all(), \
             f"NaN or infinity in loss or gradient: {reason}"
+        terms = torch.xlogy(other, other) - other * one.clamp(min=1e-9).log()
+        right = (terms.sum(-1) * REAL[:, None]).sum((0, 2)) / 5
+        check(kl(one, other), right, f"attention_kl with exact zeros, {reason}")
 
 
 def test_a_heads_partner_has_its_original_index():
@@ -298,14 +311,15 @@ def test_alignment_is_a_mean_over_active_heads_and_their_partners():
     for named, expected in (({}, every), (some, (3 * encoder + cross) / 4)):
         message = f"`gates` names {list(named)}: all heads are active where it does not name them"
         try:
-            got = attention_alignment(student, teacher, partners, real, named)
+            given = dict(named)
+            got = attention_alignment(student, teacher, partners, real, given)
         except KeyError as error:
             raise AssertionError(message) from error
         check(got, expected, message)
+        assert given.keys() == named.keys(), "attention_alignment changed the dictionary `gates`"
     learning = {name: probabilities.requires_grad_() for name, probabilities in student.items()}
     distance = attention_alignment(learning, teacher, partners, real, gates)
-    assert isinstance(distance, torch.Tensor) and distance.requires_grad, \
-        "the student gets no gradient: was it detached, or is this a plain number?"
+    check_learns(distance, *learning.values())
 
 
 # the whole loss

@@ -93,7 +93,7 @@ def run(schedule, steps=14, every=3, scale=1.0, seed=0):
 
     -> DynamicPruning, its Script, the pruned heads at each step
     """
-    model = tiny_model(6)
+    model = tiny_model(6).train()
     script = Script(seed, scale)
     optimizer, pruning = start(model, schedule, script, end=10, every=every)
     pruned = []
@@ -105,6 +105,7 @@ def run(schedule, steps=14, every=3, scale=1.0, seed=0):
             f"step {step}: `saved` must have parts of the pruned heads and of no others"
         assert all(map(math.isfinite, pruning.scores.values())), \
             "to rank a pruned head lowest must not change its average"
+    assert model.training, "the model was in train mode and must be in it again"
     for head, parts in pruning.saved.items():
         views = head_parts(head, model, optimizer)
         shared = [name for name, part in parts.items() if part.data_ptr() == views[name].data_ptr()]
@@ -155,6 +156,11 @@ def test_smoothing_weighs_the_old_scores():
     another.update_average(fresh)
     another.update_average(dict.fromkeys(model.heads(), 3.0))
     assert fresh[head] == 1.0, "the average and the first scores are one dictionary: make a new one"
+    _, zero = start(model, "dynamic", every=1, ema_decay=0.8)
+    zero.update_average(dict.fromkeys(model.heads(), 0.0))
+    zero.update_average(fresh)
+    check(zero.scores[head], 0.2, "first scores of 0, then of 1", {
+        "an old average of 0 is an average, too: it is not missing": 1.0})
 
 
 def test_heads_are_scored_every_few_steps_and_at_the_end():

@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from builders import heads_of, tiny_batch, tiny_model
+from builders import fresh_model, heads_of, tiny_batch, tiny_model
 from checks import check
 from tinyprune.distill import task_loss
 from tinyprune.masking import apportion, gates_for, lowest_heads, remove_heads, select_heads
@@ -110,6 +110,7 @@ def test_lowest_heads_leave_one_in_each_attention():
     """Four of the encoder's eight heads; the fifth one has the fourth one's score."""
     scores = {head: score for head, score in SCORES.items() if head.kind == "encoder"}
     scores[Head("encoder", 1, 3)] = scores[Head("encoder", 1, 1)]
+    before = dict(scores)
     first = heads_of("encoder 0 1, encoder 0 2, encoder 0 3")
     fourth = heads_of("encoder 1 1")
     got = lowest_heads(scores, 4)
@@ -127,6 +128,7 @@ def test_lowest_heads_leave_one_in_each_attention():
             heads_of("encoder 1 0, encoder 1 2, encoder 1 3, encoder 0 0")})
     check(got, sorted(first) + sorted(fourth), "lowest_heads, the lowest first", {
         "a set has no order: return a list": set(got)})
+    assert scores == before, "lowest_heads changed the dictionary that it was given"
     equal = dict.fromkeys(reversed(scores), 0.5)
     check(lowest_heads(equal, 4), sorted(heads_of(
         "encoder 0 0, encoder 0 1, encoder 0 2, encoder 1 0")), "4 of 8 equal heads", {
@@ -275,6 +277,10 @@ def test_gates_are_zero_for_pruned_heads_and_one_for_others():
         "an attention that has lost a head has one gate less: one for each head that is there"
     gate = gates_for(smaller, heads_of("encoder 0 2"))["encoder", 0]
     check(gate.tolist(), [1, 0], "head 2 is the second of the heads 0 and 2")
+    gate = gates_for(fresh_model().to("meta"), set())["cross", 0]
+    assert gate.dtype != torch.double, \
+        "gates of doubles do not fit a model of floats: dtype=torch.float"
+    assert gate.device.type == "meta", "gates must be made on the device of the model's weights"
 
 
 @pytest.mark.parametrize("text", ["encoder 0 1", "encoder 1 0, encoder 1 1", "decoder 0 0",
@@ -344,10 +350,13 @@ def test_removal_leaves_the_model_as_it_was():
     check(model.config.heads_kept, None, "heads_kept in the config of the model itself")
 
 
-def test_the_config_of_a_smaller_model_rebuilds_it():
-    smaller = remove_heads(tiny_model(4), heads_of(MANY))
-    kept = {"encoder": [[1], [0, 1]], "decoder": [[0, 1, 2], [0, 2]],
-            "cross": [[1, 2], [0, 1, 2]]}
+@pytest.mark.parametrize("text, kept", [
+    (MANY, [[[1], [0, 1]], [[0, 1, 2], [0, 2]], [[1, 2], [0, 1, 2]]]),
+    ("cross 0 0", [[[0, 1, 2], [0, 1, 2]], [[0, 1, 2], [0, 1, 2]], [[1, 2], [0, 1, 2]]])],
+    ids=["many heads", "one head"])
+def test_the_config_of_a_smaller_model_rebuilds_it(text, kept):
+    smaller = remove_heads(tiny_model(4), heads_of(text))
+    kept = dict(zip(KINDS, kept))
     assert smaller.config.heads_kept, "the smaller model's config.heads_kept must list what stays"
     check(smaller.config.heads_kept, kept, "heads_kept in the smaller model's config")
     rebuilt = Transformer(smaller.config).to(BATCH.source.device).double().eval()
@@ -355,6 +364,10 @@ def test_the_config_of_a_smaller_model_rebuilds_it():
     assert not smaller.training, "a model in eval mode must still be in eval mode"
     assert torch.equal(logits(rebuilt), logits(smaller)), "Transformer(config) has other logits"
     assert rebuilt.heads() == smaller.heads()
+    assert all(part.requires_grad for part in smaller.parameters()), \
+        "the smaller model cannot learn: a parameter has lost its requires_grad"
+    smaller = remove_heads(tiny_model(4).train(), heads_of(text))
+    assert smaller.training, "a model in train mode must still be in train mode"
 
 
 @pytest.mark.parametrize("index, left", [(2, [0, 3]), (3, [0, 2])])

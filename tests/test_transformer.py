@@ -95,6 +95,9 @@ def test_loss_counts_real_tokens_only(smoothing):
         "the smoothed share is summed over the vocabulary, not averaged": smoothed(V * of_all),
         "padding is counted in the smoothed share alone": smoothed(-logits.log_softmax(-1).mean()),
         "the sign is wrong": -expected})
+    large = 1000 * logits
+    check(token_loss(large, target, smoothing), torch_loss(large[real], target[real]),
+          f"{what}, large scores: subtract the maximum before exp, or use torch's log_softmax")
 
 
 def test_loss_gives_padding_no_gradient():
@@ -120,7 +123,7 @@ def test_neighbours_equal_torchs_depthwise_convolution():
     expected = F.conv1d(words.transpose(1, 2), weight.T[:, None], padding=1, groups=D)
     expected = expected.transpose(1, 2)  # (B, S, D)
     one_weight = weight.mean(1, keepdim=True).expand(3, D)
-    check(got, expected, "mix_neighbours of a text of 6 and one of 3", {
+    mistakes = {
         "the text is a ring: the first word's left neighbour is the last word":
             words.roll(1, 1) * weight[0] + words * weight[1] + words.roll(-1, 1) * weight[2],
         "left and right are exchanged: weight[0] belongs to the word before":
@@ -129,7 +132,12 @@ def test_neighbours_equal_torchs_depthwise_convolution():
             reference.mix_neighbours(x, weight, torch.ones_like(real)),
         "the word itself is missing": expected - words * weight[1],
         "the channels are mixed: each has weights of its own":
-            reference.mix_neighbours(x, one_weight, real)})
+            reference.mix_neighbours(x, one_weight, real)}
+    wrong_words = {sentence: wrong * real for sentence, wrong in mistakes.items()}
+    check(got * real, expected * real, "mix_neighbours of a text of 6 and one of 3", wrong_words)
+    for inputs in ((x.clone().requires_grad_(), weight), (x, weight.clone().requires_grad_())):
+        assert mix_neighbours(*inputs, real).requires_grad, \
+            "x or weight gets no gradient: was it detached?"
 
 
 # the layers against torch's

@@ -26,7 +26,7 @@ def padding_mask(lengths, size):
 def causal_mask(queries, start=0, device=None):
     """Each token sees itself and the past: (queries, start + queries).
 
-    start: the position of the first query
+    start: the position of the first query; device: where the mask is made, by default the CPU
     """
     ### BEGIN SOLUTION
     return torch.ones(queries, start + queries, dtype=torch.bool, device=device).tril(start)
