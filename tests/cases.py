@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sympy import Rational
 
+from grader import shortened
 from tinyprune.data import Problem
 from tinyprune.quantities import EquationError
 
@@ -30,7 +31,8 @@ def with_mistakes(text):
 def refusal(function, *arguments, kind=EquationError):
     """The error, of this kind, that the call must raise."""
     __tracebackhide__ = True  # pytest shows the test's own line
-    call = f"{function.__name__} of {', '.join(map(shortened, arguments))}"
+    shown = [shortened(argument) for argument in arguments if not callable(argument)]
+    call = f"{function.__name__} of {', '.join(shown)}"
     try:
         got = function(*arguments)
     except kind as error:
@@ -39,11 +41,6 @@ def refusal(function, *arguments, kind=EquationError):
         raise AssertionError(f"{call} must be refused with {kind.__name__}, but raised "
                              f"{type(error).__name__}") from error
     raise AssertionError(f"{call} must be refused with {kind.__name__}, got {shortened(got)}")
-
-
-def shortened(thing):
-    text = repr(thing)
-    return text if len(text) <= 100 else f"{text[:90]}… ({len(text)} characters)"
 
 
 @contextmanager

@@ -4,29 +4,46 @@ Each known mistake comes with the result that it would give. It is named only wh
 numbers are exactly those, so that a message is evidence and never a guess. Where several mistakes
 give the same numbers, all of them are named.
 """
+from numbers import Number
+
 import torch
 
-from grader import NAMED
+from grader import NAMED, shortened
+
+WORDS = {"str": "text", "int": "whole number", "float": "number", "ndarray": "NumPy array"}
 
 
 def kind(x):
     """What sort of thing a result is, in a word."""
     if not isinstance(x, torch.Tensor):
-        return {str: "text"}.get(type(x), type(x).__name__)
+        return WORDS.get(type(x).__name__, type(x).__name__)
     if x.dtype == torch.bool:
         return "tensor of True and False"
     return "tensor of floating point" if x.is_floating_point() else "tensor of whole numbers"
 
 
 def same(a, b):
-    """Equal in shape and, for floating point, to five digits. True is not 1."""
+    """Equal in shape and, for floating point, to five digits. True is not 1.
+
+    What Python cannot compare, such as a list and a number, is not the same.
+    """
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         if a.shape != b.shape or (torch.bool in (a.dtype, b.dtype) and a.dtype != b.dtype):
             return False
         return torch.allclose(a.double(), b.double(), rtol=1e-5, atol=1e-6, equal_nan=True)
-    if isinstance(a, float) or isinstance(b, float):
-        return abs(a - b) <= 1e-6 + 1e-5 * abs(b)
-    return a == b
+    try:
+        if isinstance(a, float) or isinstance(b, float):
+            return bool(abs(a - b) <= 1e-6 + 1e-5 * abs(b))
+        return bool(a == b)
+    except (TypeError, ValueError, RuntimeError):  # NumPy and torch raise the last two
+        return False
+
+
+def of_one_kind(a, b):
+    """Whether two results can differ in their values alone: any two numbers can."""
+    numbers = [isinstance(x, Number) or isinstance(x, torch.Tensor) and x.numel() == 1
+               for x in (a, b)]
+    return all(numbers) or b is None or isinstance(a, type(b)) or isinstance(b, type(a))
 
 
 def check(got, expected, what, mistakes=None):
@@ -49,11 +66,11 @@ def check(got, expected, what, mistakes=None):
     assert got is not None or expected is None, \
         f"{what}: your function returned nothing (None): is there a `return`?"
     kinds = kind(expected), kind(got)
-    of_sets = {kinds[0], kinds[1]} <= {"set", "list", "tuple"}
-    if isinstance(expected, torch.Tensor) or of_sets:
-        assert kinds[0] == kinds[1], f"{what}: expected a {kinds[0]}, got a {kinds[1]}"
+    values_differ = of_one_kind(got, expected) and not isinstance(expected, torch.Tensor)
+    assert kinds[0] == kinds[1] or values_differ, f"{what}: expected a {kinds[0]}, got a {kinds[1]}"
     if not isinstance(expected, torch.Tensor):
-        shown_both = f"expected {expected!r}, got {got!r}"
+        shown_both = f"expected {shortened(expected, 200)}, got {shortened(got, 200)}"
+        of_sets = {kinds[0], kinds[1]} <= {"set", "list", "tuple"}
         if of_sets and len(shown_both) > 400:
             missing = [entry for entry in expected if entry not in got]
             extra = [entry for entry in got if entry not in expected]

@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "lessons" / "course" / "assignments.json"
-SENTENCE = re.compile(r"Function \d+ of [\w-]+: write \w+; then run: python -m pytest "
-                      r"--assignment [\w-]+")
+SENTENCE = re.compile(r"Function \d+ of [\w-]+: write \w+ in place of this error; then run: "
+                      r"python -m pytest --assignment [\w-]+")
 # behind the sentence of a known mistake (checks.py writes it, grading.py looks for it)
 NAMED = "(your result is exactly the one that this mistake gives)"
 
@@ -51,7 +51,9 @@ def sentence(error, place, given=""):
     text = " ".join(str(error).partition("\nassert ")[0].split())
     if isinstance(error, AssertionError):
         text = text or "what the test's name promises does not hold"
-    elif not isinstance(error, pytest.fail.Exception):
+    elif isinstance(error, pytest.fail.Exception):
+        text = text.replace("DID NOT RAISE", f"{given}no error was raised, expected:")
+    else:
         hint = "; does a function return nothing (None)?" if "'NoneType'" in text else ""
         text = f"{given}{type(error).__name__}: {text}{hint} {place}".strip()
     return text if len(text) <= 600 else f"{text[:600]} …"
@@ -65,8 +67,17 @@ def place_of(excinfo):
 
 
 def case_of(item):
-    """The parameters of a test's case, as pytest names them, or ""."""
-    return f"for {item.callspec.id}: " if hasattr(item, "callspec") else ""
+    """The parameters of a test's case that are texts or numbers: "for base '2', exponent '3': "."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    shown = [f"{name} {shortened(value, 60)}" for name, value in parameters.items()
+             if isinstance(value, (str, int, float))]
+    return f"for {', '.join(shown)}: " if shown else ""
+
+
+def shortened(thing, limit=100):
+    """A thing as a text of at most about `limit` characters."""
+    text = repr(thing)
+    return text if len(text) <= limit else f"{text[:limit - 10]}… ({len(text)} characters)"
 
 
 @pytest.hookimpl(wrapper=True)

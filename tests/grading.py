@@ -96,10 +96,12 @@ def refusals(text, names, words, allowed=()):
     found = {}
     tree = ast.parse(text)
     own = bound_names(tree)
+    own_methods = uses_of_own_methods(tree)
     for name, part in parts_of(tree).items():
         used = set()
         for node in ast.walk(part):
-            used |= used_names(node, words, own)
+            if node not in own_methods:
+                used |= used_names(node, words, own)
         if used and name not in allowed:
             sentence = f"refused: {name} uses {min(used)}, and the point is to write it yourself"
             found |= dict.fromkeys([name] if name in names else names, sentence)
@@ -123,6 +125,24 @@ def bound_names(tree):
     bound |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     return bound | {node.id for node in ast.walk(tree)
                     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def uses_of_own_methods(tree):
+    """The nodes of a syntax tree that use a method of the module's classes: self.parse, not
+    ast.parse."""
+    imported = set()
+    methods = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            imported |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ClassDef):
+            methods |= {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in methods:
+            owners = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+            found |= set() if owners & imported else {node}
+    return found
 
 
 def used_names(node, words, own):

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from builders import heads_of, randoms, row_of, tiny_batch, tiny_model
 from checks import check
@@ -146,10 +147,12 @@ def test_every_well_formed_equation_can_be_reached_and_nothing_else(count, max_l
 
 def test_what_is_allowed_has_probabilities_that_sum_to_one():
     logits = 2 * randoms(3, 5, seed=1)
+    logits[0] *= 1000
+    before = logits.clone()
     allowed = torch.tensor([[True, False, True, True, False], [False] * 3 + [True, False],
                             [False] * 5])
     among = logits.masked_fill(~allowed, -math.inf)
-    expected = among - among.exp().sum(-1, keepdim=True).log()
+    expected = among - among.logsumexp(-1, keepdim=True)
     expected[2] = -math.inf
     everywhere = logits.log_softmax(-1)
     raw = logits.softmax(-1) * allowed
@@ -162,29 +165,41 @@ def test_what_is_allowed_has_probabilities_that_sum_to_one():
         "these are probabilities: their logarithms are needed": expected.exp(),
         "these are logits: they must sum to 1 after exp": among,
         "these are probabilities that no longer sum to 1": raw,
+        "the softmax of a small logit is 0, and its logarithm -inf: use log_softmax":
+            (raw / raw.sum(-1, keepdim=True)).nan_to_num().log(),
         "-1e9 is not -inf: a row where nothing is allowed gets probabilities":
             logits.masked_fill(~allowed, -1e9).log_softmax(-1),
         "True means: may be written": logits.masked_fill(allowed, -math.inf).log_softmax(-1)})
+    check(logits, before, "the logits after the call, which must stay as they were")
 
 
 # greedy
 
-class Scripted:
+class Scripted(nn.Module):
     """A stand-in for the model: at step s it prefers token plans[row][s], later `afterwards`."""
 
-    def __init__(self, plans, afterwards):
+    def __init__(self, plans, afterwards, vocabulary=LARGE):
+        super().__init__()
         self.plans = [plan.split() for plan in plans]
         self.afterwards = afterwards
-        self.steps = 0
+        self.vocabulary = vocabulary
+        self.steps = [0] * len(plans)  # of each row: one may be decoded without the others
+        self.weight = nn.Parameter(torch.zeros(1))  # a model's parameters say where it is
 
     def encode(self, *_):
-        rows = torch.arange(len(self.plans))  # as the memory: complete rows may be left out
-        return rows, torch.ones(len(rows), dtype=torch.bool)
+        B = len(self.plans)
+        rows = torch.arange(B).view(B, 1, 1).float()  # the memory says which rows are left
+        return rows, torch.ones(B, 1, 1, 1, dtype=torch.bool)
 
     def decode(self, tokens, memory, *_, **__):
-        preferred = [[*self.plans[row][self.steps:], self.afterwards][0] for row in memory]
-        self.steps += 1
-        return torch.eye(len(LARGE))[LARGE.encode(preferred)][:, None]  # (B, 1, V)
+        preferred = []
+        for row in memory.flatten().int().tolist():
+            preferred.append([*self.plans[row][self.steps[row]:], self.afterwards][0])
+            self.steps[row] += 1
+            assert self.steps[row] <= decode.MAX_LENGTH, \
+                f"greedy wants more than {decode.MAX_LENGTH} tokens: does it end in every case?"
+        chosen = self.vocabulary.encode(preferred)
+        return torch.eye(len(self.vocabulary))[chosen][:, None]  # (B, 1, V)
 
 
 def written_by(model):
@@ -201,7 +216,7 @@ def test_each_row_ends_where_its_equation_is_complete():
             ["N1 N0 N0 N0 N0", "- N0 * N1 1", "+ N0 N1 N0 N0"],
         "BOS is the start signal, not part of the answer":
             ["<bos> N1", "<bos> - N0 * N1 1", "<bos> + N0 N1"]})
-    check(model.steps, 5, "steps for equations of 1, 5 and 3 tokens", {
+    check(max(model.steps), 5, "steps for equations of 1, 5 and 3 tokens", {
         "decoding went on although every row had ended": 41,
         "decoding stopped as soon as one row had ended": 1})
 
@@ -213,6 +228,10 @@ def test_greedy_takes_the_best_token_that_may_be_written(at_most):
     tokens = equation.split()
     wanted = is_well_formed(tokens) and tokens[0] == "+" and len(tokens) == 3
     assert wanted, f"3 steps, + preferred: expected + and two operands, got {equation}"
+    _, batch = case([0, 1])
+    model = Scripted(["N0", "N0"], afterwards="N0", vocabulary=SMALL)
+    got = [texts(candidates) for candidates in greedy(model, batch, SMALL)]
+    check(got, [[""], ["N0"]], "a problem without numbers or constants, and one with N0")
 
 
 def test_greedy_scores_an_equation():
@@ -347,7 +366,8 @@ def slow_beam(model, problem, vocabulary, beam, max_length, start, norm=math.sqr
 def mistakes_of(slow, beam):
     """Candidates' scores are divided by sqrt(length) in the end, whatever chose them."""
     return {
-        "the sums are not divided by sqrt(length) while the best are chosen: short equations win":
+        "the sums are not divided by sqrt(length) while the best are chosen, so that short "
+        "equations win, or all are divided by the same length: PAD does not count":
             lambda: shown(slow(norm=lambda length: 1)),
         "the sums are divided by the length, not by its square root, while the best are chosen":
             lambda: shown(slow(norm=float)),

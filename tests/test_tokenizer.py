@@ -183,6 +183,12 @@ def without_a_pair(tokens):
             yield tokens[:start] + tokens[start + 1:position] + tokens[position + 1:]
 
 
+def refuses_a_broken_prefix(function):
+    name = function.__name__
+    check(refusal(function, ["+", "N0"]).reason, "missing operand", f"{name} of + N0")
+    check(refusal(function, ["N0", "N1"]).reason, "missing operator", f"{name} of N0 N1")
+
+
 def test_every_tree_survives_infix_and_no_pair_of_brackets_can_go():
     rng = random.Random(5)
     for _ in range(1500):
@@ -191,6 +197,7 @@ def test_every_tree_survives_infix_and_no_pair_of_brackets_can_go():
         check(infix_to_prefix(tokens), prefix, f"{' '.join(tokens)}, and back")
         for fewer in without_a_pair(tokens):
             assert infix_to_prefix(fewer) != prefix, f"{tokens}: a pair of brackets can go"
+    refuses_a_broken_prefix(prefix_to_infix)
 
 
 SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "^"}
@@ -235,11 +242,12 @@ def test_a_broken_prefix_is_refused(prefix, reason):
 
 
 def test_fold_meets_left_and_right_in_order():
-    got = fold_prefix(["-", "N0", "N1"], "<{}>".format,
-                      lambda operator, left, right: left + operator + right)
+    prefix = ["-", "N0", "N1"]
+    got = fold_prefix(prefix, "<{}>".format, lambda operator, left, right: left + operator + right)
     check(got, "<N0>-<N1>", "- N0 N1, where leaf puts < and > around an operand", {
         "- N0 N1 is N0 - N1, not N1 - N0: read the left operand first": "<N1>-<N0>",
         "an operand becomes leaf(token)": "N0-N1"})
+    check(joined(prefix), "- N0 N1", "the equation after the call, which must stay as it was")
 
 
 @pytest.mark.parametrize("prefix, reason", table("""
@@ -271,29 +279,34 @@ def test_a_fold_refuses_a_broken_prefix(prefix, reason):
     * 5 0 of 5 0             | * N0 N1        | * N0 0       | only the 0 of a minus is none
     * 2 10万 of 10 100000    | * 2 N1         | * 2 N0       | an equation's 10万 is 100000
     - 7 - 3 7 of 7 3 7       | - N0 - N1 N2   | - N2 - N1 N0 | the equation is read from the left
+    + ^ 2 3 3 of 2 3 3       | + ^ N0 3 N1    | + ^ N0 3 N2  | an exponent uses up no name
+    + - 0 5 0 of 0 5 0       | + - 0 N1 N0    | + - 0 N1 N2  | a unary minus's 0 uses up no name
+    + 0.1 0.10000000000000000001 of 0.1 | + N0 0.10000000000000000001 | + N0 N0 | floats lose digits
 """))
 def test_an_equations_numbers_take_the_texts_names(equation, named, mistakes):
     prefix, _, literals = equation.partition(" of ")
+    tokens = prefix.split()
     literals = literals.split()
-    got = name_numbers(prefix.split(), literals)
+    got = name_numbers(tokens, literals)
     check(joined(got), named, f"{prefix}, the text having {literals}", mistakes)
+    check(joined(tokens), prefix, "the equation after the call, which must stay as it was")
+    error = refusal(name_numbers, ["+", "x", *tokens], literals)
+    check(error.reason, "not a number", f"the x in + x {prefix}")
 
 
 # mirrored equations
 
-@pytest.mark.parametrize("prefix, mirrored", table("""
-    N0               | N0
-    - N0 N1          | - N1 N0
-    - N0 * N1 N2     | - * N2 N1 N0
-    / + N0 1 - N1 N2 | / - N2 N1 + 1 N0
+@pytest.mark.parametrize("prefix, mirrored, top_alone", table("""
+    N0               | N0               | N0
+    - N0 N1          | - N1 N0          | - N1 N0
+    - N0 * N1 N2     | - * N2 N1 N0     | - * N1 N2 N0
+    / + N0 1 - N1 N2 | / - N2 N1 + 1 N0 | / - N1 N2 + N0 1
 """))
-def test_a_mirrored_equation_has_its_operands_swapped(prefix, mirrored):
+def test_a_mirrored_equation_has_its_operands_swapped(prefix, mirrored, top_alone):
     tokens = prefix.split()
-    operator, *operands = tokens
     backwards = " ".join(reversed(tokens))
     check(joined(mirror(tokens)), mirrored, f"the mirror of {prefix}", {
-        "operands are swapped at every level, not at the top alone":
-            " ".join([operator, *operands[-1:], *operands[:-1]]),
+        "operands are swapped at every level, not at the top alone": top_alone,
         "that is the equation read backwards: the operator must still come first": backwards})
     check(mirror(mirror(tokens)), tokens, "twice mirrored, the equation again")
 
@@ -306,3 +319,4 @@ def test_the_mirror_is_the_postfix_form_read_backwards():
     equation = "- * + N0 1 N1 / N2 ^ N3 2".split()
     postfix = fold_prefix(equation, lambda token: [token], join)
     check(mirror(equation), postfix[::-1], "the mirror, and the postfix form read backwards")
+    refuses_a_broken_prefix(mirror)

@@ -162,7 +162,7 @@ def rounds_to(value, answer, decimals):
     """Whether a value, rounded or cut to this many decimals, is the recorded answer.
 
     False with 0 decimals: such an answer is exact. A half is rounded away from 0. At most
-    MAX_DECIMALS decimals count.
+    MAX_DECIMALS decimals count, also of the answer: 1/12 is 0.08333333333333333.
     """
     ### BEGIN SOLUTION
     last = Rational(1, 10 ** min(decimals, MAX_DECIMALS))  # a step of the last decimal

@@ -172,7 +172,7 @@ def fold_prefix(prefix, leaf, join):
     An operand becomes leaf(token), an operation join(operator, left, right). Read from the right,
     both operands are on the stack when their operator comes, the left one on top.
     Raises EquationError (empty, too long, missing operand, missing operator) and what leaf and
-    join raise.
+    join raise. The first error from the right counts: N0 + N1 lacks an operand.
     """
     check_length(prefix)
     ### BEGIN SOLUTION

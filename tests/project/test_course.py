@@ -6,9 +6,13 @@ import json
 import runpy
 import sys
 import types
+from collections import Counter
 
+import numpy
 import pytest
+import torch
 
+import checks
 import grader
 import grading
 from blanks import (
@@ -140,8 +144,22 @@ def test_a_submission_brings_its_functions_and_what_they_need():
     assert names["Counter"]().add(4) == 4, "another method of its class comes along"
     with pytest.raises(CourseError, match="m.py, line 4: "):
         with_functions(MODULE, MODULE.replace("(x)", "(x"), ["double"], "m.py")
-    with pytest.raises(CourseError, match="double is missing"):
-        with_functions(MODULE, "", ["double"], "m.py")
+
+
+def test_a_missing_function_says_so_and_the_others_count():
+    submission = MODULE.replace("total += x", "total += 2 * x")
+    submission = submission.replace("def double(x):", "double = lambda x: 2 * x\n\n\ndef other(x):")
+    names = {}
+    text = with_functions(MODULE, submission, ["double", "Counter.add"], "m.py")
+    exec(compile(text, "m.py", "exec"), names)
+    assert names["Counter"]().add(4) == 8
+    with pytest.raises(NotImplementedError, match="m.py has no function double"):
+        names["double"](4)
+    text = with_functions(MODULE, "", ["Counter.add"], "m.py")
+    exec(compile(text, "m.py", "exec"), names)
+    with pytest.raises(NotImplementedError, match="m.py has no function Counter.add"):
+        names["Counter"]().add(4)
+    assert names["double"](4) == 8
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +225,35 @@ def test_a_report_has_the_keys_that_gradescope_reads(tmp_path):
     assert {test["status"] for test in report["tests"]} == {"failed"}
 
 
+@pytest.mark.parametrize("got, expected, says", [
+    (numpy.zeros(2), [1, 2], "expected a list, got a NumPy array"),
+    ([numpy.zeros(2)], [[1, 2]], "expected [[1, 2]], got [array"),
+    (0.5, [0.5], "expected a list, got a number"),
+    ((1, 2), [1, 2], "expected a list, got a tuple"),
+    (None, 0.5, "returned nothing (None)"),
+    (3, None, "expected None, got 3"),
+    (3, 0.5, "expected 0.5, got 3"),
+    (Counter("ab"), {"a": 1}, "got Counter({"),
+    (torch.tensor(0.5), 0.25, "expected 0.25, got tensor(0.5000)"),
+    (0.5, torch.tensor([0.5, 1]), "expected a tensor of floating point, got a number"),
+    ("9" * 600, "8" * 600, "9… (602 characters); no known mistake")])
+def test_a_result_of_another_kind_is_a_difference_not_a_crash(got, expected, says):
+    with pytest.raises(AssertionError) as raised:
+        checks.check(got, expected, "x", {"a mistake": []})
+    assert says in str(raised.value)
+
+
+def test_a_case_is_named_by_its_texts_and_numbers():
+    parameters = {"base": "2", "count": 3, "mistakes": {}, "wrong": None, "long": "9" * 100}
+    item = types.SimpleNamespace(callspec=types.SimpleNamespace(params=parameters))
+    assert grader.case_of(item) == f"for base '2', count 3, long '{'9' * 49}… (102 characters): "
+    assert grader.case_of(types.SimpleNamespace()) == ""
+    with pytest.raises(pytest.fail.Exception) as raised, pytest.raises(ValueError):
+        pass
+    said = grader.sentence(raised.value, "", "for base '2': ")
+    assert said.startswith("for base '2': no error was raised, expected: "), said
+
+
 @pytest.mark.parametrize("code, words", [
     ("def f(x):\n    return F.scaled_dot_product_attention(x, x, x)", "scaled_dot_product"),
     ("def f(x):\n    return helper(x)\n\ndef helper(x):\n    return getattr(F, "
@@ -230,10 +277,12 @@ def test_what_should_be_written_is_not_imported(code, words):
 @pytest.mark.parametrize("code", [
     "def f(x):\n    return parse(x)\n\ndef parse(x):\n    return x",
     "def f(x):\n    def parse(y):\n        return y\n    return parse(x)",
+    "class P:\n    def parse(self):\n        self.parse\n\ndef f(x):\n    return P(x).parse()",
     "def f(x):\n    reference = x\n    tests = [reference, 'tests']\n    return tests"])
 def test_a_students_own_names_are_free(code):
     assert grading.refusals(code, ["f"], ["parse"]) == {}
-    assert "refused" in grading.refusals(code + "\n\nast.parse('x')", ["f"], ["parse"])["f"]
+    code += "\n\nimport ast\nast.parse('x')"
+    assert "refused" in grading.refusals(code, ["f"], ["parse"])["f"]
 
 
 def test_the_packages_own_use_of_the_fused_attention_is_no_fault():
