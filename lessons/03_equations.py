@@ -497,8 +497,8 @@ Lesson 01 says, before its exercises, what "write" means.
    `pytest tests/test_quantities.py -k "numbers or english or words"`
 3. (★★★, 60 minutes) Write `infix_to_prefix` (`tinyprune/tokenizer.py`) for all operators and
    brackets, in one pass: a - b - c, 2 ^ 3 ^ 2, -2 ^ 2 (a sign has no left operand: `-2` is
-   `- 0 2`), and N0 %, which is `/ N0 100`. `_check_turn` is given, and finds most errors; those of
-   brackets are left to you.
+   `- 0 2`), and N0 %, which is `/ N0 100`. `_check_turn` is given, and finds most errors. A bracket
+   that is never closed and a number that is missing at the end are left to you.
    `pytest tests/test_tokenizer.py -k "infix or shunting or broken or limits"`
 4. (★★, 20 minutes) Find the mistake. In `fold_prefix` (`tinyprune/tokenizer.py`) somebody exchanges
    two names. Do it, too:

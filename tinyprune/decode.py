@@ -28,7 +28,8 @@ class Candidate(NamedTuple):
 def token_slots(vocabulary):
     """How each target token changes the number of open slots, and which number it names.
 
-    -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR
+    -> slots (V,): +1 for an operator, -1 for a number or constant, 0 for PAD, UNK, BOS and MIRROR,
+       which every vocabulary has first
        names (V,): i for Ni, -1 for every other token; both are whole numbers on DEVICE
     """
     ### BEGIN SOLUTION
@@ -76,8 +77,8 @@ def greedy(model, batch, vocabulary, gates=None):
     """Writes the likeliest allowed token at every step: Batch -> [[Candidate]], one a problem.
 
     Its score is log-probability / sqrt(length), with probabilities among the allowed tokens. The
-    search ends when all rows are complete. gates: (N,) each, the same for all problems. The text of
-    a batch of one is not padded.
+    search ends when all rows are complete; candidates_of makes the result. gates: (N,) each, the
+    same for all problems. In a batch of one no text is padded, so its mask may be None.
     """
     slots, names = token_slots(vocabulary)
     memory, mask = model.encode(batch.source, batch.lengths, gates)

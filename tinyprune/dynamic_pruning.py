@@ -33,9 +33,10 @@ SCHEDULES = ("dynamic", "monotone", "one-shot", "none")
 class DynamicPruning:
     """Masks heads while a model trains; train.py calls before_step and after_step.
 
-    Every `every` steps until `end`, all heads are scored with all heads active, the moving
-    averages of the scores are updated, and the lowest are pruned, as many as the schedule says. A
-    pruned head may come back. From `end` on the mask no longer changes.
+    Every `every` steps until `end`, all heads are scored with all heads active (the model is called
+    without gates), the moving averages of the scores are updated, and the lowest are pruned, as
+    many as the schedule says. A pruned head may come back. From `end` on the mask no longer
+    changes.
     """
     score: callable = field(repr=False)  # model -> {Head: float}
     ratio: float
