@@ -181,7 +181,7 @@ EQUATIONS = [
     ("quantities", "return f\" N{len(literals) - 1} \"", "return f\" N{literals.index(literal)} \"",
      "test_numbers_become_names_in_order", "its own name"),
     ("quantities", "value = Rational(int(whole + decimals), 10 ** len(decimals))",
-     "value = float(plain.strip('%-').replace(',', '').rstrip('万亿'))",
+     "value = float(one_form.strip('%-').replace(',', '').rstrip('万亿'))",
      "test_a_number_has_its_exact_value", "value of"),
 ]
 
@@ -474,7 +474,7 @@ ZERO_EXPONENT = "an exponent of 0 was refused in the lines before, and exponents
 WHEN_ROWS_LEAVE = "complete rows are left out at another step, which costs time alone"
 EQUIVALENT = {
     "rotate, size = max(64, 1 << (end - 1).bit_length()): 64 -> 65": TABLE_SIZE,
-    "rotate, size = max(64, 1 << (end - 1).bit_length()): 1 -> 2": TABLE_SIZE,
+    "rotate, size = max(64, 1 << (end - 1).bit_length()): end - 1 -> end + 1": TABLE_SIZE,
     "power, if base == 0 and exponent < 0:: exponent < 0 -> exponent <= 0": ZERO_EXPONENT,
     "power, if base == 0 and exponent < 0:: 0 -> 1": ZERO_EXPONENT,
     "rounds_to, beyond = value - answer if answer > 0 else answer - value: "
