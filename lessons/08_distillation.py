@@ -780,9 +780,9 @@ would other teachers say the same? A finding should hold in both.
 
 | teachers | students | points | both greedy |
 | --- | --- | --- | --- |
-| one, recorded | copies, as here | -0.1 (-0.5 to +0.2; ± 0.4) | -0.0 (-0.3 to +0.3; ± 0.3) |
-| five, recorded | copies | +0.0 (-0.3 to +0.3; ± 0.5) | +0.2 (-0.2 to +0.5; ± 0.4) |
-| five, aligned | copies | +0.2 (-0.2 to +0.5; ± 0.3) | +0.3 (-0.1 to +0.6; ± 0.3) |
+| one, recorded | copies, as here | -0.0 (-0.4 to +0.3; ± 0.4) | +0.1 (-0.2 to +0.4; ± 0.4) |
+| five, recorded | copies | +0.1 (-0.3 to +0.4; ± 0.4) | +0.1 (-0.2 to +0.4; ± 0.4) |
+| five, aligned | copies | +0.2 (-0.1 to +0.6; ± 0.2) | +0.3 (-0.1 to +0.6; ± 0.4) |
 | five, recorded | from the start | +0.4 (-0.8 to +1.5; ± 2.1) | +1.1 (+0.0 to +2.2; ± 2.3) |
 | five, recorded | smaller | -0.8 (-1.4 to -0.2; ± 0.2) | +0.1 (-0.5 to +0.8; ± 0.5) |
 | cross-fitted | from the start | -0.5 (-1.9 to +0.8; ± 1.3) | -0.7 (-2.1 to +0.7; ± 2.1) |

@@ -505,19 +505,19 @@ ASDiv-A, with longer training (`lessons/results/study.md` and `heads.md`; bracke
 explained at the end of lesson 08). Copies of teachers lose 30% of their heads and train for 15
 epochs, on each of five folds:
 
-- *Dynamic* minus *one-shot* is -0.3 points (-0.8 to +0.3; ± 0.6), a mean over two criteria and four
+- *Dynamic* minus *one-shot* is -0.4 points (-0.9 to +0.1; ± 0.6), a mean over two criteria and four
   losses. No difference has been shown.
 - Nor has any of ten ways to choose the heads been shown to do better than random heads, once
   training follows, at 10, 30, 50 and 70% of the heads (three of the folds).
-- Pruning itself costs. These copies minus copies that lose no head: -1.3 points (-2.1 to -0.6; ±
-  1.2), over folds only just. Students of five teachers, trained from the start, after their removal
+- Pruning itself costs. These copies minus copies that lose no head: -1.3 points (-2.1 to -0.5; ±
+  1.1), over folds only just. Students of five teachers, trained from the start, after their removal
   minus before: -1.5 (-2.5 to -0.5; ± 1.0). The sample's loss is larger: half of the heads go, and
   72 steps repair most of it, but not all.
 
 Other models were asked, too: some that are smaller from the start, narrower or with a layer fewer,
 without a teacher. They have not been shown to be worse than the plain teachers. Their mean minus
-that of such copies, without teachers on both sides, is +1.3 points (+0.3 to +2.3; ± 1.5), over
-problems only. Minus the best of the four ways to prune it is +0.6 (-0.6 to +1.7; ± 0.4), not shown.
+that of such copies, without teachers on both sides, is +1.3 points (+0.3 to +2.3; ± 1.3), a hint
+(lesson 08). Minus the best of the four ways to prune it is +0.6 (-0.6 to +1.7; ± 0.4), not shown.
 
 So a smaller model is worth a try, too. If you prune, let training follow: without it the choice of
 heads matters much, with it neither the choice nor the schedule has been shown to matter.

@@ -397,7 +397,7 @@ teacher does worse than the control, which keeps its heads. On ASDiv-A neither t
 nor the effect of the extra training can be told from nothing, so we cannot say how the loss
 divides. The study measured both on the same five folds, with other runs. Extra training alone, on
 the equations: +0.1 points (-0.6 to +0.9; ± 1.0). Pruning, a mean over four ways to prune and four
-losses: -1.3 points (-2.1 to -0.6; ± 1.2). The first one cannot be told from nothing. The second one
+losses: -1.3 points (-2.1 to -0.5; ± 1.1). The first one cannot be told from nothing. The second one
 is a *hint*: its interval over folds only just leaves out 0. (Lesson 08 explains the brackets and
 ±.)
 
