@@ -784,7 +784,7 @@ would other teachers say the same? A finding should hold in both.
 | five, recorded | copies | +0.1 (-0.3 to +0.4; ± 0.4) | +0.1 (-0.2 to +0.4; ± 0.4) |
 | five, aligned | copies | +0.2 (-0.1 to +0.6; ± 0.2) | +0.3 (-0.1 to +0.6; ± 0.4) |
 | five, recorded | from the start | +0.4 (-0.8 to +1.5; ± 2.1) | +1.1 (+0.0 to +2.2; ± 2.3) |
-| five, recorded | smaller | -0.8 (-1.4 to -0.2; ± 0.2) | +0.1 (-0.5 to +0.8; ± 0.5) |
+| five, recorded | smaller | -0.9 (-1.5 to -0.3; ± 0.3) | -0.1 (-0.7 to +0.5; ± 0.7) |
 | cross-fitted | from the start | -0.5 (-1.9 to +0.8; ± 1.3) | -0.7 (-2.1 to +0.7; ± 2.1) |
 | live, 30% | from the start | +0.8 (-0.3 to +2.0; ± 1.9) | -0.2 (-1.4 to +1.0; ± 2.9) |
 | live, 0–60% | from the start (5) | -0.8 (-2.7 to +1.1; ± 2.1) | +0.1 (-1.9 to +2.0; ± 2.1) |
