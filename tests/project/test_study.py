@@ -70,6 +70,7 @@ def test_a_run_writes_its_rows_and_is_not_made_twice(study, small):
     best = next(row for row in rows if row["settings"]["decoding"] == BEST)
     facts = (best["model"], best["ratio"], best["settings"]["round"], best["settings"]["teachers"])
     assert facts == ("scratch", 0.3, 2, 2)
+    assert best["parameters"] > best["parameters_without_embeddings"]
     assert best["heads"] == 17, "of 24: a student of several teachers loses its heads, too"
     teacher = study("rounds --run 0")
     assert "rounds-sample-teacher-seed0" in teacher
