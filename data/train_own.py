@@ -53,8 +53,7 @@ def main():
     checkpoint = args.model.with_suffix(".checkpoint")
     if args.epochs < 1:
         parser.error("--epochs must be 1 or more")
-    if not 0 <= args.seed < 2**31:
-        parser.error("--seed must be from 0 to 2147483647")
+    cli.check_seed(parser, args.seed)
     outputs = (args.model, checkpoint, confidence.path_beside(args.model))
     if len({path.resolve() for path in (args.problems, *outputs)}) < 4:
         parser.error("the model needs a name of its own, such as model.pt")

@@ -176,12 +176,12 @@ def test_steps_taken_alone_are_the_run(path, uninterrupted):
                      for _ in range(2)]
     while first.done < 6:
         first.step(next(first.batches_left()))
-        assert "loss " in log_steps(first)
+        assert "loss " in log_steps(first, valid=())
     save(first.state(), path)
     second.resume(path, "a run")
     while second.done < second.steps:
         second.step(next(second.batches_left()))
-        log_steps(second)
+        log_steps(second, valid=())
     both = Trained(second.model, second.log, second.pruning.log)
     check_same_run(both, uninterrupted[True])
 

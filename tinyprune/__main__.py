@@ -33,7 +33,7 @@ def main():
     try:
         # --json prints one object and nothing else
         with contextlib.redirect_stdout(sys.stderr if args.json else sys.stdout):
-            solution = answer(args, text)
+            solution = ask(args, text)
     except EquationError as error:
         sys.exit(f"The problem cannot be read: {error}.")
     print(as_json(solution) if args.json else as_text(solution))
@@ -54,7 +54,7 @@ def parse():
     return parser.parse_args()
 
 
-def answer(args, text):
+def ask(args, text):
     """What the model that the options name says of a problem: a Solution"""
     data = args.data or ("math23k" if is_chinese(text) else "asdiv-a")
     reranker = recipe.reranker(data)

@@ -53,8 +53,9 @@ def bidirectional_search(model, batch, vocabulary, beam=5):
     scores = score_equations(model, batch, vocabulary, equations)
     mirrored_scores = score_equations(model, batch, vocabulary, equations, MIRROR)
     ranked = []
-    for of_problem in zip(equations, scores, mirrored_scores):
-        candidates = [Candidate(left_to_right + right_to_left, equation)
-                      for equation, left_to_right, right_to_left in zip(*of_problem)]
+    for found, left_to_right, right_to_left in zip(equations, scores, mirrored_scores):
+        candidates = [Candidate(forward_score + backward_score, equation)
+                      for equation, forward_score, backward_score
+                      in zip(found, left_to_right, right_to_left)]
         ranked.append(sorted(candidates, key=lambda candidate: -candidate.score))
     return ranked

@@ -33,13 +33,18 @@ def options(**extra):
     args = parse_with_batch(parser, [] if in_notebook else sys.argv[1:])
     if not 0 <= args.ratio <= 0.7:  # of four heads a layer one must stay: 3/4 is the end
         parser.error("--ratio must be between 0 and 0.7")
-    if not 0 <= args.seed < 2**31:
-        parser.error("--seed must be 0 or more, and less than 2^31")
+    check_seed(parser, args.seed)
     if args.threads < 1:
         parser.error("--threads must be 1 or more")
     if args.data != "asdiv-a":
         args.fold = None
     return args
+
+
+def check_seed(parser, seed):
+    """Ends the program unless torch's random generators can begin with this seed."""
+    if not 0 <= seed < 2**31:
+        parser.error("--seed must be 0 or more, and less than 2^31")
 
 
 def parse_with_batch(parser, arguments=None):

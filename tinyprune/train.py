@@ -254,7 +254,7 @@ def train(model, problems, vocabularies, config, *, loss, checkpoint, name="trai
     return run.log
 
 
-def log_steps(run, valid=()):
+def log_steps(run, valid):
     """Logs the losses of an epoch's steps that nobody has read, and at some epochs' ends the
     accuracy.
 

@@ -113,9 +113,9 @@ def false_alarms(sets):
     words = Counter()
     for rows, decoding in itertools.product(sets, (BEST, GREEDY)):
         teachers = plans.of_plan(rows, "teacher", decoding)
-        folds = {row["fold"] for row in teachers}
-        seeds = {row["seed"] for row in teachers}
-        for two in itertools.combinations(seeds if len(folds) > 1 else [], 2):
+        if len({row["fold"] for row in teachers}) < 2:
+            continue
+        for two in itertools.combinations({row["seed"] for row in teachers}, 2):
             first = [row for row in teachers if row["seed"] in two]
             second = [row for row in teachers if row["seed"] not in two]
             words[how_sure(difference_of(first, second))] += 1

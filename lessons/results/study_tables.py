@@ -88,7 +88,8 @@ def tables_of_curves(data, curves):
     tables = {"curves": curves_table(shown["nothing"]), "choice": choice_table(greedy),
               "contrasts": contrasts_table(greedy)}
     if "training" in shown:
-        teachers = of_plan(read_rows(f"study/trained-curves-{data}-*.json"), "teacher")
+        own = read_rows(f"study/trained-curves-{data}-*teacher-seed*.json")
+        teachers = of_plan(own, "teacher")
         tables["trained-curves"] = trained_curves_table(shown["training"], teachers)
     return tables
 
